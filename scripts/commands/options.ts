@@ -1,0 +1,37 @@
+/**
+ * Room: scripts (level 8). Options that several commands take, and how their words become values.
+ */
+import { InvalidArgumentError, Option } from 'commander';
+import { readRunConfig } from '../../src/config/file.ts';
+import { parseRunConfig } from '../../src/config/parse.ts';
+import type { RunConfig } from '../../src/config/run.ts';
+
+/** Parser of an option that is an integer >= min. */
+function integer(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) throw new InvalidArgumentError(`Expected an integer >= ${min}.`);
+    return value;
+  };
+}
+
+export const workersOption = (): Option => new Option('--workers <n>', 'worker threads; never changes the result (default: one a core)').argParser(integer(1));
+export const shardsOption = (): Option => new Option('--shards <s>', 'slices of the global batch; part of the result (default: as many as workers)').argParser(integer(1));
+export const kernelsOption = (): Option => new Option('--kernels <set>', 'what computes').choices(['auto', 'wasm', 'blas']);
+export const stepsOption = (): Option => new Option('--steps <n>', 'stop after so many steps in all').argParser(integer(1));
+export const epochsOption = (): Option => new Option('--epochs <n>', 'passes over the training data').argParser(integer(1));
+export const seedOption = (): Option => new Option('--seed <n>', 'everything random follows from it').argParser(integer(0));
+
+/** The settings of a config that options may override. */
+type Overrides = Partial<Pick<RunConfig, 'workers' | 'shards' | 'kernels' | 'steps' | 'epochs' | 'seed'>>;
+
+/**
+ * The config file with the options laid over it and checked anew. `--steps` without `--epochs` means exactly so many
+ * steps, however many epochs they take.
+ */
+export function configWith(path: string, { workers, shards, kernels, steps, epochs, seed }: Overrides): RunConfig {
+  const config = readRunConfig(path);
+  const overrides = Object.entries({ workers, shards, kernels, steps, epochs, seed }).filter(([, value]) => value !== undefined);
+  const merged = parseRunConfig({ ...config, ...Object.fromEntries(overrides) });
+  return steps !== undefined && epochs === undefined ? { ...merged, epochs: Number.MAX_SAFE_INTEGER } : merged;
+}

@@ -1,0 +1,94 @@
+/**
+ * Room: scripts (level 8). `lockstep train CONFIG`: trains on all cores of this machine.
+ */
+import { Command, Option } from 'commander';
+import { train } from '../../src/local/train.ts';
+import { Model } from '../../src/model/model.ts';
+import { EventLog } from '../../src/telemetry/jsonl.ts';
+import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
+import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, workersOption } from './options.ts';
+
+interface TrainFlags {
+  readonly workers?: number;
+  readonly shards?: number;
+  readonly kernels?: 'auto' | 'wasm' | 'blas';
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly seed?: number;
+  readonly init?: string;
+  readonly save?: string;
+  readonly log?: string;
+  readonly quiet?: boolean;
+}
+
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('train the model of a config file on all cores')
+    .argument('<config>', 'the config file (JSON)')
+    .addOption(workersOption())
+    .addOption(shardsOption())
+    .addOption(kernelsOption())
+    .addOption(stepsOption())
+    .addOption(epochsOption())
+    .addOption(seedOption())
+    .option('--init <file>', 'first weights (safetensors)')
+    .option('--save <file>', 'where to write the trained weights (safetensors)')
+    .option('--log <file>', 'write every step, epoch and the end as JSON lines')
+    .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
+    .option('--quiet', 'print nothing but errors')
+    .action(runTrain);
+}
+
+async function runTrain(path: string, flags: TrainFlags): Promise<void> {
+  const { model: modelConfig, data, ...settings } = configWith(path, flags);
+  const model = new Model(modelConfig);
+  const output: Output = {
+    write: (text) => void (flags.quiet || process.stdout.write(text)),
+    columns: process.stdout.isTTY ? process.stdout.columns || 80 : undefined,
+  };
+  let progress: Progress | undefined;
+  const log = flags.log === undefined ? undefined : new EventLog(flags.log);
+  const { signal, release } = interruption((text) => progress?.line(text));
+  try {
+    const run = await train({
+      model,
+      data,
+      ...settings,
+      init: flags.init,
+      signal,
+      onStart({ workers, shards, kernels, samples, steps, stepsPerEpoch }) {
+        output.write(`${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${workers} workers, ${shards} shards\n`);
+        output.write(`kernels ${kernels.reason}\n`);
+        progress = new Progress(output, { steps, stepsPerEpoch });
+      },
+      onStep: (event) => progress?.step(event),
+      onEpoch: (event) => progress?.epoch(event),
+      onEvent: (event) => log?.write(event),
+    });
+    if (flags.save !== undefined) await model.save(flags.save);
+    const rate = Math.round(run.samplesPerSecond).toLocaleString('en-US');
+    progress?.line(`${run.interrupted ? 'interrupted' : 'done'}: ${run.steps} steps in ${duration(run.seconds)}, ${rate} samples/s`);
+    progress?.line(`weights ${run.weightsSha256}${flags.save === undefined ? '' : ` saved to ${flags.save}`}`);
+  } finally {
+    release();
+    log?.close();
+  }
+}
+
+/** SIGINT and SIGTERM end the run after its step; a second one ends the process at once. */
+function interruption(say: (text: string) => void): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    say('stopping after this step; once more to stop at once');
+    controller.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of signals) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of signals) process.off(name, onSignal);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/**
+ * Room: scripts (level 8). The command line: arguments, signals, exit codes. Only here and below is the process looked at.
+ */
+import { Command, CommanderError } from 'commander';
+import { errorCodes, isLockstepError } from '../src/errors.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { summaryCommand } from './commands/summary.ts';
+import { trainCommand } from './commands/train.ts';
+
+const program = new Command('lockstep')
+  .description('Synchronous data-parallel training of neural networks: the same run gives the same bits.')
+  .option('--verbose', 'print stack traces of errors')
+  .showSuggestionAfterError()
+  .addCommand(trainCommand())
+  .addCommand(evaluateCommand())
+  .addCommand(summaryCommand())
+  .addCommand(doctorCommand());
+
+for (const command of [program, ...program.commands]) {
+  command.exitOverride().configureOutput({ writeErr: () => {} });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Prints what went wrong in one sentence and returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    const message = error.code === 'commander.help' ? 'Expected a command, got none' : error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+    process.stderr.write(`lockstep: ${message.replace(/\.$/, '')}; see "lockstep --help".\n`);
+    return 2;
+  }
+  const verbose = program.opts<{ verbose?: boolean }>().verbose ?? process.argv.includes('--verbose');
+  if (isLockstepError(error)) {
+    process.stderr.write(`lockstep: ${error.message}\n`);
+    if (verbose) process.stderr.write(`${error.code}\n${error.stack}\n${error.cause instanceof Error ? error.cause.stack : ''}\n`);
+    return errorCodes[error.code].exit;
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`lockstep: An unexpected error occurred: ${text}; run again with --verbose and report it.\n`);
+  if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return 1;
+}

@@ -1,0 +1,153 @@
+/**
+ * Room: checkpoint (level 3). safetensors, the file format of weights: a little-endian uint64 with the header's length,
+ * a JSON header { name: { dtype, shape, data_offsets } }, then the numbers without gaps. It promises that every byte of a
+ * file it accepts is accounted for, and that a file it writes is there whole or not at all. It reads and writes float32
+ * only, and never trusts a length before it compared it with the file.
+ */
+import { open, rename, rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { readUserFile } from '../config/file.ts';
+import { LockstepError } from '../errors.ts';
+
+/** A tensor of a weights file: row-major float32 numbers and their shape; [] is a single number. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface NamedTensor extends Tensor {
+  readonly name: string;
+}
+
+const prefixBytes = 8;
+const metadataKey = '__metadata__';
+
+const size = z.int().min(0);
+const entrySchema = z.object({ dtype: z.string(), shape: z.array(size), data_offsets: z.tuple([size, size]) });
+const metadataSchema = z.record(z.string(), z.string());
+
+function refuse(message: string, cause?: unknown): never {
+  throw new LockstepError('LOCKSTEP_WEIGHTS', message, { cause });
+}
+
+/** A name from a file as messages show it: escaped, on one line. */
+function quoted(name: string): string {
+  return `\`${JSON.stringify(name).slice(1, -1)}\``;
+}
+
+/** The product of the sizes; 1 for []. */
+function count(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+/** A safetensors file of the tensors in the given order; the header is padded with spaces, so that data starts at a multiple of 8. */
+export function encodeSafetensors(tensors: Iterable<NamedTensor>, metadata?: Readonly<Record<string, string>>): Uint8Array {
+  const entries = new Map<string, unknown>();
+  if (metadata) entries.set(metadataKey, metadata);
+  const blocks: Float32Array[] = [];
+  let end = 0;
+  for (const { name, shape, data } of tensors) {
+    if (name === metadataKey || entries.has(name)) refuse(`Expected tensors to have different names other than ${metadataKey}, got ${quoted(name)}; rename one.`);
+    if (count(shape) !== data.length) refuse(`Expected tensor ${quoted(name)} to hold ${count(shape)} numbers of shape [${shape.join(', ')}], got ${data.length}.`);
+    entries.set(name, { dtype: 'F32', shape, data_offsets: [end, end + data.byteLength] });
+    blocks.push(data);
+    end += data.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(prefixBytes + headerBytes + end).fill(0x20, prefixBytes, prefixBytes + headerBytes);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  file.set(json, prefixBytes);
+  let offset = prefixBytes + headerBytes;
+  for (const block of blocks) {
+    file.set(new Uint8Array(block.buffer, block.byteOffset, block.byteLength), offset);
+    offset += block.byteLength;
+  }
+  return file;
+}
+
+/** The tensors of a safetensors file, in the order of their data; `what` names the file in messages. The data are copies. */
+export function decodeSafetensors(bytes: Uint8Array, what = 'the safetensors file'): Map<string, Tensor> {
+  const { entries, dataStart } = readHeader(bytes, what);
+  const tensors = new Map<string, Tensor>();
+  let end = 0;
+  for (const { name, dtype, shape, data_offsets: [from, to] } of entries) {
+    if (dtype !== 'F32') refuse(`Expected tensor ${quoted(name)} of ${what} to have dtype F32, got ${quoted(dtype)}; convert it.`);
+    if (from !== end || to < from) {
+      refuse(`Expected the data of tensor ${quoted(name)} of ${what} to start at byte ${end}, where the one before ends, got [${from}, ${to}]; the file is damaged.`);
+    }
+    if (to - from !== 4 * count(shape)) {
+      refuse(`Expected tensor ${quoted(name)} of ${what} to hold ${4 * count(shape)} bytes for its shape [${shape.join(', ')}], got ${to - from}; the file is damaged.`);
+    }
+    if (dataStart + to > bytes.length) {
+      refuse(`Expected ${what} to have ${dataStart + to} bytes or more for tensor ${quoted(name)}, got ${bytes.length}; the file is truncated.`);
+    }
+    tensors.set(name, { shape, data: new Float32Array(new Uint8Array(bytes.subarray(dataStart + from, dataStart + to)).buffer) });
+    end = to;
+  }
+  if (dataStart + end !== bytes.length) refuse(`Expected ${what} to end with its last tensor at byte ${dataStart + end}, got ${bytes.length} bytes; the file is damaged.`);
+  return tensors;
+}
+
+type Entry = z.output<typeof entrySchema> & { readonly name: string };
+
+function readHeader(bytes: Uint8Array, what: string): { entries: Entry[]; dataStart: number } {
+  if (bytes.length < prefixBytes) refuse(`Expected ${what} to start with 8 bytes of header length, got ${bytes.length} bytes in all; the file is truncated.`);
+  const declared = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (declared > BigInt(bytes.length - prefixBytes)) {
+    refuse(`Expected the header of ${what} to fit its ${bytes.length} bytes, got a header length of ${declared}; it is truncated or not a safetensors file.`);
+  }
+  const dataStart = prefixBytes + Number(declared);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(prefixBytes, dataStart)));
+  } catch (cause) {
+    refuse(`Expected the header of ${what} to be JSON, got something else; it is damaged or not a safetensors file.`, cause);
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    return refuse(`Expected the header of ${what} to be an object, got other JSON; it is not a safetensors file.`);
+  }
+  const entries: Entry[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === metadataKey) {
+      if (!metadataSchema.safeParse(value).success) refuse(`Expected ${metadataKey} of ${what} to map texts to texts, got something else; the file is damaged.`);
+      continue;
+    }
+    const entry = entrySchema.safeParse(value);
+    if (!entry.success) return refuse(`Expected tensor ${quoted(name)} of ${what} to have dtype, shape and data_offsets, got a malformed entry; the file is damaged.`);
+    entries.push({ name, ...entry.data });
+  }
+  entries.sort((a, b) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1]);
+  return { entries, dataStart };
+}
+
+/** Reads a weights file. Throws LOCKSTEP_FILE when it cannot be read, LOCKSTEP_WEIGHTS when it is malformed. */
+export function readSafetensors(path: string): Map<string, Tensor> {
+  return decodeSafetensors(readUserFile(path, 'a weights file'), `\`${path}\``);
+}
+
+let written = 0;
+
+/**
+ * Writes a weights file through a temporary file beside it, synced and renamed: readers see the old file or the new one.
+ * The tensors are copied before the first await, so they may change right after the call.
+ */
+export async function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, metadata?: Readonly<Record<string, string>>): Promise<void> {
+  const bytes = encodeSafetensors(tensors, metadata);
+  const temporary = `${path}.${process.pid}-${written++}.tmp`;
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const message = `Expected to write the weights file \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`;
+    throw new LockstepError('LOCKSTEP_FILE', message, { cause });
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Room: config (level 1). Every default of a run, each with its unit and its reason. It promises to be the only place
+ * where a default is written; the schemas beside it read from here, and nothing here is ever changed at run time.
+ */
+
+/** Defaults of the run itself. */
+export const runDefaults = {
+  /** Rows of the global batch. Keras' default, and small enough for any model. */
+  batchSize: 32,
+  /** Passes over the training data. Keras' default. */
+  epochs: 1,
+  /** A new order of the rows in every epoch: without it, sorted data would not train. */
+  shuffle: true,
+  /** Every row trains in every epoch, in a smaller last batch where it must: sums are divided once, so that is exact. */
+  dropRemainder: false,
+  /** Fixed, so that a run without a seed can be repeated too. */
+  seed: 0,
+  /** The fastest kernel set this machine has; the choice and its reason are printed. */
+  kernels: 'auto',
+  /** A non-finite loss is nearly always a mistake that training on would hide. */
+  onNonFinite: 'halt',
+  /** Skipped steps in a row. Enough to step over a bad batch, too few to burn an hour. */
+  haltAfterSkipped: 5,
+} as const;
+
+/** Defaults of the layers: those of Keras and tfjs-layers, so that a model carried over means the same. */
+export const layerDefaults = {
+  activation: 'linear',
+  useBias: true,
+  /** Keeps the variance of signals and gradients even for activations that are near-linear at 0. */
+  kernelInitializer: 'glorotUniform',
+  biasInitializer: 'zeros',
+  /** The last axis: the channels of dense and NHWC data. */
+  axis: -1,
+  /** Share of the old moving statistics kept in each step: a memory of about 100 steps. */
+  momentum: 0.99,
+  /** Added to the variance: Keras' 1e-3, large enough for a channel that is constant in a batch. */
+  batchNormEpsilon: 1e-3,
+  center: true,
+  scale: true,
+  betaInitializer: 'zeros',
+  gammaInitializer: 'ones',
+  /** Moving statistics start as those of standardised data. */
+  movingMeanInitializer: 'zeros',
+  movingVarianceInitializer: 'ones',
+  /** Slope of leakyReLU below 0 (tfjs-layers' 0.3). */
+  leakyReLUAlpha: 0.3,
+  /** Scale of elu below 0: 1 makes its slope continuous at 0. */
+  eluAlpha: 1,
+  /** Half-width of randomUniform and standard deviation of the normal initialisers (Keras). */
+  randomSpread: 0.05,
+} as const;
+
+/** Defaults of the optimizers: Keras'. */
+export const optimizerDefaults = {
+  /** Step size of SGD per unit of the mean gradient. */
+  sgdLearningRate: 0.01,
+  momentum: 0,
+  nesterov: false,
+  /** Step size of Adam per unit of the normalised gradient. */
+  adamLearningRate: 0.001,
+  /** Memory of about 10 steps for the mean and 1,000 for the square of the gradient. */
+  beta1: 0.9,
+  beta2: 0.999,
+  /** Added to sqrt(vHat): Keras' 1e-7. */
+  adamEpsilon: 1e-7,
+  /** Share of each weight removed per step and unit of learning rate (Keras' AdamW). */
+  weightDecay: 0.004,
+} as const;
+
+/** Defaults of the data. */
+export const dataDefaults = {
+  /** Values are divided by this: files are taken as they are unless the config says otherwise. */
+  scale: 1,
+  /** The named image data sets hold bytes 0 to 255; divided by 255 they fill [0, 1]. */
+  imageScale: 255,
+  /** Where Debian's package dataset-fashion-mnist puts its files. */
+  fashionMnistFolder: '/usr/share/datasets/fashion-mnist',
+} as const;
+
+/** Softmax sits in the model (tfjs-layers' default), where the trainer fuses it with the loss again. */
+export const lossDefaults = { fromLogits: false } as const;

@@ -1,0 +1,48 @@
+/**
+ * Room: config (level 1). Files that the user named: reading them, with a sentence when that fails, and the config file
+ * itself. It never guesses another path than the one it was given.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LockstepError } from '../errors.ts';
+import type { DataConfig } from './data.ts';
+import { jsonMistake } from './json.ts';
+import { parseRunConfig } from './parse.ts';
+import type { RunConfig } from './run.ts';
+
+/**
+ * All bytes of a file. Throws LOCKSTEP_FILE naming the path: `what` is what the file should be ("the weights file"),
+ * `mend` what to do when it is missing.
+ */
+export function readUserFile(path: string, what: string, mend = 'check the path'): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const reason = code === 'ENOENT' || code === 'ENOTDIR' ? 'but there is none' : `but it cannot be read (${code})`;
+    throw new LockstepError('LOCKSTEP_FILE', `Expected ${what} at \`${path}\`, ${reason}; ${mend}.`, { cause });
+  }
+}
+
+/** Reads and checks a config file (JSON). Relative paths of its data are taken from the folder of the file. */
+export function readRunConfig(path: string): RunConfig {
+  const text = readUserFile(path, 'a config file').toString('utf8').replace(/^\uFEFF/, '');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const { line, column, expected } = jsonMistake(text);
+    const message = `Expected the config file \`${path}\` to be JSON, got a mistake at line ${line}, column ${column}: ${expected} belongs there.`;
+    throw new LockstepError('LOCKSTEP_CONFIG', message, { cause });
+  }
+  const run = parseRunConfig(value);
+  const folder = dirname(resolve(path));
+  const { train, validation } = run.data;
+  const data = { train: atFolder(train, folder), ...(validation && { validation: atFolder(validation, folder) }) };
+  return { ...run, data };
+}
+
+function atFolder(data: DataConfig, folder: string): DataConfig {
+  if ('format' in data) return { ...data, images: resolve(folder, data.images), labels: resolve(folder, data.labels) };
+  return data.folder === undefined ? data : { ...data, folder: resolve(folder, data.folder) };
+}

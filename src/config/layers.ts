@@ -1,0 +1,97 @@
+/**
+ * Room: config (level 1). What a layer and a model may be, spelt as in tfjs-layers. It promises that a parsed layer has
+ * every option filled in. It never knows shapes beyond `inputShape`: whether layers fit each other is the model's room.
+ */
+import { z } from 'zod';
+import { layerDefaults as d } from './defaults.ts';
+import { activationSchema, initializerSchema } from './initializers.ts';
+import { across, field, flag, fraction, fractionBelowOne, integer, listOf, positive, record, text, variantError } from './rules.ts';
+
+const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
+const nameSchema = z.string(nameRule).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, nameRule);
+
+/** What every layer may have. `inputShape` (without the batch dimension) is for the first layer only. */
+const common = {
+  name: nameSchema.optional(),
+  inputShape: listOf('integer >= 1', integer(1)).optional(),
+};
+
+const axisRule = 'an axis: an integer other than 0 (the batch), or a list of different ones';
+const axisNumber = z
+  .number(axisRule)
+  .refine((value) => Number.isSafeInteger(value) && value !== 0, axisRule)
+  .meta({ type: 'integer' });
+const axisList = z
+  .array(axisNumber, axisRule)
+  .min(1, axisRule)
+  .refine((list) => new Set(list).size === list.length, axisRule);
+
+const targetRule = 'a list of integers >= 1, of which one may be -1';
+const targetShape = z
+  .array(z.number(targetRule).meta({ type: 'integer' }), targetRule)
+  .min(1, targetRule)
+  .refine((list) => list.every((size) => Number.isSafeInteger(size) && (size >= 1 || size === -1)), targetRule)
+  .refine((list) => list.filter((size) => size === -1).length <= 1, targetRule);
+
+const layerTypes = ['dense', 'batchNormalization', 'activation', 'flatten', 'reshape', 'dropout'] as const;
+export type LayerType = (typeof layerTypes)[number];
+
+const layerWords = 'an object with the `type` of a layer';
+export const layerSchema = z.discriminatedUnion(
+  'type',
+  [
+    record(layerWords, {
+      type: z.literal('dense'),
+      ...common,
+      units: integer(1),
+      activation: activationSchema.default(d.activation),
+      useBias: flag.default(d.useBias),
+      kernelInitializer: initializerSchema.default(d.kernelInitializer),
+      biasInitializer: initializerSchema.default(d.biasInitializer),
+    }),
+    record(layerWords, {
+      type: z.literal('batchNormalization'),
+      ...common,
+      axis: z.union([axisNumber, axisList], axisRule).default(d.axis),
+      momentum: fraction.default(d.momentum),
+      epsilon: positive.default(d.batchNormEpsilon),
+      center: flag.default(d.center),
+      scale: flag.default(d.scale),
+      betaInitializer: initializerSchema.default(d.betaInitializer),
+      gammaInitializer: initializerSchema.default(d.gammaInitializer),
+      movingMeanInitializer: initializerSchema.default(d.movingMeanInitializer),
+      movingVarianceInitializer: initializerSchema.default(d.movingVarianceInitializer),
+    }),
+    record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema }),
+    record(layerWords, { type: z.literal('flatten'), ...common }),
+    record(layerWords, { type: z.literal('reshape'), ...common, targetShape }),
+    record(layerWords, { type: z.literal('dropout'), ...common, rate: fractionBelowOne }),
+  ],
+  variantError(layerWords, 'a supported layer type', layerTypes),
+);
+
+const modelFields = record('an object with `layers`', { name: text.optional(), layers: listOf('layer', layerSchema) });
+
+/** A model: a chain of layers with different names, `inputShape` on the first only. */
+export const modelSchema = across(modelFields, (model, report) => {
+  const layers = field(model, 'layers');
+  if (!Array.isArray(layers)) return;
+  const owners = new Map<string, number>();
+  layers.forEach((layer: unknown, index) => {
+    if (index > 0 && field(layer, 'inputShape') !== undefined) {
+      report(['layers', index, 'inputShape'], 'absent: only the first layer has an input shape');
+    }
+    const name = field(layer, 'name');
+    if (typeof name !== 'string') return;
+    const owner = owners.get(name);
+    if (owner === undefined) owners.set(name, index);
+    else report(['layers', index, 'name'], `different from the name of layer ${owner}`);
+  });
+});
+
+export type LayerConfigInput = z.input<typeof layerSchema>;
+export type LayerConfig = z.output<typeof layerSchema>;
+/** The parsed config of one type of layer: `LayerConfigOf<'dense'>`. */
+export type LayerConfigOf<T extends LayerType> = Extract<LayerConfig, { type: T }>;
+export type ModelConfigInput = z.input<typeof modelSchema>;
+export type ModelConfig = z.output<typeof modelSchema>;

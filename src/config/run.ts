@@ -1,0 +1,56 @@
+/**
+ * Room: config (level 1). What a run is: a model, its data, and the settings of its training. It promises that a parsed
+ * run has every default filled in; it never looks at the machine (workers, kernels and shards are resolved later).
+ */
+import { z } from 'zod';
+import { dataSchema } from './data.ts';
+import { runDefaults as d } from './defaults.ts';
+import { modelSchema } from './layers.ts';
+import { lossSchema, metricsSchema } from './losses.ts';
+import { optimizerSchema } from './optimizers.ts';
+import { across, choice, field, flag, integer, record, type Report } from './rules.ts';
+
+const settings = {
+  loss: lossSchema,
+  metrics: metricsSchema.default([]).describe('What to report beside the loss.'),
+  optimizer: optimizerSchema,
+  batchSize: integer(1).default(d.batchSize).describe('Rows of the global batch, over all workers.'),
+  validationBatchSize: integer(1).optional().describe('Rows of a batch in validation; batchSize when absent.'),
+  epochs: integer(1).default(d.epochs).describe('Passes over the training data.'),
+  steps: integer(1).optional().describe('Stop after this many steps in all, even inside an epoch.'),
+  shuffle: flag.default(d.shuffle).describe('A new order of the rows in every epoch.'),
+  dropRemainder: flag.default(d.dropRemainder).describe('Leave out the last batch of an epoch when it is not full.'),
+  seed: integer(0).default(d.seed).describe('Everything random in the run follows from this.'),
+  shards: integer(1).optional().describe('Slices of the global batch; they decide the bits. As many as workers when absent.'),
+  workers: integer(1).optional().describe('Worker threads; they never change the bits. As many as cores when absent.'),
+  kernels: choice('auto', 'wasm', 'blas').default(d.kernels).describe('Which kernels compute.'),
+  onNonFinite: choice('halt', 'skip').default(d.onNonFinite).describe('What to do with a step whose loss or gradient is not finite.'),
+  haltAfterSkipped: integer(1).default(d.haltAfterSkipped).describe('With onNonFinite "skip": halt after this many skipped steps in a row.'),
+};
+
+/** A batch must have a row for each shard. */
+function shardsFitBatch(run: unknown, report: Report): void {
+  const batchSize = field(run, 'batchSize');
+  const name = field(run, 'shards') === undefined ? 'workers' : 'shards';
+  const count = field(run, name);
+  if (typeof batchSize === 'number' && typeof count === 'number' && count > batchSize) {
+    report([name], `at most the batch size, ${batchSize}, so that every shard has a row`);
+  }
+}
+
+const dataFields = record('an object with `train` and, if wanted, `validation`', { train: dataSchema, validation: dataSchema.optional() });
+
+/** The settings of a run without its model and data: what `train()` in TypeScript takes as plain values. */
+export const settingsSchema = across(record('an object of settings', settings), shardsFitBatch);
+
+export const runSchema = across(record('an object with `model`, `data`, `loss` and `optimizer`', { model: modelSchema, data: dataFields, ...settings }), shardsFitBatch);
+
+export type RunSettingsInput = z.input<typeof settingsSchema>;
+export type RunSettings = z.output<typeof settingsSchema>;
+export type RunConfigInput = z.input<typeof runSchema>;
+export type RunConfig = z.output<typeof runSchema>;
+
+/** The JSON Schema of a config file, for editors. */
+export function runConfigJsonSchema(): object {
+  return z.toJSONSchema(runSchema, { io: 'input' });
+}

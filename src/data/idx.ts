@@ -1,0 +1,104 @@
+/**
+ * Room: data (level 3). IDX files, the format of MNIST: two zero bytes, a type, the number of dimensions, the dimensions
+ * as big-endian uint32, then the numbers. Plain or gzipped, told apart by their first bytes, not by their name. It
+ * promises that a file is exactly as long as its header says; it never reads another type than unsigned bytes.
+ */
+import { gunzipSync } from 'node:zlib';
+import { readUserFile } from '../config/file.ts';
+import { LockstepError } from '../errors.ts';
+import { type DataSource, memorySource, sizeOf } from './source.ts';
+
+/** The numbers of an IDX file with their dimensions, the first of which counts the rows. */
+export interface IdxArray {
+  readonly shape: readonly number[];
+  readonly values: Uint8Array;
+}
+
+export interface IdxOptions {
+  /** Path of the images: at least two dimensions, rows first. */
+  readonly images: string;
+  /** Path of the labels: one dimension. */
+  readonly labels: string;
+  /** Pixels are divided by this. */
+  readonly scale: number;
+  /** Take the first rows only; all when absent. */
+  readonly limit?: number | undefined;
+  /** What to do when a file is missing. */
+  readonly mend?: string;
+}
+
+const byteType = 0x08;
+const typeNames = new Map([
+  [0x08, 'uint8'],
+  [0x09, 'int8'],
+  [0x0b, 'int16'],
+  [0x0c, 'int32'],
+  [0x0d, 'float32'],
+  [0x0e, 'float64'],
+]);
+
+function malformed(path: string, expected: string, received: string, mend: string): LockstepError {
+  return new LockstepError('LOCKSTEP_DATA', `Expected \`${path}\` to ${expected}, got ${received}; ${mend}.`);
+}
+
+/** Reads one IDX file of unsigned bytes. */
+export function readIdx(path: string, what: string, mend?: string): IdxArray {
+  const bytes = unzip(path, readUserFile(path, what, mend));
+  const isIdx = bytes.length >= 4 && bytes[0] === 0 && bytes[1] === 0 && typeNames.has(bytes[2]!) && bytes[3]! > 0;
+  if (!isIdx) {
+    const start = bytes.length === 0 ? 'an empty file' : `a file that starts with ${bytes.subarray(0, 4).toString('hex')}`;
+    throw malformed(path, 'be an IDX file', start, 'check that it is the right file and fetch it again');
+  }
+  if (bytes[2] !== byteType) {
+    throw malformed(path, 'hold unsigned bytes (IDX type 08)', `type 0${bytes[2]!.toString(16)}, ${typeNames.get(bytes[2]!)}`, 'convert it to bytes');
+  }
+  const headerBytes = 4 + 4 * bytes[3]!;
+  if (bytes.length < headerBytes) {
+    throw malformed(path, `have a header of ${headerBytes} bytes`, `${bytes.length} bytes in all`, 'the file is truncated: fetch it again');
+  }
+  const shape = Array.from({ length: bytes[3]! }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis));
+  if (shape.includes(0)) throw malformed(path, 'hold at least one row', `the dimensions ${shape.join(' x ')}`, 'give it data');
+  const size = sizeOf(shape);
+  const values = bytes.subarray(headerBytes);
+  if (values.length !== size) {
+    const product = shape.length > 1 ? `${shape.join(' x ')} = ${size}` : `${size}`;
+    const trouble = values.length < size ? 'the file is truncated' : 'the file is longer than its header says';
+    throw malformed(path, `hold ${product} bytes after its header`, `${values.length}`, `${trouble}: fetch it again`);
+  }
+  return { shape, values };
+}
+
+function unzip(path: string, bytes: Buffer): Buffer {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `Expected \`${path}\` to be a whole gzip file, got one that does not unpack (${reason}); the file is truncated or damaged: fetch it again.`;
+    throw new LockstepError('LOCKSTEP_DATA', message, { cause });
+  }
+}
+
+/** Images and their labels as one source of bytes. */
+export function idxSource({ images, labels, scale, limit, mend }: IdxOptions): DataSource {
+  const x = readIdx(images, 'an image file', mend);
+  const y = readIdx(labels, 'a label file', mend);
+  const [rows = 0, ...inputShape] = x.shape;
+  if (inputShape.length === 0) throw malformed(images, 'have at least two dimensions', 'one', 'check that it is the image file');
+  if (y.shape.length !== 1) throw malformed(labels, 'have one dimension', `${y.shape.length}`, 'check that it is the label file');
+  if (y.values.length !== rows) {
+    throw malformed(labels, `hold a label for each of the ${rows} rows of \`${images}\``, `${y.values.length}`, 'check that the files belong together');
+  }
+  if (limit !== undefined && limit > rows) {
+    const message = `Expected \`limit\` to be at most ${rows}, the rows of \`${images}\`, got \`${limit}\`; lower it or leave it out.`;
+    throw new LockstepError('LOCKSTEP_DATA', message);
+  }
+  const taken = limit ?? rows;
+  return memorySource({
+    name: `\`${images}\``,
+    inputShape,
+    scale,
+    labels: { kind: 'class', values: Int32Array.from(y.values.subarray(0, taken)) },
+    values: x.values.subarray(0, taken * sizeOf(inputShape)),
+  });
+}

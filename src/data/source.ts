@@ -1,0 +1,96 @@
+/**
+ * Room: data (level 3). What training reads: rows of one shape with labels, in the type they are stored in. It promises
+ * that bytes stay bytes; scaling happens while rows are gathered. It never shuffles: the order of an epoch is computed.
+ */
+import { LockstepError } from '../errors.ts';
+
+/** What each row should give: a class (rows int32), or target values (rows times `shape` float32, row-major). */
+export type Labels =
+  | { readonly kind: 'class'; readonly values: Int32Array }
+  | { readonly kind: 'target'; readonly values: Float32Array; readonly shape: readonly number[] };
+
+export interface DataSource {
+  /** What messages call it: the file or data set it came from. */
+  readonly name: string;
+  /** Rows, at least 1. */
+  readonly length: number;
+  /** The shape of one row, without the batch dimension. */
+  readonly inputShape: readonly number[];
+  /** How a stored number looks; `readRows` and `readAll` write this type. */
+  readonly inputType: 'uint8' | 'float32';
+  /** Stored numbers are divided by this on their way into the model; > 0. */
+  readonly scale: number;
+  readonly labels: Labels;
+  /** Writes the rows at `indices` (each in [0, length)) one after the other, row-major, not scaled. */
+  readRows(indices: Int32Array, into: Uint8Array | Float32Array): void;
+  /** Writes all rows in order, row-major, not scaled. */
+  readAll(into: Uint8Array | Float32Array): void;
+}
+
+/** What a source in memory is made of: its description and all rows' numbers, row-major. */
+export type Rows = Omit<DataSource, 'length' | 'inputType' | 'readRows' | 'readAll'> & { readonly values: Uint8Array | Float32Array };
+
+/** Numbers in one item of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, dimension) => size * dimension, 1);
+}
+
+/** A source whose rows are already in memory. The values are kept, not copied: do not change them. */
+export function memorySource({ name, inputShape, scale, labels, values }: Rows): DataSource {
+  const rowSize = sizeOf(inputShape);
+  const length = values.length / rowSize;
+  const inputType = values instanceof Uint8Array ? 'uint8' : 'float32';
+
+  function checkTarget(into: Uint8Array | Float32Array, rows: number): void {
+    const type = into instanceof Uint8Array ? 'uint8' : 'float32';
+    if (type !== inputType || into.length < rows * rowSize) {
+      throw new LockstepError(
+        'LOCKSTEP_INTERNAL',
+        `Expected room for ${rows * rowSize} ${inputType} numbers of ${name}, got ${into.length} ${type} numbers.`,
+      );
+    }
+  }
+
+  return {
+    name,
+    length,
+    inputShape,
+    inputType,
+    scale,
+    labels,
+    readRows(indices, into) {
+      checkTarget(into, indices.length);
+      for (let i = 0; i < indices.length; i++) {
+        const row = indices[i]!;
+        if (row < 0 || row >= length) {
+          throw new LockstepError('LOCKSTEP_INTERNAL', `Expected a row of ${name} from 0 to ${length - 1}, got ${row}.`);
+        }
+        into.set(values.subarray(row * rowSize, (row + 1) * rowSize), i * rowSize);
+      }
+    },
+    readAll(into) {
+      checkTarget(into, length);
+      into.set(values);
+    },
+  };
+}
+
+/**
+ * Makes sure that every label is a class in [0, classes). Throws LOCKSTEP_DATA naming the first row that is not, or that
+ * the data has target values where classes are needed.
+ */
+export function checkLabels(source: DataSource, classes: number): void {
+  const { labels, name } = source;
+  if (labels.kind !== 'class') {
+    throw new LockstepError('LOCKSTEP_DATA', `Expected the labels of ${name} to be class integers, got target values; use a loss for targets, such as meanSquaredError.`);
+  }
+  const row = labels.values.findIndex((label) => label < 0 || label >= classes);
+  if (row === -1) return;
+  const label = labels.values[row]!;
+  const mend = label < 0 ? 'classes count from 0' : `mend the labels or give the last layer at least ${largest(labels.values) + 1} units`;
+  throw new LockstepError('LOCKSTEP_DATA', `Expected the labels of ${name} to be from 0 to ${classes - 1}, got \`${label}\` in row ${row}; ${mend}.`);
+}
+
+function largest(values: Int32Array): number {
+  return values.reduce((a, b) => Math.max(a, b));
+}

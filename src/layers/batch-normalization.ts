@@ -1,0 +1,210 @@
+/**
+ * Room: layers (level 3). BatchNormalization over all shards of the global batch, wherever they are computed.
+ *
+ *   training:   mean, variance = moments of x over the global batch (biased), per channel
+ *   inference:  mean, variance = moving_mean, moving_variance
+ *   y  = ((x - meanHi) - meanLo) * (gamma * invStd) + beta,   invStd = 1 / sqrt(variance + epsilon), mean = meanHi + meanLo
+ *   commit:     moving = moving * momentum + batch * (1 - momentum)
+ *
+ * The mean is a pair of float32 and is subtracted before anything is multiplied, so that a mean of 1000 with a spread of
+ * 0.01 survives. Sources: Ioffe and Szegedy (2015); Keras' BatchNormalization for conventions.
+ */
+import type { LayerConfigOf } from '../config/layers.ts';
+import { LockstepError } from '../errors.ts';
+import type { Address, Arena } from '../memory/arena.ts';
+import { formatShape, type Shape, sizeOf } from '../memory/shape.ts';
+import { type ChannelLayout, channelLayout } from './channels.ts';
+import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
+
+export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
+  const axes = normalizedAxes(config.axis, inputShape, place);
+  const layout = channelLayout(inputShape, axes);
+  const shape = [layout.channels];
+  const weights: WeightDefinition[] = [];
+  if (config.scale) weights.push({ name: 'gamma', shape, initializer: config.gammaInitializer, role: 'synced' });
+  if (config.center) weights.push({ name: 'beta', shape, initializer: config.betaInitializer, role: 'synced' });
+  weights.push({ name: 'moving_mean', shape, initializer: config.movingMeanInitializer, role: 'state' });
+  weights.push({ name: 'moving_variance', shape, initializer: config.movingVarianceInitializer, role: 'state' });
+  return {
+    outputShape: inputShape,
+    weights,
+    inPlaceBackward: true,
+    compile: (builder) => new BatchNormalization(config, layout, builder),
+  };
+}
+
+type BatchNormalizationConfig = LayerConfigOf<'batchNormalization'>;
+
+/** Axes of a sample (0 is its first dimension), ascending. In configs axis 0 is the batch, -1 the last dimension. */
+function normalizedAxes(axis: number | readonly number[], inputShape: Shape, place: string): number[] {
+  const rank = inputShape.length + 1;
+  const axes = (typeof axis === 'number' ? [axis] : [...axis]).map((a) => (a < 0 ? a + rank : a));
+  if (axes.some((a) => a < 1 || a >= rank) || new Set(axes).size !== axes.length) {
+    throw new LockstepError(
+      'LOCKSTEP_SHAPE',
+      `Expected \`${place}.axis\` to name different dimensions from 1 to ${rank - 1} of ${formatShape(inputShape, true)}, got ${JSON.stringify(axis)}; 0 is the batch, -1 the last dimension.`,
+    );
+  }
+  return axes.map((a) => a - 1).sort((a, b) => a - b);
+}
+
+class BatchNormalization implements Operation {
+  readonly output: Address;
+  readonly #config: BatchNormalizationConfig;
+  readonly #channels: number;
+  readonly #positions: number;
+  readonly #x: Address;
+  /** x with channels last: x itself, or a permuted copy when the channels are not the last dimensions. */
+  readonly #centredInput: Address;
+  readonly #permutation: { readonly forward: Address; readonly inverse: Address; readonly gradient: Address; readonly output: Address } | undefined;
+  readonly #gamma: WeightPlace | undefined;
+  readonly #beta: WeightPlace | undefined;
+  readonly #movingMean: Address;
+  readonly #movingVariance: Address;
+  readonly #moments: ExchangeArea;
+  readonly #sums: ExchangeArea;
+  /** Per channel, float32: the mean as a pair, gamma * invStd, and the two means that backward subtracts. */
+  readonly #meanHi: Address;
+  readonly #meanLo: Address;
+  readonly #scale: Address;
+  readonly #a: Address;
+  readonly #b: Address;
+
+  constructor(config: BatchNormalizationConfig, layout: ChannelLayout, builder: Builder) {
+    const { channels, positions } = layout;
+    const size = sizeOf(builder.inputShape);
+    this.#config = config;
+    this.#channels = channels;
+    this.#positions = positions;
+    this.#x = builder.input;
+    this.output = builder.rows(size);
+    this.#gamma = config.scale ? builder.weight('gamma') : undefined;
+    this.#beta = config.center ? builder.weight('beta') : undefined;
+    this.#movingMean = builder.weight('moving_mean').value;
+    this.#movingVariance = builder.weight('moving_variance').value;
+    this.#moments = builder.exchange(channels, positions);
+    this.#sums = builder.exchange(channels, positions);
+    [this.#meanHi, this.#meanLo, this.#scale, this.#a, this.#b] = Array.from({ length: 5 }, () => builder.private(4 * channels)) as [number, number, number, number, number];
+    this.#permutation = layout.permutation && {
+      forward: builder.constants(layout.permutation.forward),
+      inverse: builder.constants(layout.permutation.inverse),
+      gradient: builder.rows(size),
+      output: builder.rows(size),
+    };
+    this.#centredInput = layout.permutation ? builder.rows(size) : builder.input;
+  }
+
+  forward(context: RankContext, training: boolean): void {
+    const { kernels, batch } = context;
+    const rowSize = this.#positions * this.#channels;
+    const permutation = this.#permutation;
+    if (permutation) kernels.permuteRows(this.#x, permutation.forward, this.#centredInput, batch.rows, rowSize);
+    if (training) this.#batchStatistics(context);
+    else this.#movingStatistics(context.arena);
+    const y = permutation ? permutation.output : this.output;
+    const rows = batch.rows * this.#positions;
+    kernels.normalize(this.#centredInput, y, this.#meanHi, this.#meanLo, this.#scale, this.#beta?.value ?? 0, rows, this.#channels);
+    if (permutation) kernels.permuteRows(y, permutation.inverse, this.output, batch.rows, rowSize);
+  }
+
+  /** Every shard's (mean, m2), merged along the tree, become the vectors that normalise. */
+  #batchStatistics(context: RankContext): void {
+    const { kernels, shards, batch, arena } = context;
+    const channels = this.#channels;
+    for (let s = 0; s < shards.count; s++) {
+      const first = batch.shardStart[s]! * this.#positions;
+      const rows = batch.shardStart[s + 1]! * this.#positions - first;
+      const block = this.#moments.blocks + 16 * channels * (shards.first + s);
+      kernels.moments(this.#centredInput + 4 * first * channels, block, block + 8 * channels, rows, channels);
+    }
+    context.sync.mergeMoments(this.#moments);
+    const count = batch.globalRows * this.#positions;
+    const mean = this.#moments.result >>> 3;
+    const m2 = mean + channels;
+    const { f32, f64 } = arena;
+    const [hi, lo, scale, gamma] = [this.#meanHi >>> 2, this.#meanLo >>> 2, this.#scale >>> 2, (this.#gamma?.value ?? 0) >>> 2];
+    for (let c = 0; c < channels; c++) {
+      const invStd = 1 / Math.sqrt(f64[m2 + c]! / count + this.#config.epsilon);
+      f32[hi + c] = f64[mean + c]!;
+      f32[lo + c] = f64[mean + c]! - f32[hi + c]!;
+      f32[scale + c] = gamma === 0 ? invStd : f32[gamma + c]! * invStd;
+    }
+  }
+
+  #movingStatistics({ f32 }: Arena): void {
+    const [hi, lo, scale, gamma] = [this.#meanHi >>> 2, this.#meanLo >>> 2, this.#scale >>> 2, (this.#gamma?.value ?? 0) >>> 2];
+    const [mean, variance] = [this.#movingMean >>> 2, this.#movingVariance >>> 2];
+    for (let c = 0; c < this.#channels; c++) {
+      const invStd = 1 / Math.sqrt(f32[variance + c]! + this.#config.epsilon);
+      f32[hi + c] = f32[mean + c]!;
+      f32[lo + c] = 0;
+      f32[scale + c] = gamma === 0 ? invStd : f32[gamma + c]! * invStd;
+    }
+  }
+
+  /**
+   * S1 = sum dy, S2 = sum dy * (x - mean), over the global batch of N;
+   * dbeta = S1; dgamma = S2 * invStd; dx = gamma * invStd * (dy - S1/N - (x - mean) * (S2 * invStd^2 / N)).
+   */
+  backward(context: RankContext, dy: Address, dx: Address): void {
+    const { kernels, shards, batch } = context;
+    const channels = this.#channels;
+    const rowSize = this.#positions * channels;
+    const permutation = this.#permutation;
+    const gradient = permutation ? permutation.gradient : dy;
+    if (permutation) kernels.permuteRows(dy, permutation.forward, gradient, batch.rows, rowSize);
+    for (let s = 0; s < shards.count; s++) {
+      const first = batch.shardStart[s]! * this.#positions;
+      const rows = batch.shardStart[s + 1]! * this.#positions - first;
+      const block = this.#sums.blocks + 16 * channels * (shards.first + s);
+      const at = 4 * first * channels;
+      kernels.normalizeSums(gradient + at, this.#centredInput + at, this.#meanHi, this.#meanLo, block, block + 8 * channels, rows, channels);
+    }
+    context.sync.mergeSums(this.#sums);
+    this.#gradients(context);
+    if (dx === 0) return;
+    const rows = batch.rows * this.#positions;
+    kernels.normalizeBackward(gradient, this.#centredInput, gradient, this.#meanHi, this.#meanLo, this.#scale, this.#a, this.#b, rows, channels);
+    if (permutation) kernels.permuteRows(gradient, permutation.inverse, dx, batch.rows, rowSize);
+  }
+
+  /** The global dgamma and dbeta of this rank's share of channels, and for all channels the means that dx subtracts. */
+  #gradients(context: RankContext): void {
+    const { f32, f64 } = context.arena;
+    const channels = this.#channels;
+    const count = context.batch.globalRows * this.#positions;
+    const [s1, m2] = [this.#sums.result >>> 3, (this.#moments.result >>> 3) + channels];
+    const s2 = s1 + channels;
+    const [a, b] = [this.#a >>> 2, this.#b >>> 2];
+    const [dgamma, dbeta] = [(this.#gamma?.gradients[0] ?? 0) >>> 2, (this.#beta?.gradients[0] ?? 0) >>> 2];
+    const [from, to] = channelShare(context, channels);
+    for (let c = 0; c < channels; c++) {
+      const variance = f64[m2 + c]! / count + this.#config.epsilon;
+      f32[a + c] = f64[s1 + c]! / count;
+      f32[b + c] = f64[s2 + c]! / variance / count;
+      if (c < from || c >= to) continue;
+      if (dbeta !== 0) f32[dbeta + c] = f64[s1 + c]!;
+      if (dgamma !== 0) f32[dgamma + c] = f64[s2 + c]! / Math.sqrt(variance);
+    }
+  }
+
+  /** Keras: moving = moving * momentum + batch * (1 - momentum), biased variance; untouched when the batch was empty. */
+  commit(context: RankContext): void {
+    const { f32, f64 } = context.arena;
+    const channels = this.#channels;
+    const count = context.batch.globalRows * this.#positions;
+    if (count === 0) return;
+    const { momentum } = this.#config;
+    const [mean, movingMean, movingVariance] = [this.#moments.result >>> 3, this.#movingMean >>> 2, this.#movingVariance >>> 2];
+    const [from, to] = channelShare(context, channels);
+    for (let c = from; c < to; c++) {
+      f32[movingMean + c] = f32[movingMean + c]! * momentum + f64[mean + c]! * (1 - momentum);
+      f32[movingVariance + c] = f32[movingVariance + c]! * momentum + (f64[mean + channels + c]! / count) * (1 - momentum);
+    }
+  }
+}
+
+/** The channels [from, to) that this rank writes for everybody. */
+function channelShare({ rank, ranks }: RankContext, channels: number): readonly [from: number, to: number] {
+  return [Math.floor((channels * rank) / ranks), Math.floor((channels * (rank + 1)) / ranks)];
+}

@@ -1,0 +1,31 @@
+/**
+ * Room: layers (level 3). From a layer's config to its definition: the one place that knows all layer types.
+ */
+import type { LayerConfig } from '../config/layers.ts';
+import type { Shape } from '../memory/shape.ts';
+import { defineActivation } from './activation.ts';
+import { defineBatchNormalization } from './batch-normalization.ts';
+import { defineDense } from './dense.ts';
+import { defineDropout } from './dropout.ts';
+import type { LayerDefinition } from './layer.ts';
+import { defineFlatten, defineReshape } from './reshape.ts';
+
+/** `place` is where the layer stands in the config, for messages: `model.layers[2]`. Throws LOCKSTEP_SHAPE. */
+export function defineLayer(config: LayerConfig, inputShape: Shape, place: string): LayerDefinition {
+  switch (config.type) {
+    case 'dense':
+      return defineDense(config, inputShape);
+    case 'batchNormalization':
+      return defineBatchNormalization(config, inputShape, place);
+    case 'activation':
+      return defineActivation(config, inputShape);
+    case 'dropout':
+      return defineDropout(config, inputShape);
+    case 'flatten':
+      return defineFlatten(inputShape);
+    case 'reshape':
+      return defineReshape(config, inputShape, place);
+    default:
+      return config satisfies never;
+  }
+}

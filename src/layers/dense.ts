@@ -1,0 +1,83 @@
+/**
+ * Room: layers (level 3). Dense: y = f(x W + b) for x (rows, in), W (in, units), b (units). The GEMMs run shard by shard, so
+ * that a shard's bits depend on nothing but its rows and the weights; what is elementwise runs over all rows at once.
+ */
+import type { LayerConfigOf } from '../config/layers.ts';
+import { activationCode, gemmForm } from '../kernels/contract.ts';
+import type { Address } from '../memory/arena.ts';
+import { type Shape, sizeOf } from '../memory/shape.ts';
+import { activationParts, keepsPreActivation } from './activation.ts';
+import type { Builder, LayerDefinition, Operation, RankContext, WeightDefinition } from './layer.ts';
+
+/** Dense works on the last dimension; the dimensions before it are positions of a row. */
+export function defineDense(config: LayerConfigOf<'dense'>, inputShape: Shape): LayerDefinition {
+  const inputs = inputShape.at(-1) ?? 1;
+  const { units } = config;
+  const fan = { in: inputs, out: units };
+  const weights: WeightDefinition[] = [{ name: 'kernel', shape: [inputs, units], initializer: config.kernelInitializer, fan, role: 'summed' }];
+  if (config.useBias) weights.push({ name: 'bias', shape: [units], initializer: config.biasInitializer, fan, role: 'summed' });
+  return {
+    outputShape: [...inputShape.slice(0, -1), units],
+    weights,
+    inPlaceBackward: false,
+    compile: (builder) => compileDense(config, sizeOf(inputShape.slice(0, -1)), inputs, builder),
+  };
+}
+
+function compileDense(config: LayerConfigOf<'dense'>, positions: number, inputs: number, builder: Builder): Operation {
+  const { units } = config;
+  const { code, alpha, softmax } = activationParts(config.activation);
+  const kernel = builder.weight('kernel');
+  const bias = config.useBias ? builder.weight('bias') : undefined;
+  const biasValue = bias?.value ?? 0;
+  const x = builder.input;
+  const z = builder.rows(positions * units);
+  const y = !softmax && keepsPreActivation(code) ? builder.rows(positions * units) : z;
+
+  /** Rows of the (rows x positions) matrix where an own shard begins. */
+  const rowOf = (context: RankContext, shard: number): number => context.batch.shardStart[shard]! * positions;
+
+  /** One shard's dW = x^T dz and db = sum of dz, into the place of `buffer`. */
+  function leaf(context: RankContext, shard: number, buffer: number, dy: Address): void {
+    const first = rowOf(context, shard);
+    const rows = rowOf(context, shard + 1) - first;
+    context.kernels.gemm(gemmForm.TN, inputs, units, rows, x + 4 * first * inputs, dy + 4 * first * units, kernel.gradients[buffer]!);
+    if (bias) context.kernels.columnSums(dy + 4 * first * units, bias.gradients[buffer]!, rows, units);
+  }
+
+  function merge(context: RankContext, into: number, from: number): void {
+    context.kernels.add(kernel.gradients[into]!, kernel.gradients[from]!, kernel.size);
+    if (bias) context.kernels.add(bias.gradients[into]!, bias.gradients[from]!, bias.size);
+  }
+
+  return {
+    output: y,
+    forward(context) {
+      const { kernels, shards, batch } = context;
+      for (let s = 0; s < shards.count; s++) {
+        const first = rowOf(context, s);
+        const rows = rowOf(context, s + 1) - first;
+        if (rows > 0) kernels.gemm(gemmForm.NN, rows, units, inputs, x + 4 * first * inputs, kernel.value, z + 4 * first * units);
+      }
+      const rows = batch.rows * positions;
+      kernels.biasActivation(code, alpha, z, biasValue, y, rows, units);
+      if (softmax) kernels.softmax(y, y, rows, units);
+    },
+    backward(context, dy, dx) {
+      const { kernels, shards, batch } = context;
+      const rows = batch.rows * positions;
+      if (softmax) kernels.softmaxBackward(dy, y, dy, rows, units);
+      else if (code !== activationCode.linear) kernels.activationBackward(code, alpha, dy, z, y, dy, rows * units);
+      for (const step of shards.steps) {
+        if (step.kind === 'leaf') leaf(context, step.shard, step.buffer, dy);
+        else merge(context, step.buffer, step.from);
+      }
+      if (dx === 0) return;
+      for (let s = 0; s < shards.count; s++) {
+        const first = rowOf(context, s);
+        const shardRows = rowOf(context, s + 1) - first;
+        if (shardRows > 0) kernels.gemm(gemmForm.NT, shardRows, inputs, units, dy + 4 * first * units, kernel.value, dx + 4 * first * inputs);
+      }
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * Room: layers (level 3). `layers.dense({ ... })` and its siblings, spelt as in tfjs-layers: they give plain config objects,
+ * checked when a model is made of them.
+ */
+import type { LayerConfigInput } from '../config/layers.ts';
+
+type Options<T extends LayerConfigInput['type']> = Omit<Extract<LayerConfigInput, { type: T }>, 'type'>;
+
+export const layers = {
+  /** y = activation(x kernel + bias). */
+  dense: (options: Options<'dense'>): LayerConfigInput => ({ type: 'dense', ...options }),
+  /** Normalises each channel over the global batch, then scales by gamma and shifts by beta. */
+  batchNormalization: (options: Options<'batchNormalization'> = {}): LayerConfigInput => ({ type: 'batchNormalization', ...options }),
+  /** An activation as a layer of its own. */
+  activation: (options: Options<'activation'>): LayerConfigInput => ({ type: 'activation', ...options }),
+  /** (a, b, ...) becomes (a x b x ...). */
+  flatten: (options: Options<'flatten'> = {}): LayerConfigInput => ({ type: 'flatten', ...options }),
+  /** The same numbers under `targetShape`, of which one dimension may be -1. */
+  reshape: (options: Options<'reshape'>): LayerConfigInput => ({ type: 'reshape', ...options }),
+  /** Drops a share `rate` of the numbers in training and scales the others up. */
+  dropout: (options: Options<'dropout'>): LayerConfigInput => ({ type: 'dropout', ...options }),
+};

@@ -1,0 +1,105 @@
+/**
+ * Room: layers (level 3). First values of weights, as Keras' initialisers define them. Element i of weight w is a function of
+ * (seed, w, i) alone and comes from exact operations and our own logarithm, so every machine starts from the same bits.
+ */
+import { type ResolvedInitializer, resolveInitializer } from '../config/initializers.ts';
+import { log } from '../numerics/elementary.ts';
+import { philox, purpose, seedKey } from '../numerics/philox.ts';
+import type { WeightDefinition } from './layer.ts';
+
+/** Fills `values` (as many as the weight's shape holds) with the first values of weight number `index` of the model. */
+export function initialize(values: Float32Array, weight: WeightDefinition, seed: number, index: number): void {
+  const fan = weight.fan ?? { in: weight.shape[0] ?? 1, out: weight.shape.at(-1) ?? 1 };
+  fill(values, resolveInitializer(weight.initializer), fan, new Draws(seed, index));
+}
+
+function fill(values: Float32Array, initializer: ResolvedInitializer, fan: { readonly in: number; readonly out: number }, draws: Draws): void {
+  switch (initializer.type) {
+    case 'zeros':
+      values.fill(0);
+      return;
+    case 'ones':
+      values.fill(1);
+      return;
+    case 'constant':
+      values.fill(initializer.value);
+      return;
+    case 'randomUniform':
+      return each(values, (i) => draws.uniform(i, initializer.minval, initializer.maxval));
+    case 'randomNormal':
+      return each(values, (i) => initializer.mean + initializer.stddev * draws.normal(i));
+    case 'truncatedNormal':
+      return each(values, (i) => initializer.mean + initializer.stddev * draws.truncatedNormal(i));
+    case 'glorotUniform':
+      return scaledUniform(values, draws, 6 / (fan.in + fan.out));
+    case 'heUniform':
+      return scaledUniform(values, draws, 6 / fan.in);
+    case 'leCunUniform':
+      return scaledUniform(values, draws, 3 / fan.in);
+    case 'glorotNormal':
+      return scaledNormal(values, draws, 2 / (fan.in + fan.out));
+    case 'heNormal':
+      return scaledNormal(values, draws, 2 / fan.in);
+    case 'leCunNormal':
+      return scaledNormal(values, draws, 1 / fan.in);
+    default:
+      initializer satisfies never;
+  }
+}
+
+function each(values: Float32Array, value: (index: number) => number): void {
+  for (let i = 0; i < values.length; i++) values[i] = value(i);
+}
+
+function scaledUniform(values: Float32Array, draws: Draws, squaredLimit: number): void {
+  const limit = Math.sqrt(squaredLimit);
+  each(values, (i) => draws.uniform(i, -limit, limit));
+}
+
+/** The standard deviation of a normal number cut at two: what Keras divides by to keep the variance. */
+const truncatedDeviation = 0.8796256610342398;
+
+function scaledNormal(values: Float32Array, draws: Draws, variance: number): void {
+  const deviation = Math.sqrt(variance) / truncatedDeviation;
+  each(values, (i) => deviation * draws.truncatedNormal(i));
+}
+
+class Draws {
+  readonly #key: readonly [number, number];
+  readonly #weight: number;
+  readonly #words = new Uint32Array(4);
+
+  constructor(seed: number, weight: number) {
+    this.#key = seedKey(seed);
+    this.#weight = weight;
+  }
+
+  #draw(element: number, attempt: number): Uint32Array {
+    return philox(this.#words, element, attempt, this.#weight, purpose.initializer << 16, ...this.#key);
+  }
+
+  /** Uniform in [low, high). */
+  uniform(element: number, low: number, high: number): number {
+    return low + (high - low) * (this.#draw(element, 0)[0]! / 2 ** 32);
+  }
+
+  /** Marsaglia's polar method; `attempt` says where in the element's stream to begin, and is returned after the last used. */
+  normal(element: number, start = { attempt: 0 }): number {
+    for (;;) {
+      const words = this.#draw(element, start.attempt++);
+      const u = (words[0]! * 2 ** 21 + (words[1]! >>> 11)) / 2 ** 52 - 1;
+      const v = (words[2]! * 2 ** 21 + (words[3]! >>> 11)) / 2 ** 52 - 1;
+      const s = u * u + v * v;
+      if (s > 0 && s < 1) return u * Math.sqrt((-2 * log(s)) / s);
+    }
+  }
+
+  /** A normal number redrawn until it lies within two standard deviations. */
+  truncatedNormal(element: number): number {
+    const stream = { attempt: 0 };
+    for (;;) {
+      const value = this.normal(element, stream);
+      if (Math.abs(value) <= 2) return value;
+    }
+  }
+}

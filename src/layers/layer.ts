@@ -1,0 +1,126 @@
+/**
+ * Room: layers (level 3). What a layer is to the rest: a definition (shapes and weights, from its config alone) that is
+ * compiled once into an operation over preallocated tensors. A layer promises that its forward pass changes nothing but
+ * its own tensors, so a step can be thrown away and replayed; what must outlive the step changes in `commit`.
+ * It never knows who else takes part: where shards must meet it asks the `ShardSync` it was handed.
+ */
+import type { InitializerConfig } from '../config/initializers.ts';
+import type { Kernels } from '../kernels/contract.ts';
+import type { Address, Arena } from '../memory/arena.ts';
+import type { Shape } from '../memory/shape.ts';
+
+/** One weight of a layer as its definition declares it. */
+export interface WeightDefinition {
+  /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initializer: InitializerConfig;
+  /** Inputs and outputs of one unit, for the variance-scaling initialisers. */
+  readonly fan?: { readonly in: number; readonly out: number };
+  /**
+   * `summed`: trained; every shard makes a gradient of its own. `synced`: trained; the layer's sync point already makes the
+   * global gradient. `state`: not trained; the layer changes it in `commit`.
+   */
+  readonly role: 'summed' | 'synced' | 'state';
+}
+
+/** The area of one sync point: a block of 2 x channels float64 for every shard, and the rank's own merged block. */
+export interface ExchangeArea {
+  readonly blocks: Address;
+  readonly result: Address;
+  readonly channels: number;
+  /** How many values of a channel one row holds (1 after Dense, height x width in images). */
+  readonly positions: number;
+}
+
+/** What a layer may ask of the other shards of the step. Both block until all ranks of the run have come. */
+export interface ShardSync {
+  /** Merges the shards' [mean, m2] blocks along the tree; the moments of the whole batch are then at `area.result`. */
+  mergeMoments(area: ExchangeArea): void;
+  /** Adds the shards' blocks along the tree; the sums over the whole batch are then at `area.result`. */
+  mergeSums(area: ExchangeArea): void;
+}
+
+/** The rows of a step as one rank sees them. Numbers are written by the step; every field is an integer. */
+export interface Batch {
+  /** Rows of the global batch, and where this rank's rows begin in it. */
+  globalRows: number;
+  firstRow: number;
+  /** Rows of this rank, the sum over its shards. */
+  rows: number;
+  /** shardStart[i] is the first row, within this rank's rows, of its i-th shard; shardStart[ownShards] = rows. */
+  readonly shardStart: Int32Array;
+  /** The optimizer step being computed, from 1. */
+  step: number;
+}
+
+/** How one rank sums the leaves it produces: see `leafProgram`. Shards are counted from the rank's first. */
+export interface OwnShards {
+  /** The first shard of the rank, and how many it has. */
+  readonly first: number;
+  readonly count: number;
+  readonly steps: readonly { readonly kind: 'leaf' | 'merge'; readonly shard: number; readonly buffer: number; readonly from: number }[];
+}
+
+/** What an operation is given at every call. One object a rank, made once. */
+export interface RankContext {
+  readonly arena: Arena;
+  readonly kernels: Kernels;
+  readonly sync: ShardSync;
+  readonly shards: OwnShards;
+  readonly batch: Batch;
+  /** This rank's number and how many there are: a commit may be split between them. */
+  readonly rank: number;
+  readonly ranks: number;
+  /** The run's seed as two uint32 words. */
+  readonly seedLow: number;
+  readonly seedHigh: number;
+}
+
+/** A compiled layer: the same calls for every step, no allocation in any of them. */
+export interface Operation {
+  /** Where the output (rows, size) of this operation is. */
+  readonly output: Address;
+  forward(context: RankContext, training: boolean): void;
+  /** From the gradient dy of the output to dx of the input. dx is 0 when nobody needs it; dx = dy if `inPlaceBackward`. */
+  backward(context: RankContext, dy: Address, dx: Address): void;
+  /** Applies what the committed step changes besides trained weights (moving statistics). */
+  commit?(context: RankContext): void;
+}
+
+/** A weight's place: its value, and for each summing buffer of this rank the gradient's place. */
+export interface WeightPlace {
+  readonly value: Address;
+  readonly size: number;
+  /** For `summed` one address per buffer of the rank's leaf program; for `synced` one: the global gradient's. */
+  readonly gradients: readonly Address[];
+}
+
+/** Hands out tensors while a plan is made. Addresses are final; nothing may be read or written yet. */
+export interface Builder {
+  readonly input: Address;
+  readonly inputShape: Shape;
+  /** True when somebody needs the gradient of this layer's input. */
+  readonly needsInputGradient: boolean;
+  /** The layer's index in its model, for keys of random numbers. */
+  readonly layerIndex: number;
+  weight(name: string): WeightPlace;
+  /** A tensor of (rows of this rank, size) numbers of `bytesEach` (default 4). */
+  rows(size: number, bytesEach?: number): Address;
+  /** `bytes` private to this rank. */
+  private(bytes: number): Address;
+  /** An exchange area shared by all ranks, with a result private to this one. */
+  exchange(channels: number, positions: number): ExchangeArea;
+  /** Constant int32 values, written when the rank starts. */
+  constants(values: Int32Array): Address;
+}
+
+/** A layer by its config: pure, cheap, and enough for summary, memory plan and weights. */
+export interface LayerDefinition {
+  readonly outputShape: Shape;
+  readonly weights: readonly WeightDefinition[];
+  /** True when backward turns dy into dx in the same tensor. */
+  readonly inPlaceBackward: boolean;
+  /** Undefined for a layer that only renames dimensions: its output is its input. */
+  compile(builder: Builder): Operation | undefined;
+}

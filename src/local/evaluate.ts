@@ -1,0 +1,54 @@
+/**
+ * Room: local (level 6). `evaluate()`: loss and metrics of a trained model over a data set, on all ranks, with moving
+ * statistics.
+ */
+import { parseRunSettings } from '../config/parse.ts';
+import type { RunSettingsInput } from '../config/run.ts';
+import type { KernelSelection } from '../kernels/select.ts';
+import type { Arena } from '../memory/arena.ts';
+import type { Model } from '../model/model.ts';
+import type { RunPlan } from '../model/plan.ts';
+import type { Evaluation } from '../telemetry/events.ts';
+import { type DataInput, openInput, openSession } from './session.ts';
+
+export interface EvaluateOptions extends Pick<RunSettingsInput, 'loss' | 'metrics' | 'batchSize' | 'workers' | 'shards' | 'kernels'> {
+  /** Must have weights. */
+  readonly model: Model;
+  readonly data: DataInput;
+  readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
+}
+
+export interface EvaluationRun extends Evaluation {
+  readonly samples: number;
+  readonly seconds: number;
+}
+
+/** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
+export async function evaluate({ model, data, onKernels, ...given }: EvaluateOptions): Promise<EvaluationRun> {
+  const settings = parseRunSettings({ ...given, optimizer: { type: 'sgd' } }, 'options');
+  const source = openInput(data, 'data');
+  model.build(source.inputShape);
+  const { batchSize, optimizer, metrics, onNonFinite, haltAfterSkipped } = settings;
+  const { plan, arena, team } = openSession({
+    model,
+    loss: settings.loss,
+    settings,
+    training: { optimizer, seed: 0, shuffle: false, batchSize, validationBatchSize: batchSize, onNonFinite, haltAfterSkipped },
+    optimizerSlots: 0,
+    validation: source,
+    onKernels,
+  });
+  try {
+    const began = performance.now();
+    await team.obey({ kind: 'evaluate', data: 'validation' });
+    return { ...readEvaluation(plan, arena, source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
+  } finally {
+    await team.end();
+  }
+}
+
+/** What the ranks' last evaluation came to. */
+export function readEvaluation(plan: RunPlan, { f64 }: Arena, rows: number, metrics: readonly string[]): Evaluation {
+  const sums = plan.ranks[0]!.lossSums.result >>> 3;
+  return { loss: f64[sums]! / rows, metrics: metrics.includes('accuracy') ? { accuracy: f64[sums + 1]! / rows } : {} };
+}

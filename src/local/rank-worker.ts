@@ -1,0 +1,70 @@
+/**
+ * Room: local (level 6). What a rank's thread runs: one long-lived Piscina task that makes its plan, then follows the
+ * doorbell until it is told to end. It blocks freely; nothing else lives in this thread. It never throws: its outcome
+ * is what it returns.
+ */
+import { Aborted } from '../collectives/barrier.ts';
+import { abort, type ControlIndex, controlIndex } from '../collectives/control.ts';
+import { isLockstepError } from '../errors.ts';
+import { openKernels } from '../kernels/select.ts';
+import { Arena } from '../memory/arena.ts';
+import { planRun } from '../model/plan.ts';
+import { evaluate, trainBatches } from '../train/loop.ts';
+import { createRank, type Rank } from '../train/rank.ts';
+import { type RankOutcome, type RankTask, readCommand } from './task.ts';
+
+export default function runRank(task: RankTask): RankOutcome {
+  const arena = new Arena(task.memory);
+  const plan = planRun(task.plan);
+  const control = controlIndex(plan.control);
+  try {
+    const kernels = openKernels(task.kernels, arena, plan.ranks[task.rank]!.scratch);
+    const rank = createRank(plan, task.rank, arena, kernels, task.training, task.spins);
+    follow(task.fault ? failing(rank, task.fault) : rank, control);
+    return { kind: 'done' };
+  } catch (error) {
+    if (error instanceof Aborted) return { kind: 'aborted' };
+    abort(arena, control, task.rank);
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    return { kind: 'failed', code: isLockstepError(error) ? error.code : undefined, message, stack };
+  }
+}
+
+/** Obeys command after command; each is finished with an announcement, whatever it was. */
+function follow(rank: Rank, control: ControlIndex): void {
+  const { arena, runtime } = rank;
+  const { i32 } = arena;
+  for (let obeyed = 0; ; obeyed++) {
+    while (Atomics.load(i32, control.doorbell) === obeyed) {
+      if (Atomics.load(i32, control.abort) !== 0) throw new Aborted('The run was given up.');
+      Atomics.wait(i32, control.doorbell, obeyed);
+    }
+    const command = readCommand(arena, control);
+    switch (command.kind) {
+      case 'end':
+        return;
+      case 'train':
+        trainBatches(rank, command);
+        break;
+      case 'evaluate':
+        evaluate(rank, (command.data === 'train' ? runtime.plan.train : runtime.plan.validation)!);
+        break;
+      default:
+        command satisfies never;
+    }
+    Atomics.add(i32, control.finished, 1);
+    Atomics.notify(i32, control.finished);
+  }
+}
+
+/** The rank with a layer that fails on purpose. */
+function failing(rank: Rank, { step, layer, kind }: NonNullable<RankTask['fault']>): Rank {
+  const { operations } = rank.runtime.own;
+  const markLayer = (index: number): void => {
+    rank.markLayer(index);
+    if (rank.runtime.context.batch.step !== step || operations[index]!.layer !== layer) return;
+    if (kind === 'exit') process.exit(3);
+    throw new Error('a fault was asked for here');
+  };
+  return { ...rank, markLayer };
+}

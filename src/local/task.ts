@@ -1,0 +1,69 @@
+/**
+ * Room: local (level 6). What crosses from the main thread to a rank when it starts, the commands that follow in the arena,
+ * and what a rank says when it ends. Plain data only: classes do not survive threads.
+ */
+import type { ControlIndex } from '../collectives/control.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { KernelSelection } from '../kernels/select.ts';
+import type { Arena } from '../memory/arena.ts';
+import type { PlanSpec } from '../model/plan.ts';
+import type { TrainOrder } from '../train/loop.ts';
+import type { TrainingSpec } from '../train/rank.ts';
+
+export interface RankTask {
+  readonly memory: WebAssembly.Memory;
+  readonly plan: PlanSpec;
+  readonly training: TrainingSpec;
+  readonly kernels: KernelSelection;
+  readonly rank: number;
+  /** As in `Barrier`. */
+  readonly spins: number;
+  /** Makes this rank fail on purpose when it enters a layer's forward pass. For tests of supervision. */
+  readonly fault?: { readonly step: number; readonly layer: number; readonly kind: 'throw' | 'exit' };
+}
+
+/** How a rank's task ended: told to, because another rank failed, or by an error of its own. */
+export type RankOutcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string; readonly stack: string | undefined };
+
+/** What the doorbell can ask for. */
+export type Command =
+  | ({ readonly kind: 'train' } & TrainOrder)
+  /** Loss and correct predictions over the validation data, or the training data. */
+  | { readonly kind: 'evaluate'; readonly data: 'train' | 'validation' }
+  | { readonly kind: 'end' };
+
+const commandNumber = { end: 1, train: 2, evaluateTrain: 3, evaluateValidation: 4 } as const;
+
+/** Writes a command's payload. Only while all ranks wait at the doorbell. */
+export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, command: Command): void {
+  switch (command.kind) {
+    case 'end':
+      i32[at] = commandNumber.end;
+      return;
+    case 'evaluate':
+      i32[at] = command.data === 'train' ? commandNumber.evaluateTrain : commandNumber.evaluateValidation;
+      return;
+    case 'train':
+      i32.set([commandNumber.train, command.epoch, command.firstBatch, command.batches, command.firstStep], at);
+      return;
+    default:
+      command satisfies never;
+  }
+}
+
+/** The command that was rung for. */
+export function readCommand({ i32 }: Arena, { command: at }: ControlIndex): Command {
+  switch (i32[at]) {
+    case commandNumber.train:
+      return { kind: 'train', epoch: i32[at + 1]!, firstBatch: i32[at + 2]!, batches: i32[at + 3]!, firstStep: i32[at + 4]! };
+    case commandNumber.evaluateTrain:
+      return { kind: 'evaluate', data: 'train' };
+    case commandNumber.evaluateValidation:
+      return { kind: 'evaluate', data: 'validation' };
+    default:
+      return { kind: 'end' };
+  }
+}

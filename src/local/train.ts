@@ -1,0 +1,160 @@
+/**
+ * Room: local (level 6). `train()`: a whole run on this machine. The main thread loads, rings the ranks epoch by epoch, turns
+ * their reports into events, and takes the weights home.
+ */
+import { positiveInteger } from '../check.ts';
+import { parseRunSettings } from '../config/parse.ts';
+import type { RunSettingsInput } from '../config/run.ts';
+import { stepsPerEpoch } from '../data/sampler.ts';
+import { LockstepError } from '../errors.ts';
+import type { KernelSelection } from '../kernels/select.ts';
+import type { Model } from '../model/model.ts';
+import { loadWeights } from '../model/weights.ts';
+import { updateRule } from '../optimizers/rule.ts';
+import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
+import { readEvaluation } from './evaluate.ts';
+import { Averages, type History, historyOf } from './history.ts';
+import { ReportReader } from './reports.ts';
+import { type DataInput, openInput, openSession } from './session.ts';
+import type { TeamOptions } from './team.ts';
+
+export interface TrainOptions extends RunSettingsInput {
+  /** Trained in place. A model without weights gets first ones from `seed`; one that has weights goes on from them. */
+  readonly model: Model;
+  readonly data: { readonly train: DataInput; readonly validation?: DataInput | undefined };
+  /** A safetensors file of first weights. */
+  readonly init?: string | undefined;
+  /** Called for every step in order, up to some 25 ms after it. What it throws ends the run. */
+  readonly onStep?: ((event: StepEvent) => void) | undefined;
+  readonly onEpoch?: ((event: EpochEvent) => void) | undefined;
+  /** Called for every event, those above included. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+  /** Called once the run is checked and sized, before its first step. */
+  readonly onStart?: ((run: RunStart) => void) | undefined;
+  /** Aborting ends the run after the step it is in; the run then returns, `interrupted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Makes a rank fail on purpose; for tests of supervision. @internal */
+  readonly fault?: TeamOptions['fault'];
+}
+
+/** What a run turned out to be. */
+export interface RunStart {
+  readonly workers: number;
+  readonly shards: number;
+  readonly kernels: KernelSelection;
+  /** Training rows, steps an epoch and steps in all. */
+  readonly samples: number;
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  /** Size of the arena. */
+  readonly arenaBytes: number;
+}
+
+export interface Run {
+  /** The model that was given, with the trained weights. */
+  readonly model: Model;
+  /** Keras' history: one number an epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`. */
+  readonly history: History;
+  readonly weightsSha256: string;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+  readonly interrupted: boolean;
+}
+
+/**
+ * Trains `model` on all cores and returns when the run is done. The same options, data and `shards` give the same
+ * weights bit for bit, whatever the number of workers. Errors are `LockstepError`s, all with a code.
+ */
+export async function train(options: TrainOptions): Promise<Run> {
+  const { model, data, init, onStep, onEpoch, onEvent, onStart, signal, fault, ...given } = options;
+  const settings = parseRunSettings(given, 'options');
+  const trainSource = openInput(data.train, 'data.train');
+  const validation = data.validation && openInput(data.validation, 'data.validation');
+  model.build(trainSource.inputShape);
+  if (init !== undefined) model.load(init);
+  else if (!model.isInitialized) model.initialize(settings.seed);
+
+  const { batchSize, seed, shuffle, dropRemainder, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
+  const perEpoch = stepsPerEpoch(trainSource.length, batchSize, dropRemainder);
+  if (perEpoch === 0) {
+    throw new LockstepError('LOCKSTEP_CONFIG', `Expected at least one full batch of ${batchSize} rows with dropRemainder, got ${trainSource.length} rows; use a smaller batchSize or keep the remainder.`);
+  }
+  const steps = Math.min(settings.steps ?? Number.POSITIVE_INFINITY, (given.epochs === undefined && settings.steps !== undefined ? Number.POSITIVE_INFINITY : settings.epochs) * perEpoch);
+  positiveInteger('steps', steps);
+
+  const { plan, arena, team, kernels } = openSession({
+    model,
+    loss,
+    settings,
+    training: { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped },
+    optimizerSlots: updateRule(optimizer).slots.length,
+    train: trainSource,
+    ...(validation && { validation }),
+    ...(fault && { fault }),
+  });
+  const { ranks: workers, shards } = plan.spec;
+  const stop = (): void => team.requestStop();
+  signal?.addEventListener('abort', stop);
+  try {
+    onStart?.({ workers, shards, kernels, samples: trainSource.length, stepsPerEpoch: perEpoch, steps, arenaBytes: plan.memory.bytes });
+    if (signal?.aborted) stop();
+    const epochs: EpochEvent[] = [];
+    const averages = new Averages();
+    let last: StepEvent | undefined;
+    let trainingSeconds = 0;
+    let samples = 0;
+    const reader = new ReportReader(plan, arena, metrics, (event) => {
+      last = event;
+      samples += event.samples;
+      averages.add(event);
+      onStep?.(event);
+      onEvent?.(event);
+    });
+    const began = performance.now();
+    for (let done = 0, epoch = 0; done < steps && !signal?.aborted; epoch++) {
+      const batches = Math.min(perEpoch, steps - done);
+      const before = performance.now();
+      await reader.during(team.obey({ kind: 'train', epoch, firstBatch: 0, batches, firstStep: done + 1 }), stop);
+      trainingSeconds += (performance.now() - before) / 1000;
+      const ran = (last?.step ?? 0) - done;
+      done += ran;
+      haltIfAsked(last, settings);
+      if (ran === 0) break;
+      if (validation) await team.obey({ kind: 'evaluate', data: 'validation' });
+      const event: EpochEvent = {
+        event: 'epoch',
+        epoch,
+        ...averages.take(),
+        ...(validation && { validation: readEvaluation(plan, arena, validation.length, metrics) }),
+        ...(ran < perEpoch && { partial: true as const }),
+      };
+      epochs.push(event);
+      onEpoch?.(event);
+      onEvent?.(event);
+    }
+    const seconds = (performance.now() - began) / 1000;
+    model.setWeights(loadWeights(model.topology, plan.weights, arena));
+    const done = last?.step ?? 0;
+    const interrupted = done < steps;
+    const { weightsSha256 } = model;
+    const samplesPerSecond = trainingSeconds > 0 ? samples / trainingSeconds : 0;
+    const end: EndEvent = { event: 'end', steps: done, seconds, samplesPerSecond, weightsSha256, ...(interrupted && { interrupted: true as const }) };
+    onEvent?.(end);
+    return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    await team.end();
+  }
+}
+
+/** Throws LOCKSTEP_NON_FINITE when the last step was the one that the policy ends a run with. */
+function haltIfAsked(last: StepEvent | undefined, policy: { readonly onNonFinite: string; readonly haltAfterSkipped: number }): void {
+  if (!last?.skipped || policy.onNonFinite !== 'halt') return;
+  const { phase, layer, shard } = last.skipped;
+  const place = [layer === undefined ? '' : `layer \`${layer}\``, shard === undefined ? '' : `shard ${shard}`].filter(Boolean).join(', ');
+  throw new LockstepError(
+    'LOCKSTEP_NON_FINITE',
+    `Expected finite losses and gradients, got a loss of ${last.loss} and a gradient norm of ${last.gradNorm} at step ${last.step}, the ${policy.haltAfterSkipped}th skipped step in a row, not finite first in phase ${phase}${place && ` (${place})`}; lower the learning rate, set globalClipnorm, or check the data.`,
+  );
+}

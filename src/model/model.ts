@@ -1,0 +1,114 @@
+/**
+ * Room: model (level 4). What users hold: a chain of layers, with weights once it has been initialised, loaded or trained.
+ */
+import { type NamedTensor, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import type { LayerConfigInput, ModelConfig } from '../config/layers.ts';
+import { parseModelConfig } from '../config/parse.ts';
+import { arraySource, type NestedNumbers } from '../data/arrays.ts';
+import { LockstepError } from '../errors.ts';
+import { sameShape, type Shape } from '../memory/shape.ts';
+import { predict, type Predictions } from './predict.ts';
+import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
+import { resolveTopology, type Topology } from './topology.ts';
+import { initialWeights, matchWeights, type Weights, weightsHash } from './weights.ts';
+
+export class Model {
+  /** The model as plain data, every default filled in. `new Model(model.config)` is the same model without weights. */
+  readonly config: ModelConfig;
+  #topology: Topology | undefined;
+  #weights: Weights | undefined;
+
+  constructor(config: ModelConfig) {
+    this.config = config;
+    if (config.layers[0]?.inputShape) this.#topology = resolveTopology(config);
+  }
+
+  /** The plain data of the model, for JSON: `sequential(model.toConfig().layers)` gives it back. */
+  toConfig(): ModelConfig {
+    return structuredClone(this.config);
+  }
+
+  /** Shapes and weights. Throws LOCKSTEP_SHAPE while the input shape is known neither from the first layer nor from data. */
+  get topology(): Topology {
+    this.#topology ??= resolveTopology(this.config);
+    return this.#topology;
+  }
+
+  /** Fixes the input shape from data; a model that has another already refuses it with LOCKSTEP_SHAPE. */
+  build(inputShape: Shape): void {
+    if (!this.#topology || !sameShape(this.#topology.inputShape, inputShape)) this.#topology = resolveTopology(this.config, inputShape);
+  }
+
+  /** Numbers of parameters: all, those that are trained, and those that are not (moving statistics). */
+  countParams(): ParameterCount {
+    return countParameters(this.topology);
+  }
+
+  /** Keras' table of layers, output shapes and parameters; printed with `print` (default: standard output) and returned. */
+  summary(print: (text: string) => void = (text) => process.stdout.write(`${text}\n`)): string {
+    const table = summaryTable(this.topology, this.config.name);
+    print(table);
+    return table;
+  }
+
+  /** True once there are weights. */
+  get isInitialized(): boolean {
+    return this.#weights !== undefined;
+  }
+
+  /** Draws first weights from `seed`, replacing any. */
+  initialize(seed: number): void {
+    this.#weights = initialWeights(this.topology, seed);
+  }
+
+  /** All weights in model order, named `<layer name>/<weight name>`. Throws LOCKSTEP_USAGE before there are any. */
+  getWeights(): Weights {
+    if (!this.#weights) throw new LockstepError('LOCKSTEP_USAGE', 'Expected the model to have weights, got none yet; train it, or call `initialize(seed)` or `load(path)` first.');
+    return this.#weights;
+  }
+
+  /** Takes weights by name. Throws LOCKSTEP_WEIGHTS when they are not exactly those of the model; `what` names their origin. */
+  setWeights(tensors: Iterable<NamedTensor>, what = 'the weights'): void {
+    this.#weights = matchWeights(this.topology, new Map([...tensors].map((tensor) => [tensor.name, tensor])), what);
+  }
+
+  /** Reads weights from a safetensors file. */
+  load(path: string): void {
+    this.#weights = matchWeights(this.topology, readSafetensors(path), `\`${path}\``);
+  }
+
+  /** Writes the weights to a safetensors file. */
+  async save(path: string): Promise<void> {
+    await writeSafetensors(path, this.getWeights(), { format: 'lockstep' });
+  }
+
+  /** SHA-256 over the raw little-endian float32 of all weights, moving statistics included, in model order. */
+  get weightsSha256(): string {
+    return weightsHash(this.getWeights());
+  }
+
+  /**
+   * The model's outputs for rows, nested arrays or row-major numbers, as the model is to see them: data that was divided by a
+   * scale in training must be divided by it here. In the calling thread; softmax gives probabilities.
+   */
+  predict(rows: NestedNumbers | Float32Array): Predictions {
+    const { inputShape } = this.topology;
+    const values = rows instanceof Float32Array ? rows : flatRows(rows, inputShape);
+    return predict(this.config, inputShape, this.getWeights(), values);
+  }
+}
+
+function flatRows(rows: NestedNumbers, inputShape: Shape): Float32Array {
+  const source = arraySource({ x: rows, y: new Int32Array(rows.length), name: 'the rows' });
+  if (!sameShape(source.inputShape, inputShape)) {
+    throw new LockstepError('LOCKSTEP_SHAPE', `Expected rows of shape [${inputShape.join(', ')}], got [${source.inputShape.join(', ')}]; one row of the model's input is that shape.`);
+  }
+  const values = new Float32Array(source.length * inputShape.reduce((size, dimension) => size * dimension, 1));
+  source.readAll(values);
+  return values;
+}
+
+/** A model from its layers, first to last. Throws LOCKSTEP_CONFIG with all problems, LOCKSTEP_SHAPE when layers do not fit. */
+export function sequential(layers: readonly LayerConfigInput[], options: { readonly name?: string } = {}): Model {
+  return new Model(parseModelConfig({ ...(options.name !== undefined && { name: options.name }), layers }));
+}

@@ -1,0 +1,170 @@
+/**
+ * Room: model (level 4). The plan of a run on one host: every tensor of every rank at its address, every layer compiled.
+ * A pure function of its spec: each thread makes the same plan for itself, so no address is ever sent.
+ */
+import { reserveControl } from '../collectives/control.ts';
+import { planShards, type RankShards, type ShardPlan } from '../collectives/shard-plan.ts';
+import { privateBlocks } from '../collectives/shared.ts';
+import type { ModelConfig } from '../config/layers.ts';
+import { shardStart } from '../data/sampler.ts';
+import type { WeightPlace } from '../layers/layer.ts';
+import { lossOf, type LossSpec } from '../losses/loss.ts';
+import type { Address } from '../memory/arena.ts';
+import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
+import { type Shape, sizeOf } from '../memory/shape.ts';
+import { type Blocks, cutBlocks } from '../numerics/norm.ts';
+import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
+import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
+import { resolveTopology, type Topology, withoutFinalSoftmax } from './topology.ts';
+
+/** One set of rows in the arena. */
+export interface DataSpec {
+  readonly length: number;
+  readonly inputShape: Shape;
+  readonly inputType: 'uint8' | 'float32';
+  /** Every input is divided by this. */
+  readonly scale: number;
+  /** float32 targets a row; 0 for class labels (one int32 a row). */
+  readonly targetSize: number;
+}
+
+/** Everything a plan depends on. Plain data: it crosses threads as it is. */
+export interface PlanSpec {
+  readonly model: ModelConfig;
+  readonly inputShape: Shape;
+  /** Absent when the plan is for predictions only. */
+  readonly loss?: LossSpec;
+  readonly shards: number;
+  readonly ranks: number;
+  /** Rows of the largest global batch, in training or evaluation. */
+  readonly batchRows: number;
+  /** Vectors as long as the parameters that the optimizer keeps. */
+  readonly optimizerSlots: number;
+  readonly train?: DataSpec;
+  readonly validation?: DataSpec;
+  /** True to compute the gradient of the model's input as well. */
+  readonly inputGradient?: boolean;
+}
+
+/** A trained tensor within the vectors of parameters, gradients and optimizer slots. */
+export interface ParameterTensor {
+  /** Its index in `topology.weights`. */
+  readonly weight: number;
+  /** Bytes from the start of each vector. */
+  readonly offset: number;
+  readonly size: number;
+  /** True when shards' gradients must be summed; false when the layer's sync point has already made the global one. */
+  readonly summed: boolean;
+}
+
+/** A data set's place: inputs in their stored type, then labels (int32) or targets (float32). */
+export interface DataPlace {
+  readonly spec: DataSpec;
+  readonly inputs: Address;
+  readonly labels: Address;
+}
+
+export interface RunPlan {
+  readonly spec: PlanSpec;
+  readonly topology: Topology;
+  readonly shards: ShardPlan;
+  readonly memory: MemoryPlan;
+  readonly control: Address;
+  readonly reports: ReportLayout;
+  /** Where the value of every weight is, in model order. */
+  readonly weights: readonly Address[];
+  readonly tensors: readonly ParameterTensor[];
+  /** Norm blocks over `tensors`. */
+  readonly blocks: Blocks;
+  /** The vectors: parameters, the optimizer's, and a gradient for every published subtree, of which the first becomes global. */
+  readonly parameters: Address;
+  readonly optimizerSlots: readonly Address[];
+  readonly gradients: readonly Address[];
+  /** float64 square sum of each block. */
+  readonly squareSums: Address;
+  /** One int32 a rank: what a diagnosis found, see train/diagnose.ts. */
+  readonly findings: Address;
+  readonly train: DataPlace | undefined;
+  readonly validation: DataPlace | undefined;
+  readonly ranks: readonly RankPlan[];
+}
+
+/** Makes the plan. Throws LOCKSTEP_SHAPE when layers do not fit each other and LOCKSTEP_MEMORY when the arena would be too large. */
+export function planRun(spec: PlanSpec): RunPlan {
+  const memory = new MemoryPlan();
+  const fused = spec.loss !== undefined && lossOf(spec.loss).fusesSoftmax;
+  const topology = resolveTopology(fused ? withoutFinalSoftmax(spec.model) : spec.model, spec.inputShape);
+  const shards = planShards(spec.shards, spec.ranks);
+  const control = reserveControl(memory);
+  const reports = reserveReports(memory);
+
+  const tensors: ParameterTensor[] = [];
+  let vectorBytes = 0;
+  for (const [weight, { definition, size }] of topology.weights.entries()) {
+    if (definition.role === 'state') continue;
+    tensors.push({ weight, offset: vectorBytes, size, summed: definition.role === 'summed' });
+    vectorBytes += Math.ceil((4 * size) / alignmentBytes) * alignmentBytes;
+  }
+  const parameters = memory.reserve('parameters', vectorBytes);
+  const tensorOf = new Map(tensors.map((tensor) => [tensor.weight, tensor]));
+  const weights = topology.weights.map(({ size }, i) => {
+    const tensor = tensorOf.get(i);
+    return tensor ? parameters + tensor.offset : memory.reserve('parameters', 4 * size);
+  });
+  const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
+  const trains = spec.train !== undefined;
+  const gradients = shards.published.map(() => (trains ? memory.reserve('gradients', vectorBytes) : 0));
+  const blocks = cutBlocks(tensors.map(({ size }) => size));
+
+  /** Partial sums that a rank holds beside its roots: room for one layer's weights, as layers take turns. */
+  const largestLayer = Math.max(0, ...topology.layers.map((_, layer) => layerBytes(tensors, topology, layer)));
+  const temporaries = shards.ranks.map(({ buffers, roots }) =>
+    Array.from({ length: trains ? buffers - roots.length : 0 }, () => memory.reserve('gradients', largestLayer)),
+  );
+  const exchangeBlocks: Address[] = [];
+  const places: SharedPlaces = {
+    memory,
+    topology,
+    labelSize: Math.max(1, spec.train?.targetSize ?? 0, spec.validation?.targetSize ?? 0),
+    privateBlocks: privateBlocks(shards),
+    exchangeBlocks: (index, channels) => (exchangeBlocks[index] ??= memory.reserve('statistics', spec.shards * 16 * channels)),
+    lossBlocks: memory.reserve('statistics', spec.shards * 16),
+    inputGradient: spec.inputGradient ?? false,
+    weightPlace: (weight, owner) => weightPlace(weight, owner),
+  };
+  function weightPlace(weight: number, owner: RankShards): WeightPlace {
+    const { size, layer } = topology.weights[weight]!;
+    const value = weights[weight]!;
+    const tensor = tensorOf.get(weight);
+    if (!tensor || !trains) return { value, size, gradients: [] };
+    if (!tensor.summed) return { value, size, gradients: [gradients[0]! + tensor.offset] };
+    const inLayer = tensor.offset - tensors.find((other) => topology.weights[other.weight]!.layer === layer)!.offset;
+    const roots = owner.roots.map((_, i) => gradients[owner.firstPlace + i]! + tensor.offset);
+    const own = temporaries[shards.ranks.indexOf(owner)]!.map((address) => address + inLayer);
+    return { value, size, gradients: [...roots, ...own] };
+  }
+  const squareSums = memory.reserve('gradients', 8 * blocks.count);
+  const findings = memory.reserve('control', 4 * spec.ranks);
+  const ranks = shards.ranks.map((owner) => {
+    const capacity = shardStart(spec.batchRows, spec.shards, owner.first + owner.count) - shardStart(spec.batchRows, spec.shards, owner.first);
+    return compileRank(places, owner, capacity);
+  });
+  const train = spec.train && placeData(memory, spec.train);
+  const validation = spec.validation && placeData(memory, spec.validation);
+  memory.checkFits();
+  return { spec, topology, shards, memory, control, reports, weights, tensors, blocks, parameters, optimizerSlots, gradients, squareSums, findings, train, validation, ranks };
+}
+
+function layerBytes(tensors: readonly ParameterTensor[], topology: Topology, layer: number): number {
+  const own = tensors.filter(({ weight }) => topology.weights[weight]!.layer === layer);
+  return own.reduce((bytes, { size }) => bytes + Math.ceil((4 * size) / alignmentBytes) * alignmentBytes, 0);
+}
+
+function placeData(memory: MemoryPlan, spec: DataSpec): DataPlace {
+  const bytesEach = spec.inputType === 'uint8' ? 1 : 4;
+  return {
+    spec,
+    inputs: memory.reserve('data', spec.length * sizeOf(spec.inputShape) * bytesEach),
+    labels: memory.reserve('data', spec.length * 4 * Math.max(1, spec.targetSize)),
+  };
+}

@@ -1,0 +1,137 @@
+/**
+ * Room: model (level 4). The part of a plan that belongs to one rank: its tensors and its compiled layers, forward in model
+ * order and backward from the last layer to the first one that has anything to learn.
+ */
+import type { RankShards } from '../collectives/shard-plan.ts';
+import type { Area } from '../collectives/shared.ts';
+import { kernelScratchBytes } from '../kernels/contract.ts';
+import type { Builder, ExchangeArea, Operation, WeightPlace } from '../layers/layer.ts';
+import type { Address } from '../memory/arena.ts';
+import type { MemoryPlan } from '../memory/plan.ts';
+import { sizeOf } from '../memory/shape.ts';
+import { reserveTimes } from '../telemetry/timing.ts';
+import type { Topology } from './topology.ts';
+
+/** A compiled layer with its place in the model. `size` numbers a row at `operation.output`. */
+export interface PlannedOperation {
+  readonly operation: Operation;
+  readonly layer: number;
+  readonly size: number;
+  /** Where the gradients of output and input are; dx is 0 when nobody needs it. Unused below the first trained layer. */
+  readonly dy: Address;
+  readonly dx: Address;
+  readonly inputSize: number;
+}
+
+export interface RankPlan {
+  readonly shards: RankShards;
+  /** Rows of this rank in the largest batch. */
+  readonly capacity: number;
+  /** Private memory of the kernels. */
+  readonly scratch: Address;
+  /** The samples of the step (int32), their inputs (float32) and their labels (int32, or float32 targets). */
+  readonly indices: Address;
+  readonly input: Address;
+  readonly labels: Address;
+  /** Eight uint32: the keys of the epoch's order. */
+  readonly orderKeys: Address;
+  readonly operations: readonly PlannedOperation[];
+  /** Operations from this index on take part in the backward pass. */
+  readonly firstBackward: number;
+  readonly output: Address;
+  readonly outputSize: number;
+  /** The gradient of the output, written by the loss. */
+  readonly outputGradient: Address;
+  readonly lossSums: Area;
+  readonly constants: readonly { readonly address: Address; readonly values: Int32Array }[];
+  /** Seconds by phase, see telemetry/timing.ts. */
+  readonly times: Address;
+  /** int32 [step, phase, layer]: where the rank is, for whoever must explain its death. */
+  readonly progress: Address;
+}
+
+/** What all ranks of a plan share and one rank's part is built upon. */
+export interface SharedPlaces {
+  readonly memory: MemoryPlan;
+  readonly topology: Topology;
+  /** int32 or float32 numbers a row of labels. */
+  readonly labelSize: number;
+  /** Blocks of an exchange area's private part. */
+  readonly privateBlocks: number;
+  /** The shared blocks of the n-th exchange area of the plan, reserved by whoever asks first. */
+  exchangeBlocks(index: number, channels: number): Address;
+  readonly lossBlocks: Address;
+  readonly inputGradient: boolean;
+  /** The place of weight `weight` of the model, with gradients for this rank's buffers. */
+  weightPlace(weight: number, shards: RankShards): WeightPlace;
+}
+
+export function compileRank(places: SharedPlaces, shards: RankShards, capacity: number): RankPlan {
+  const { memory, topology } = places;
+  const rows = (size: number, bytesEach = 4): Address => memory.reserve('activations', Math.max(1, capacity) * size * bytesEach);
+  const constants: { address: Address; values: Int32Array }[] = [];
+  const input = rows(sizeOf(topology.inputShape));
+  const firstTrained = topology.weights.find(({ definition }) => definition.role !== 'state')?.layer ?? topology.layers.length;
+  let exchanges = 0;
+  let current = input;
+
+  const compiled = topology.layers.flatMap(({ definition, inputShape }, layer) => {
+    const weights = topology.weights.flatMap((weight, index) => (weight.layer === layer ? [{ name: weight.definition.name, index }] : []));
+    const builder: Builder = {
+      input: current,
+      inputShape,
+      needsInputGradient: places.inputGradient || layer > firstTrained,
+      layerIndex: layer,
+      weight: (name) => places.weightPlace(weights.find((weight) => weight.name === name)!.index, shards),
+      rows,
+      private: (bytes) => memory.reserve('statistics', bytes),
+      exchange: (channels, positions): ExchangeArea => ({
+        blocks: places.exchangeBlocks(exchanges++, channels),
+        result: memory.reserve('statistics', places.privateBlocks * 16 * channels),
+        channels,
+        positions,
+      }),
+      constants(values) {
+        const address = memory.reserve('statistics', values.byteLength);
+        constants.push({ address, values });
+        return address;
+      },
+    };
+    const operation = definition.compile(builder);
+    if (!operation) return [];
+    current = operation.output;
+    return [{ operation, layer, size: sizeOf(definition.outputShape), inputSize: sizeOf(inputShape), inPlace: definition.inPlaceBackward, needsInput: builder.needsInputGradient }];
+  });
+
+  const sizes = [sizeOf(topology.inputShape), ...compiled.map(({ size }) => size)];
+  const gradients = [rows(Math.max(...sizes)), rows(Math.max(...sizes))] as const;
+  let side: 0 | 1 = 0;
+  const operations = compiled
+    .toReversed()
+    .map(({ operation, layer, size, inputSize, inPlace, needsInput }): PlannedOperation => {
+      const dy = gradients[side];
+      if (!inPlace) side = side === 0 ? 1 : 0;
+      return { operation, layer, size, inputSize, dy, dx: needsInput ? gradients[side] : 0 };
+    })
+    .toReversed();
+  const firstBackward = places.inputGradient ? 0 : operations.findIndex(({ layer }) => layer >= firstTrained);
+
+  return {
+    shards,
+    capacity,
+    scratch: memory.reserve('scratch', kernelScratchBytes),
+    indices: rows(1),
+    input,
+    labels: rows(places.labelSize),
+    orderKeys: memory.reserve('scratch', 32),
+    operations,
+    firstBackward: firstBackward === -1 ? operations.length : firstBackward,
+    output: current,
+    outputSize: sizeOf(topology.outputShape),
+    outputGradient: gradients[0],
+    lossSums: { blocks: places.lossBlocks, result: memory.reserve('statistics', places.privateBlocks * 16), channels: 1, positions: 1 },
+    constants,
+    times: reserveTimes(memory),
+    progress: memory.reserve('control', 12),
+  };
+}

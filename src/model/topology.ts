@@ -1,0 +1,89 @@
+/**
+ * Room: model (level 4). A model's config made concrete: names, shapes, weights. Pure; nothing is allocated.
+ */
+import type { LayerConfig, ModelConfig } from '../config/layers.ts';
+import { LockstepError } from '../errors.ts';
+import { defineLayer } from '../layers/define.ts';
+import type { LayerDefinition, WeightDefinition } from '../layers/layer.ts';
+import { formatShape, sameShape, type Shape, sizeOf } from '../memory/shape.ts';
+
+export interface NamedLayer {
+  readonly name: string;
+  readonly config: LayerConfig;
+  readonly inputShape: Shape;
+  readonly definition: LayerDefinition;
+}
+
+/** One weight of the model. `name` is its name in safetensors files: `<layer name>/<weight name>`. */
+export interface WeightEntry {
+  readonly name: string;
+  readonly layer: number;
+  readonly definition: WeightDefinition;
+  readonly size: number;
+}
+
+export interface Topology {
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
+  readonly layers: readonly NamedLayer[];
+  /** All weights in model order: the order of files, hashes and gradients. */
+  readonly weights: readonly WeightEntry[];
+}
+
+/**
+ * The topology of `config` for samples of `inputShape`; the first layer's own `inputShape` is taken when that is absent,
+ * and must agree with it otherwise. Throws LOCKSTEP_SHAPE with the place in the config.
+ */
+export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topology {
+  const declared = config.layers[0]?.inputShape;
+  const start = inputShape ?? declared;
+  if (!start) {
+    throw new LockstepError('LOCKSTEP_SHAPE', 'Expected `model.layers[0].inputShape` to be set, as there is no data to take it from; add the shape of one sample, without the batch dimension.');
+  }
+  if (declared && !sameShape(declared, start)) {
+    throw new LockstepError(
+      'LOCKSTEP_SHAPE',
+      `Expected \`model.layers[0].inputShape\` to be the shape of the data's samples, ${formatShape(start)}, got ${formatShape(declared)}; change it or leave it out.`,
+    );
+  }
+  const names = layerNames(config.layers);
+  let shape = start;
+  const layers = config.layers.map((layer, i): NamedLayer => {
+    const entry = { name: names[i]!, config: layer, inputShape: shape, definition: defineLayer(layer, shape, `model.layers[${i}]`) };
+    shape = entry.definition.outputShape;
+    return entry;
+  });
+  const weights = layers.flatMap(({ name, definition }, layer) =>
+    definition.weights.map((weight): WeightEntry => ({ name: `${name}/${weight.name}`, layer, definition: weight, size: sizeOf(weight.shape) })),
+  );
+  return { inputShape: start, outputShape: shape, layers, weights };
+}
+
+/** Keras' names: the type in snake case, `_1`, `_2`, ... from the second of a type on; given names are kept and skipped. */
+export function layerNames(layers: readonly LayerConfig[]): string[] {
+  const taken = new Set(layers.flatMap(({ name }) => (name === undefined ? [] : [name])));
+  const counts = new Map<string, number>();
+  return layers.map(({ type, name }) => {
+    if (name !== undefined) return name;
+    const base = type.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    for (;;) {
+      const count = counts.get(base) ?? 0;
+      counts.set(base, count + 1);
+      const candidate = count === 0 ? base : `${base}_${count}`;
+      if (!taken.has(candidate)) return candidate;
+    }
+  });
+}
+
+/** Whether the model's last layer ends in a softmax of its own. */
+export function endsInSoftmax({ layers }: ModelConfig): boolean {
+  const last = layers.at(-1);
+  return last !== undefined && 'activation' in last && (typeof last.activation === 'string' ? last.activation : last.activation.type) === 'softmax';
+}
+
+/** The same model without the softmax at its end, which a loss on logits does itself. */
+export function withoutFinalSoftmax(config: ModelConfig): ModelConfig {
+  if (!endsInSoftmax(config)) return config;
+  const layers = config.layers.map((layer, i) => (i === config.layers.length - 1 ? ({ ...layer, activation: 'linear' } as LayerConfig) : layer));
+  return { ...config, layers };
+}

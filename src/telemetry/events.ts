@@ -1,0 +1,59 @@
+/**
+ * Room: telemetry (level 2). What a run tells as it goes: the objects that callbacks get and that `--log` writes, one JSON
+ * object a line.
+ */
+
+export type Metrics = Readonly<Record<string, number>>;
+
+/** One optimizer step, applied or skipped. */
+export interface StepEvent {
+  readonly event: 'step';
+  /** From 1, over the run. */
+  readonly step: number;
+  /** From 0. */
+  readonly epoch: number;
+  /** Rows of the global batch. */
+  readonly samples: number;
+  /** The mean over the global batch. */
+  readonly loss: number;
+  readonly metrics: Metrics;
+  /** Norm of the global mean gradient before clipping. */
+  readonly gradNorm: number;
+  /** What clipping multiplied the gradient with; 1 when it left it alone. */
+  readonly clipScale: number;
+  readonly learningRate: number;
+  readonly seconds: number;
+  /** Present when the step was not applied because a number was not finite: where the first one stood. */
+  readonly skipped?: { readonly phase: string; readonly layer?: string; readonly shard?: number };
+}
+
+/** Loss and metrics over a data set, with moving statistics. */
+export interface Evaluation {
+  readonly loss: number;
+  readonly metrics: Metrics;
+}
+
+/** One pass over the training data; loss and metrics are means over the rows it trained on, as the weights changed. */
+export interface EpochEvent {
+  readonly event: 'epoch';
+  readonly epoch: number;
+  readonly loss: number;
+  readonly metrics: Metrics;
+  readonly validation?: Evaluation;
+  /** True when the run ended inside the epoch. */
+  readonly partial?: true;
+}
+
+export interface EndEvent {
+  readonly event: 'end';
+  readonly steps: number;
+  /** Wall time from the first step to the end, evaluations included. */
+  readonly seconds: number;
+  /** Rows trained on, per second of training (evaluations not counted). */
+  readonly samplesPerSecond: number;
+  readonly weightsSha256: string;
+  /** True when the run was asked to stop before it was done. */
+  readonly interrupted?: true;
+}
+
+export type RunEvent = StepEvent | EpochEvent | EndEvent;

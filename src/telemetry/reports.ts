@@ -1,0 +1,62 @@
+/**
+ * Room: telemetry (level 2). Step reports on their way from the ranks to the main thread: a ring of fixed records in the
+ * arena. Rank 0 writes a record and then announces it; the main thread reads when it likes. A full ring makes rank 0 wait,
+ * so no report is ever lost.
+ */
+import type { Address, Arena } from '../memory/arena.ts';
+import type { MemoryPlan } from '../memory/plan.ts';
+
+/** The numbers of one step, all float64. */
+export const reportFields = [
+  'step',
+  'epoch',
+  /** Rows of the global batch. */
+  'samples',
+  /** The mean over the global batch. */
+  'loss',
+  /** Share of correct predictions; NaN when the loss has no classes. */
+  'accuracy',
+  /** Of the global mean gradient, before clipping. */
+  'gradNorm',
+  'clipScale',
+  'learningRate',
+  /** Wall time of the step on rank 0. */
+  'seconds',
+  /** 1 when the step was not applied because loss or gradient was not finite; then how many in a row. */
+  'skipped',
+  'skippedInARow',
+  /** For a skipped step, what was not finite first: phase (see `findingPhases`), layer (-1: none), shard. */
+  'phase',
+  'layer',
+  'shard',
+] as const;
+export type ReportField = (typeof reportFields)[number];
+export type StepReport = Record<ReportField, number>;
+
+/** Where the first non-finite number of a skipped step stood. */
+export const findingPhases = ['data', 'forward', 'loss', 'backward', 'gradient'] as const;
+
+/** Steps that can be on their way at once. */
+export const ringLength = 1024;
+
+const recordLength = 16;
+
+export type ReportLayout = Address;
+
+export function reserveReports(plan: MemoryPlan): ReportLayout {
+  return plan.reserve('control', ringLength * recordLength * 8);
+}
+
+/** The place of each field in a record. */
+export const reportIndex = Object.fromEntries(reportFields.map((field, i) => [field, i])) as Readonly<Record<ReportField, number>>;
+
+/** Index into `arena.f64` of the record of report number `report` (counted over the run). */
+export function reportStart(layout: ReportLayout, report: number): number {
+  return (layout >>> 3) + (report % ringLength) * recordLength;
+}
+
+/** Report number `report`, read from the ring. */
+export function readReport({ f64 }: Arena, layout: ReportLayout, report: number): StepReport {
+  const start = reportStart(layout, report);
+  return Object.fromEntries(reportFields.map((field, i) => [field, f64[start + i]!])) as StepReport;
+}

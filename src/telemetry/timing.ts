@@ -1,0 +1,51 @@
+/**
+ * Room: telemetry (level 2). Where a rank's time goes: seconds by phase, summed over the run in arena slots that anybody may
+ * read at any time. Time spent waiting for other ranks is a phase of its own, so a straggler shows in its peers.
+ */
+import type { Address, Arena } from '../memory/arena.ts';
+import type { MemoryPlan } from '../memory/plan.ts';
+
+/** Phases of a step, in order. `wait` is time at barriers, wherever it was spent. */
+export const phases = ['data', 'forward', 'loss', 'backward', 'reduce', 'update', 'wait'] as const;
+export type Phase = (typeof phases)[number];
+export const phaseIndex = Object.fromEntries(phases.map((phase, i) => [phase, i])) as Record<Phase, number>;
+
+export function reserveTimes(plan: MemoryPlan): Address {
+  return plan.reserve('control', phases.length * 8);
+}
+
+/** Seconds of each phase that the rank whose times are at `address` has spent so far. */
+export function readTimes({ f64 }: Arena, address: Address): Record<Phase, number> {
+  return Object.fromEntries(phases.map((phase, i) => [phase, f64[(address >>> 3) + i]!])) as Record<Phase, number>;
+}
+
+/** A stopwatch that gives every moment to exactly one phase. */
+export class PhaseClock {
+  readonly #f64: Float64Array;
+  readonly #at: number;
+  /** [time of the last switch], in an array because a changing double in a field would be allocated anew. */
+  readonly #last = new Float64Array(1);
+  #phase = 0;
+
+  constructor(arena: Arena, address: Address) {
+    this.#f64 = arena.f64;
+    this.#at = address >>> 3;
+    this.#last[0] = performance.now();
+  }
+
+  /** The time since the last switch goes to the phase before; from now on time goes to `phase`. Returns the phase before. */
+  enter(phase: number): number {
+    const now = performance.now();
+    const before = this.#phase;
+    this.#f64[this.#at + before]! += (now - this.#last[0]!) / 1000;
+    this.#last[0] = now;
+    this.#phase = phase;
+    return before;
+  }
+
+  /** Starts anew without giving the time since the last switch to anybody. */
+  restart(phase: number): void {
+    this.#last[0] = performance.now();
+    this.#phase = phase;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Room: train (level 5). Finding out what was not finite first in a step that was skipped: nothing was committed, so the
+ * step is computed again with a look into every tensor. Costs a step; runs only after a skipped one. Every rank takes part,
+ * because layers meet.
+ */
+import type { Address } from '../memory/arena.ts';
+import { sizeOf } from '../memory/shape.ts';
+import { findingPhases } from '../telemetry/reports.ts';
+import { computeLoss } from './pass.ts';
+import type { Rank } from './rank.ts';
+
+/** Indices into `findingPhases` and the model's layers (-1: none); the shard within the global batch. */
+export interface Finding {
+  readonly phase: number;
+  readonly layer: number;
+  readonly shard: number;
+}
+
+export const noFinding: Finding = { phase: -1, layer: -1, shard: -1 };
+
+/** Larger than any place in the order of looks. */
+const nothing = 0x7fffffff;
+
+export function diagnose(rank: Rank): Finding {
+  const { runtime, arena } = rank;
+  const { own, context, plan } = runtime;
+  const { batch, shards } = context;
+  const looks: Finding[] = [];
+  let found = nothing;
+
+  /** Looks at every own shard's rows of a tensor; remembers the first look, and in it the first shard, that found something. */
+  const look = (phase: (typeof findingPhases)[number], layer: number, tensor: Address, size: number): void => {
+    for (let s = 0; s < plan.spec.shards; s++) {
+      const place = looks.push({ phase: findingPhases.indexOf(phase), layer, shard: s }) - 1;
+      const mine = s - shards.first;
+      if (found !== nothing || mine < 0 || mine >= shards.count) continue;
+      const from = (tensor >>> 2) + batch.shardStart[mine]! * size;
+      const to = (tensor >>> 2) + batch.shardStart[mine + 1]! * size;
+      if (!allFinite(arena.f32, from, to)) found = place;
+    }
+  };
+
+  look('data', -1, own.input, sizeOf(plan.topology.inputShape));
+  runtime.forward(true, undefined, (i) => look('forward', own.operations[i]!.layer, own.operations[i]!.operation.output, own.operations[i]!.size));
+  computeLoss(rank, true);
+  look('loss', -1, own.outputGradient, own.outputSize);
+  runtime.backward(undefined, (i) => {
+    const { dx, inputSize, layer } = own.operations[i]!;
+    if (dx !== 0) look('backward', layer, dx, inputSize);
+  });
+
+  arena.i32[(plan.findings >>> 2) + runtime.rank] = found;
+  rank.meeting.meet();
+  let first = nothing;
+  for (let r = 0; r < plan.spec.ranks; r++) first = Math.min(first, arena.i32[(plan.findings >>> 2) + r]!);
+  return looks[first] ?? firstGradient(rank);
+}
+
+/** When every tensor of rows was finite, a sum over them was not: the first layer whose gradient shows it. */
+function firstGradient({ runtime, arena }: Rank): Finding {
+  const { blocks, squareSums, tensors, topology } = runtime.plan;
+  for (let block = 0; block < blocks.count; block++) {
+    if (Number.isFinite(arena.f64[(squareSums >>> 3) + block]!)) continue;
+    return { phase: findingPhases.indexOf('gradient'), layer: topology.weights[tensors[blocks.tensor[block]!]!.weight]!.layer, shard: -1 };
+  }
+  return noFinding;
+}
+
+function allFinite(numbers: Float32Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (!Number.isFinite(numbers[i]!)) return false;
+  return true;
+}

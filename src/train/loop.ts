@@ -1,0 +1,56 @@
+/**
+ * Room: train (level 5). What a rank does on a command: a run of steps of one epoch, or an evaluation. Between commands it
+ * waits at the doorbell.
+ */
+import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
+import type { DataPlace } from '../model/plan.ts';
+import { computeLoss, gather, setOrder } from './pass.ts';
+import { enterPhase, type Rank } from './rank.ts';
+import { type StepOrder, trainStep } from './step.ts';
+
+/** Batches [firstBatch, firstBatch + batches) of an epoch; the first of them is step `firstStep` of the run. */
+export interface TrainOrder {
+  readonly epoch: number;
+  readonly firstBatch: number;
+  readonly batches: number;
+  readonly firstStep: number;
+}
+
+/** Stops early when the ranks agreed to, or when the non-finite policy ends the run; the reports say so. */
+export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep }: TrainOrder): void {
+  const order: StepOrder = { epoch, batch: 0, step: 0 };
+  setOrder(rank, epoch);
+  rank.clock.restart(0);
+  for (let i = 0; i < batches; i++) {
+    order.batch = firstBatch + i;
+    order.step = firstStep + i;
+    const { halted, stopped } = trainStep(rank, order);
+    if (halted || stopped) break;
+  }
+}
+
+/**
+ * Loss sum and number of correct predictions over a whole data set, with moving statistics, in its own order. Each shard
+ * adds its batches in order, then the shards meet once along the tree: the same bits for any number of ranks.
+ * Afterwards the two sums are at `own.lossSums.result` of every rank.
+ */
+export function evaluate(rank: Rank, data: DataPlace): void {
+  const { runtime, spec, arena } = rank;
+  const { own, context } = runtime;
+  const { shards, sync } = context;
+  const batchSize = spec.validationBatchSize;
+  const sums = new Float64Array(2 * shards.count);
+  const blocks = (own.lossSums.blocks >>> 3) + 2 * shards.first;
+  for (let batch = 0; batch < stepsPerEpoch(data.spec.length, batchSize, false); batch++) {
+    runtime.setBatch(batchRows(data.spec.length, batchSize, batch), 0);
+    enterPhase(rank, 'data');
+    gather(rank, data, batch * batchSize, false);
+    enterPhase(rank, 'forward');
+    runtime.forward(false);
+    enterPhase(rank, 'loss');
+    computeLoss(rank, false);
+    for (let i = 0; i < sums.length; i++) sums[i]! += arena.f64[blocks + i]!;
+  }
+  arena.f64.set(sums, blocks);
+  sync.mergeSums(own.lossSums);
+}

@@ -1,0 +1,96 @@
+/**
+ * Room: train (level 5). One rank of a run: everything that its thread holds between steps. The state that must survive
+ * the rank is in the arena; here are only ways to it.
+ */
+import { Barrier } from '../collectives/barrier.ts';
+import { type ControlIndex, controlIndex } from '../collectives/control.ts';
+import type { Meeting } from '../collectives/shared.ts';
+import type { OptimizerConfig } from '../config/optimizers.ts';
+import type { Kernels } from '../kernels/contract.ts';
+import { type Loss, lossOf } from '../losses/loss.ts';
+import type { Arena } from '../memory/arena.ts';
+import type { RunPlan } from '../model/plan.ts';
+import { RankRuntime, type Visit } from '../model/runtime.ts';
+import { blockShare } from '../numerics/norm.ts';
+import { clipOutcome, type ClipOutcome } from '../optimizers/clip.ts';
+import { type UpdateRule, updateRule } from '../optimizers/rule.ts';
+import { PhaseClock, type Phase, phaseIndex } from '../telemetry/timing.ts';
+
+/** What a run is beside its plan. Plain data: it crosses threads as it is. */
+export interface TrainingSpec {
+  readonly optimizer: OptimizerConfig;
+  readonly seed: number;
+  readonly shuffle: boolean;
+  /** Rows of a training batch, and of a validation batch. */
+  readonly batchSize: number;
+  readonly validationBatchSize: number;
+  readonly onNonFinite: 'halt' | 'skip';
+  /** With `halt`: how many steps in a row may be skipped before the run ends. */
+  readonly haltAfterSkipped: number;
+}
+
+export interface Rank {
+  readonly runtime: RankRuntime;
+  readonly arena: Arena;
+  readonly spec: TrainingSpec;
+  readonly control: ControlIndex;
+  readonly loss: Loss;
+  readonly rule: UpdateRule;
+  readonly clip: ClipOutcome;
+  /** The norm blocks [from, to) that this rank reduces and updates. */
+  readonly blocksFrom: number;
+  readonly blocksTo: number;
+  readonly clock: PhaseClock;
+  /** Writes the layer of operation `index` to the progress words. */
+  readonly markLayer: Visit;
+  /** Where all ranks wait for each other. */
+  readonly meeting: Meeting;
+  /** Updates applied and steps skipped in a row so far: the same on every rank. */
+  updates: number;
+  skippedInARow: number;
+}
+
+/** `spins` as in `Barrier`. */
+export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, spec: TrainingSpec, spins: number): Rank {
+  const control = controlIndex(plan.control);
+  const own = plan.ranks[rank]!;
+  const clock = new PhaseClock(arena, own.times);
+  const barrier = new Barrier(arena, control, plan.spec.ranks, spins);
+  const meeting: Meeting = {
+    meet() {
+      const phase = clock.enter(phaseIndex.wait);
+      barrier.meet();
+      clock.enter(phase);
+    },
+  };
+  const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed);
+  const [blocksFrom, blocksTo] = blockShare(plan.blocks, rank, plan.spec.ranks);
+  const layerWord = (own.progress >>> 2) + 2;
+  return {
+    runtime,
+    arena,
+    spec,
+    control,
+    loss: lossOf(plan.spec.loss!),
+    rule: updateRule(spec.optimizer),
+    clip: clipOutcome(spec.optimizer, plan.tensors.length),
+    blocksFrom,
+    blocksTo,
+    clock,
+    markLayer: (index) => {
+      arena.i32[layerWord] = own.operations[index]!.layer;
+    },
+    meeting,
+    updates: 0,
+    skippedInARow: 0,
+  };
+}
+
+/** Says where the rank is, for the clock and for whoever must explain its death. The layer is set by `markLayer`. */
+export function enterPhase(rank: Rank, phase: Phase): void {
+  rank.clock.enter(phaseIndex[phase]);
+  const progress = rank.runtime.own.progress >>> 2;
+  rank.arena.i32[progress] = rank.runtime.context.batch.step;
+  rank.arena.i32[progress + 1] = phaseIndex[phase];
+  rank.arena.i32[progress + 2] = -1;
+}

@@ -1,0 +1,134 @@
+/**
+ * Room: train (level 5). One step of one rank, as the data sees it: gather, forward, loss, backward, sum, decide, update,
+ * report. Weights, moving statistics and optimizer state change in `update` only, after everybody agreed; whatever fails
+ * before that can be done again with the same samples.
+ */
+import { batchRows } from '../data/sampler.ts';
+import { clip } from '../optimizers/clip.ts';
+import { reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
+import { decide, decision } from './decision.ts';
+import { diagnose, type Finding, noFinding } from './diagnose.ts';
+import { forwardBackward, gather } from './pass.ts';
+import { enterPhase, type Rank } from './rank.ts';
+
+/** Which batch a step is. */
+export interface StepOrder {
+  epoch: number;
+  /** The batch within the epoch, from 0. */
+  batch: number;
+  /** The step within the run, from 1. */
+  step: number;
+}
+
+/** What the ranks agreed on. The same object every time. */
+export interface StepOutcome {
+  /** The step was not applied, and the policy says that the run ends here. */
+  halted: boolean;
+  /** The main thread asked to stop after this step. */
+  stopped: boolean;
+}
+
+const outcome: StepOutcome = { halted: false, stopped: false };
+
+export function trainStep(rank: Rank, order: StepOrder): StepOutcome {
+  const { runtime, spec, control, arena } = rank;
+  const data = runtime.plan.train!;
+  const began = performance.now();
+  if (runtime.rank === 0) Atomics.store(arena.i32, control.stopAgreed, Atomics.load(arena.i32, control.stopRequest));
+
+  enterPhase(rank, 'data');
+  runtime.setBatch(batchRows(data.spec.length, spec.batchSize, order.batch), order.step);
+  gather(rank, data, order.batch * spec.batchSize, spec.shuffle);
+  forwardBackward(rank);
+  sumGradients(rank);
+  decideUpdate(rank);
+  let finding = noFinding;
+  if (decision.apply) update(rank);
+  else finding = diagnose(rank);
+  outcome.halted = decision.halt;
+  outcome.stopped = Atomics.load(arena.i32, control.stopAgreed) !== 0;
+  rank.meeting.meet();
+  if (runtime.rank === 0) report(rank, order, (performance.now() - began) / 1000, finding);
+  return outcome;
+}
+
+/**
+ * The shards' gradients become the global one, in the place of the first published subtree, each rank reducing its own
+ * blocks in tree order; with it the square sum of every block. The loss's sums travel with the first meeting.
+ */
+function sumGradients(rank: Rank): void {
+  const { runtime, blocksFrom, blocksTo, meeting } = rank;
+  const { plan, own, context } = runtime;
+  const { kernels } = context;
+  const { blocks, tensors, gradients, squareSums } = plan;
+  const { merges } = plan.shards;
+  enterPhase(rank, 'reduce');
+  context.sync.mergeSums(own.lossSums);
+  for (let block = blocksFrom; block < blocksTo; block++) {
+    const tensor = tensors[blocks.tensor[block]!]!;
+    const offset = tensor.offset + 4 * blocks.start[block]!;
+    const length = blocks.length[block]!;
+    if (tensor.summed) for (const { into, from } of merges) kernels.add(gradients[into]! + offset, gradients[from]! + offset, length);
+    kernels.squareSum(gradients[0]! + offset, length, squareSums + 8 * block);
+  }
+  meeting.meet();
+}
+
+/** Every rank decides from the same numbers by the same function, so nobody has to be told. */
+function decideUpdate(rank: Rank): void {
+  const { runtime, arena, spec } = rank;
+  const { plan, own } = runtime;
+  clip(rank.clip, spec.optimizer, plan.blocks, arena.f64, plan.squareSums >>> 3);
+  decide(arena.f64[own.lossSums.result >>> 3]!, rank.clip.gradNorm, rank.skippedInARow, spec);
+  if (decision.apply) {
+    rank.updates++;
+    rank.skippedInARow = 0;
+  } else {
+    rank.skippedInARow++;
+  }
+}
+
+/** This rank's blocks of the parameters follow their gradient; moving statistics follow their batch. */
+function update(rank: Rank): void {
+  const { runtime, rule, clip: outcomeOfClip, blocksFrom, blocksTo } = rank;
+  const { plan, context } = runtime;
+  const { blocks, tensors, gradients, parameters, optimizerSlots } = plan;
+  enterPhase(rank, 'update');
+  rule.prepare(rank.updates);
+  for (let block = blocksFrom; block < blocksTo; block++) {
+    const tensor = blocks.tensor[block]!;
+    const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
+    const scale = outcomeOfClip.tensorScale[tensor]!;
+    rule.apply(context.kernels, parameters + offset, optimizerSlots, offset, gradients[0]! + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
+  }
+  runtime.commit();
+}
+
+function report(rank: Rank, order: StepOrder, seconds: number, finding: Finding): void {
+  const { runtime, arena, control } = rank;
+  const { i32, f64 } = arena;
+  const { batch } = runtime.context;
+  const reported = Atomics.load(i32, control.reported);
+  for (;;) {
+    const consumed = Atomics.load(i32, control.consumed);
+    if (reported - consumed < ringLength || Atomics.load(i32, control.abort) !== 0) break;
+    Atomics.wait(i32, control.consumed, consumed);
+  }
+  const at = reportStart(runtime.plan.reports, reported);
+  const sums = runtime.own.lossSums.result >>> 3;
+  f64[at + reportIndex.step] = order.step;
+  f64[at + reportIndex.epoch] = order.epoch;
+  f64[at + reportIndex.samples] = batch.globalRows;
+  f64[at + reportIndex.loss] = f64[sums]! / batch.globalRows;
+  f64[at + reportIndex.accuracy] = rank.loss.countsCorrect ? f64[sums + 1]! / batch.globalRows : Number.NaN;
+  f64[at + reportIndex.gradNorm] = rank.clip.gradNorm;
+  f64[at + reportIndex.clipScale] = rank.clip.clipScale;
+  f64[at + reportIndex.learningRate] = rank.rule.learningRate;
+  f64[at + reportIndex.seconds] = seconds;
+  f64[at + reportIndex.skipped] = decision.apply ? 0 : 1;
+  f64[at + reportIndex.skippedInARow] = rank.skippedInARow;
+  f64[at + reportIndex.phase] = finding.phase;
+  f64[at + reportIndex.layer] = finding.layer;
+  f64[at + reportIndex.shard] = finding.shard;
+  Atomics.store(i32, control.reported, (reported + 1) | 0);
+}

@@ -1,0 +1,168 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { resolveLoss } from '../../src/config/losses.ts';
+import { parseDataConfig, parseLayer, parseModelConfig, parseOptimizer, parseRunConfig, parseRunSettings } from '../../src/config/parse.ts';
+import { type RunConfigInput, runConfigJsonSchema } from '../../src/config/run.ts';
+import { problems } from './problems.ts';
+
+const least = {
+  model: { layers: [{ type: 'dense', units: 10 }] },
+  data: { train: { dataset: 'mnist', split: 'train' } },
+  loss: 'sparseCategoricalCrossentropy',
+  optimizer: { type: 'sgd' },
+} satisfies RunConfigInput;
+
+const runProblems = (change: object) => problems(() => parseRunConfig({ ...least, ...change }));
+
+test('the least config has every default of a run filled in', (t) => {
+  t.deepEqual(parseRunConfig(least), {
+    model: {
+      layers: [
+        { type: 'dense', units: 10, activation: 'linear', useBias: true, kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' },
+      ],
+    },
+    data: { train: { dataset: 'mnist', split: 'train', scale: 255 } },
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: [],
+    optimizer: { type: 'sgd', learningRate: 0.01, momentum: 0, nesterov: false },
+    batchSize: 32,
+    epochs: 1,
+    shuffle: true,
+    dropRemainder: false,
+    seed: 0,
+    kernels: 'auto',
+    onNonFinite: 'halt',
+    haltAfterSkipped: 5,
+  });
+});
+
+test('a parsed run parses to itself and leaves its input alone', (t) => {
+  const input = structuredClone(least);
+  const run = parseRunConfig(input);
+  t.deepEqual(input, least);
+  t.deepEqual(parseRunConfig(run), run);
+});
+
+test('a value that is no object is named by where it came from', (t) => {
+  const rule = 'an object with `model`, `data`, `loss` and `optimizer`';
+  t.deepEqual(problems(() => parseRunConfig(5)), [`Expected \`config\` to be ${rule}, got \`5\`.`]);
+  t.deepEqual(problems(() => parseRunConfig([], 'run.json')), [`Expected \`run.json\` to be ${rule}, got \`[]\`.`]);
+  t.deepEqual(problems(() => parseRunConfig(undefined)), [`Expected \`config\` to be ${rule}, got nothing; add it.`]);
+});
+
+test('all problems are told at once, one sentence a line', (t) => {
+  const run = {
+    ...least,
+    model: { layers: [{ type: 'flatten' }, { type: 'dense', unit: 3 }, { type: 'dense', units: '300' }] },
+    optimizer: { type: 'sgd', learningRate: -1, clipnorm: 1, globalClipnorm: 2 },
+    batchSize: 1.5,
+    colour: 'red',
+  };
+  t.deepEqual(problems(() => parseRunConfig(run)), [
+    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer).',
+    'Expected `model.layers[2].units` to be an integer >= 1, got `"300"`.',
+    'Expected `optimizer.learningRate` to be a number >= 0, got `-1`.',
+    'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
+    'Expected `batchSize` to be an integer >= 1, got `1.5`.',
+    'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, seed, shards, workers, kernels, onNonFinite, haltAfterSkipped).',
+  ]);
+});
+
+test('a clipper that is 0 is off and excludes nothing', (t) => {
+  t.like(parseOptimizer({ type: 'adamw', clipnorm: 0, clipvalue: 1 }), { weightDecay: 0.004, beta1: 0.9, epsilon: 1e-7, learningRate: 0.001 });
+  t.deepEqual(
+    problems(() => parseOptimizer({ type: 'adam', clipvalue: 1, clipnorm: 2, globalClipnorm: 3 })).map((line) => line.slice(0, 70)),
+    [
+      'Expected `optimizer.clipnorm` to be 0 or absent while `clipvalue` is s',
+      'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipvalue',
+    ],
+  );
+  t.deepEqual(problems(() => parseOptimizer({ type: 'adagrad' })), [
+    'Expected `optimizer.type` to be a supported optimizer (sgd, adam, adamw), got `"adagrad"`.',
+  ]);
+});
+
+test('more shards than rows in a batch are refused', (t) => {
+  t.deepEqual(runProblems({ batchSize: 4, shards: 5 }), [
+    'Expected `shards` to be at most the batch size, 4, so that every shard has a row, got `5`.',
+  ]);
+  t.deepEqual(runProblems({ workers: 33 }), ['Expected `workers` to be at most the batch size, 32, so that every shard has a row, got `33`.']);
+  t.deepEqual(runProblems({ batchSize: 4, shards: 4, workers: 9 }), []);
+});
+
+test('the settings of a run keep their rules and their ranges', (t) => {
+  t.deepEqual(runProblems({ seed: 2 ** 53 }), ['Expected `seed` to be an integer >= 0, got `9007199254740992`.']);
+  t.deepEqual(runProblems({ seed: -1 }), ['Expected `seed` to be an integer >= 0, got `-1`.']);
+  t.deepEqual(runProblems({ shuffle: 'no' }), ['Expected `shuffle` to be true or false, got `"no"`.']);
+  t.deepEqual(runProblems({ metrics: ['acuracy'] }), ['Expected `metrics[0]` to be one of accuracy, got `"acuracy"`; did you mean `accuracy`?']);
+  t.deepEqual(runProblems({ metrics: ['accuracy', 'accuracy'] }), [
+    'Expected `metrics` to be a list of different metrics (accuracy), got `["accuracy","accuracy"]`.',
+  ]);
+  t.deepEqual(runProblems({ kernels: 'gpu' }), ['Expected `kernels` to be one of auto, wasm, blas, got `"gpu"`.']);
+  t.deepEqual(runProblems({ loss: { type: 'meanSquaredError', fromLogits: true } }), ['Unknown key `loss.fromLogits` (known: type).']);
+  t.deepEqual(problems(() => parseRunSettings({ loss: 'meanSquaredError', optimizer: { type: 'sgd' }, epochs: 0 })), [
+    'Expected `epochs` to be an integer >= 1, got `0`.',
+  ]);
+  t.deepEqual(resolveLoss('sparseCategoricalCrossentropy'), { type: 'sparseCategoricalCrossentropy', fromLogits: false });
+});
+
+test('data is a file format or a named data set, and the one that is meant is judged', (t) => {
+  const data = (value: unknown) => problems(() => parseDataConfig(value, 'data.train'));
+  const either = 'an object with a file `format` (idx) or the name of a `dataset` (mnist, fashionMnist)';
+  t.deepEqual(data({}), [`Expected \`data.train\` to be ${either}, got \`{}\`.`]);
+  t.deepEqual(data('mnist'), [`Expected \`data.train\` to be ${either}, got \`"mnist"\`.`]);
+  t.deepEqual(data({ format: 'idx', images: 5, scale: 0 }), [
+    'Expected `data.train.images` to be a text of at least one character, got `5`.',
+    'Expected `data.train.labels` to be a text of at least one character, got nothing; add it.',
+    'Expected `data.train.scale` to be a number > 0, got `0`.',
+  ]);
+  t.deepEqual(data({ dataset: 'mnst', split: 'train' }), [
+    'Expected `data.train.dataset` to be a known data set (mnist, fashionMnist), got `"mnst"`; did you mean `mnist`?',
+  ]);
+  t.deepEqual(data({ dataset: 'fashionMnist', split: 'validation' }), [
+    'Expected `data.train.split` to be one of train, test, got `"validation"`.',
+  ]);
+  t.deepEqual(parseDataConfig({ format: 'idx', images: 'a', labels: 'b' }), { format: 'idx', images: 'a', labels: 'b', scale: 1 });
+});
+
+/** Values near to a config: its own words and keys, mixed with anything JSON can hold. */
+const keys = ['type', 'layers', 'model', 'data', 'train', 'units', 'axis', 'activation', 'alpha', 'targetShape', 'format', 'dataset', 'images',
+  'optimizer', 'loss', 'name', 'inputShape', 'clipnorm', 'clipvalue', 'metrics', 'kernelInitializer', 'batchSize', 'shards', '__proto__', 'constructor'];
+const names = ['dense', 'batchNormalization', 'reshape', 'activation', 'flatten', 'dropout', 'relu', 'elu', 'leakyReLU', 'constant', 'randomNormal',
+  'sgd', 'adamw', 'idx', 'mnist', 'meanSquaredError', 'accuracy'];
+const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.oneof(fc.constantFrom(...names), fc.jsonValue({ maxDepth: 1 }), fc.integer(), fc.constant(null), fc.string()),
+    fc.array(tie('tree'), { maxLength: 4 }),
+    fc
+      .array(fc.tuple(fc.oneof(fc.constantFrom(...keys), fc.string()), tie('tree')), { maxLength: 6 })
+      .map((entries) => JSON.parse(JSON.stringify(Object.fromEntries(entries))) as unknown),
+  ),
+}));
+const typed = (type: string) => fc.tuple(fc.constant(type), tree).map(([name, value]) => (typeof value === 'object' ? { ...value, type: name } : { type: name, x: value }));
+
+test('any JSON parses or is refused with sentences, never with another exception', (t) => {
+  const layer = fc.oneof(tree, ...names.slice(0, 6).map(typed));
+  const run = fc.record({ model: fc.oneof(tree, fc.record({ layers: fc.array(layer) })), data: fc.oneof(tree, fc.record({ train: tree })), loss: tree, optimizer: fc.oneof(tree, typed('sgd')) });
+  const parsers = [parseRunConfig, parseRunSettings, parseModelConfig, parseLayer, parseOptimizer, parseDataConfig];
+  fc.assert(
+    fc.property(fc.constantFrom(...parsers), fc.oneof(layer, run, fc.jsonValue()), (parse, value) => {
+      return problems(() => parse(value)).every((line) => /^(Expected|Unknown key) `.*[.?]$/u.test(line) && !line.includes('[object Object]'));
+    }),
+    { numRuns: 3000 },
+  );
+  t.pass();
+});
+
+test('the JSON Schema knows the keys of a run and which are required', (t) => {
+  const schema = JSON.parse(JSON.stringify(runConfigJsonSchema())) as {
+    required: string[];
+    additionalProperties: boolean;
+    properties: { batchSize: object; metrics: object };
+  };
+  t.deepEqual(schema.required, ['model', 'data', 'loss', 'optimizer']);
+  t.false(schema.additionalProperties);
+  t.like(schema.properties.batchSize, { type: 'integer', minimum: 1, default: 32, description: 'Rows of the global batch, over all workers.' });
+  t.true(JSON.stringify(schema).includes('"batchNormalization"'));
+});

@@ -1,0 +1,53 @@
+import test from 'ava';
+import { checkLabels, memorySource } from '../../src/data/source.ts';
+import { refusal } from './folder.ts';
+
+const source = memorySource({
+  name: 'the rows',
+  inputShape: [2],
+  scale: 1,
+  labels: { kind: 'class', values: Int32Array.of(0, 3, 11) },
+  values: Float32Array.of(1, 2, 3, 4, 5, 6),
+});
+
+test('labels inside the range of classes pass', (t) => {
+  t.notThrows(() => checkLabels(source, 12));
+});
+
+test('the first label out of range is named with its row, the range and the mend', (t) => {
+  t.is(
+    refusal('LOCKSTEP_DATA', () => checkLabels(source, 10)),
+    'Expected the labels of the rows to be from 0 to 9, got `11` in row 2; mend the labels or give the last layer at least 12 units.',
+  );
+});
+
+test('a label below 0 is out of range', (t) => {
+  const negative = { ...source, labels: { kind: 'class', values: Int32Array.of(0, -1) } } as const;
+  t.is(
+    refusal('LOCKSTEP_DATA', () => checkLabels(negative, 10)),
+    'Expected the labels of the rows to be from 0 to 9, got `-1` in row 1; classes count from 0.',
+  );
+});
+
+test('target values are refused where classes are needed', (t) => {
+  const targets = { ...source, labels: { kind: 'target', values: new Float32Array(3), shape: [1] } } as const;
+  t.is(
+    refusal('LOCKSTEP_DATA', () => checkLabels(targets, 10)),
+    'Expected the labels of the rows to be class integers, got target values; use a loss for targets, such as meanSquaredError.',
+  );
+});
+
+test('reading into the wrong type, too little room or from a wrong row is a defect', (t) => {
+  t.is(refusal('LOCKSTEP_INTERNAL', () => source.readAll(new Uint8Array(6))), 'Expected room for 6 float32 numbers of the rows, got 6 uint8 numbers.');
+  t.is(refusal('LOCKSTEP_INTERNAL', () => source.readAll(new Float32Array(5))), 'Expected room for 6 float32 numbers of the rows, got 5 float32 numbers.');
+  t.is(
+    refusal('LOCKSTEP_INTERNAL', () => source.readRows(Int32Array.of(3), new Float32Array(2))),
+    'Expected a row of the rows from 0 to 2, got 3.',
+  );
+});
+
+test('rows can be read into shared memory', (t) => {
+  const shared = new Float32Array(new SharedArrayBuffer(16));
+  source.readRows(Int32Array.of(2, 2), shared);
+  t.deepEqual([...shared], [5, 6, 5, 6]);
+});
