@@ -30,13 +30,7 @@ const stages = [
   { name: 'TypeScript', args: [join('node_modules', 'typescript', 'bin', 'tsc'), '--pretty', 'false'] },
   {
     name: 'kernels',
-    args: [
-      join('node_modules', 'assemblyscript', 'bin', 'asc.js'),
-      join('src', 'kernels', 'assembly', 'index.ts'),
-      '-o',
-      kernelsWasm,
-      ...kernelFlags,
-    ],
+    args: [join('node_modules', 'assemblyscript', 'bin', 'asc.js'), join('src', 'kernels', 'assembly', 'index.ts'), '-o', kernelsWasm, ...kernelFlags],
   },
 ];
 

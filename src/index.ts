@@ -2,18 +2,18 @@
  * The public face of Lockstep: everything a program imports. It holds no logic of its own.
  */
 export type { DataConfigInput } from './config/data.ts';
+export { readRunConfig } from './config/file.ts';
 export type { LayerConfigInput, ModelConfig } from './config/layers.ts';
 export type { OptimizerConfigInput } from './config/optimizers.ts';
-export type { RunConfig, RunConfigInput } from './config/run.ts';
-export { readRunConfig } from './config/file.ts';
 export { parseModelConfig, parseRunConfig } from './config/parse.ts';
+export type { RunConfig, RunConfigInput } from './config/run.ts';
 export type { ArrayData } from './data/arrays.ts';
 export { datasets } from './data/datasets.ts';
 export type { DataSource } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
 export { layers } from './layers/factories.ts';
-export { evaluate, type EvaluateOptions, type EvaluationRun } from './local/evaluate.ts';
-export { type Run, type RunStart, train, type TrainOptions } from './local/train.ts';
+export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
+export { type Run, type RunStart, type TrainOptions, train } from './local/train.ts';
 export { Model, sequential } from './model/model.ts';
 export type { Predictions } from './model/predict.ts';
 export { optimizers } from './optimizers/factories.ts';

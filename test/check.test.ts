@@ -23,21 +23,54 @@ test('a check returns the value it accepts', (t) => {
 });
 
 test('a refusal says the rule and what was received', (t) => {
-  t.is(messageOf(() => positiveInteger('workers', 1.5)), 'Expected `workers` to be an integer >= 1, got `1.5`.');
-  t.is(messageOf(() => positiveInteger('workers', '3')), 'Expected `workers` to be an integer >= 1, got `"3"`.');
-  t.is(messageOf(() => nonNegativeInteger('seed', -1)), 'Expected `seed` to be an integer >= 0, got `-1`.');
-  t.is(messageOf(() => nonNegativeInteger('seed', undefined)), 'Expected `seed` to be an integer >= 0, got nothing.');
-  t.is(messageOf(() => integerIn('port', 65_536, 0, 65_535)), 'Expected `port` to be an integer from 0 to 65535, got `65536`.');
-  t.is(messageOf(() => positiveNumber('scale', Number.NaN)), 'Expected `scale` to be a number > 0, got `NaN`.');
-  t.is(messageOf(() => shape('inputShape', [28, 0])), 'Expected `inputShape` to be a list of integers >= 1, got `[28,0]`.');
-  t.is(messageOf(() => shape('inputShape', [])), 'Expected `inputShape` to be a list of integers >= 1, got `[]`.');
+  t.is(
+    messageOf(() => positiveInteger('workers', 1.5)),
+    'Expected `workers` to be an integer >= 1, got `1.5`.',
+  );
+  t.is(
+    messageOf(() => positiveInteger('workers', '3')),
+    'Expected `workers` to be an integer >= 1, got `"3"`.',
+  );
+  t.is(
+    messageOf(() => nonNegativeInteger('seed', -1)),
+    'Expected `seed` to be an integer >= 0, got `-1`.',
+  );
+  t.is(
+    messageOf(() => nonNegativeInteger('seed', undefined)),
+    'Expected `seed` to be an integer >= 0, got nothing.',
+  );
+  t.is(
+    messageOf(() => integerIn('port', 65_536, 0, 65_535)),
+    'Expected `port` to be an integer from 0 to 65535, got `65536`.',
+  );
+  t.is(
+    messageOf(() => positiveNumber('scale', Number.NaN)),
+    'Expected `scale` to be a number > 0, got `NaN`.',
+  );
+  t.is(
+    messageOf(() => shape('inputShape', [28, 0])),
+    'Expected `inputShape` to be a list of integers >= 1, got `[28,0]`.',
+  );
+  t.is(
+    messageOf(() => shape('inputShape', [])),
+    'Expected `inputShape` to be a list of integers >= 1, got `[]`.',
+  );
 });
 
 test('a refused choice that is near to an option names it', (t) => {
   const options = ['auto', 'wasm', 'blas'] as const;
-  t.is(messageOf(() => oneOf('kernels', 'wsam', options)), 'Expected `kernels` to be one of auto, wasm, blas, got `"wsam"`.');
-  t.is(messageOf(() => oneOf('kernels', 'BLAS', options)), 'Expected `kernels` to be one of auto, wasm, blas, got `"BLAS"`; did you mean `blas`?');
-  t.is(messageOf(() => oneOf('kernels', 7, options)), 'Expected `kernels` to be one of auto, wasm, blas, got `7`.');
+  t.is(
+    messageOf(() => oneOf('kernels', 'wsam', options)),
+    'Expected `kernels` to be one of auto, wasm, blas, got `"wsam"`.',
+  );
+  t.is(
+    messageOf(() => oneOf('kernels', 'BLAS', options)),
+    'Expected `kernels` to be one of auto, wasm, blas, got `"BLAS"`; did you mean `blas`?',
+  );
+  t.is(
+    messageOf(() => oneOf('kernels', 7, options)),
+    'Expected `kernels` to be one of auto, wasm, blas, got `7`.',
+  );
 });
 
 test('integerIn accepts exactly the integers of its range', (t) => {

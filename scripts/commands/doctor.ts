@@ -3,10 +3,10 @@
  */
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
-import { openInput } from '../../src/local/session.ts';
 import { datasets } from '../../src/data/datasets.ts';
-import { gemmForm, kernelScratchBytes, type Kernels } from '../../src/kernels/contract.ts';
+import { gemmForm, type Kernels, kernelScratchBytes } from '../../src/kernels/contract.ts';
 import { openKernels, selectKernels } from '../../src/kernels/select.ts';
+import { openInput } from '../../src/local/session.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { gibibytes, MemoryPlan } from '../../src/memory/plan.ts';
 
@@ -28,7 +28,10 @@ function runDoctor(): void {
       say('', `${selection.set}: ${gemmRate(openKernels(selection, arena, scratch)).toFixed(0)} GFLOP/s a core on (512, 784) x (784, 300)`);
     }
   }
-  for (const [name, data] of [['mnist', datasets.mnist()], ['fashionMnist', datasets.fashionMnist()]] as const) {
+  for (const [name, data] of [
+    ['mnist', datasets.mnist()],
+    ['fashionMnist', datasets.fashionMnist()],
+  ] as const) {
     try {
       say(name, `${openInput(data.train, name).length.toLocaleString('en-US')} training rows found`);
     } catch (error) {

@@ -16,7 +16,8 @@ function integer(min: number): (text: string) => number {
 }
 
 export const workersOption = (): Option => new Option('--workers <n>', 'worker threads; never changes the result (default: one a core)').argParser(integer(1));
-export const shardsOption = (): Option => new Option('--shards <s>', 'slices of the global batch; part of the result (default: as many as workers)').argParser(integer(1));
+export const shardsOption = (): Option =>
+  new Option('--shards <s>', 'slices of the global batch; part of the result (default: as many as workers)').argParser(integer(1));
 export const kernelsOption = (): Option => new Option('--kernels <set>', 'what computes').choices(['auto', 'wasm', 'blas']);
 export const stepsOption = (): Option => new Option('--steps <n>', 'stop after so many steps in all').argParser(integer(1));
 export const epochsOption = (): Option => new Option('--epochs <n>', 'passes over the training data').argParser(integer(1));

@@ -3,8 +3,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
-import { lossOf } from '../../src/losses/loss.ts';
 import { openInput } from '../../src/local/session.ts';
+import { lossOf } from '../../src/losses/loss.ts';
 import { gibibytes } from '../../src/memory/plan.ts';
 import { sizeOf } from '../../src/memory/shape.ts';
 import { Model } from '../../src/model/model.ts';

@@ -57,7 +57,9 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
       init: flags.init,
       signal,
       onStart({ workers, shards, kernels, samples, steps, stepsPerEpoch }) {
-        output.write(`${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${workers} workers, ${shards} shards\n`);
+        output.write(
+          `${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${workers} workers, ${shards} shards\n`,
+        );
         output.write(`kernels ${kernels.reason}\n`);
         progress = new Progress(output, { steps, stepsPerEpoch });
       },

@@ -71,7 +71,12 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'the safetensors fil
   const { entries, dataStart } = readHeader(bytes, what);
   const tensors = new Map<string, Tensor>();
   let end = 0;
-  for (const { name, dtype, shape, data_offsets: [from, to] } of entries) {
+  for (const {
+    name,
+    dtype,
+    shape,
+    data_offsets: [from, to],
+  } of entries) {
     if (dtype !== 'F32') refuse(`Expected tensor ${quoted(name)} of ${what} to have dtype F32, got ${quoted(dtype)}; convert it.`);
     if (from !== end || to < from) {
       refuse(`Expected the data of tensor ${quoted(name)} of ${what} to start at byte ${end}, where the one before ends, got [${from}, ${to}]; the file is damaged.`);
@@ -85,7 +90,8 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'the safetensors fil
     tensors.set(name, { shape, data: new Float32Array(new Uint8Array(bytes.subarray(dataStart + from, dataStart + to)).buffer) });
     end = to;
   }
-  if (dataStart + end !== bytes.length) refuse(`Expected ${what} to end with its last tensor at byte ${dataStart + end}, got ${bytes.length} bytes; the file is damaged.`);
+  if (dataStart + end !== bytes.length)
+    refuse(`Expected ${what} to end with its last tensor at byte ${dataStart + end}, got ${bytes.length} bytes; the file is damaged.`);
   return tensors;
 }
 

@@ -2,7 +2,7 @@
  * Room: collectives (level 3). Who owns which shards, and in what order sums of them are merged: pure functions of the number
  * of shards and ranks, computed once and shared by everything that reduces.
  */
-import { type LeafStep, leafProgram, maximalSubtrees, type Merge, mergeProgram, type Subtree } from '../numerics/tree.ts';
+import { type LeafStep, leafProgram, type Merge, maximalSubtrees, mergeProgram, type Subtree } from '../numerics/tree.ts';
 
 /** What one rank owns: shards [first, first + count), their largest subtrees, and how it sums its leaves into them. */
 export interface RankShards {

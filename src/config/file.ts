@@ -26,7 +26,9 @@ export function readUserFile(path: string, what: string, mend = 'check the path'
 
 /** Reads and checks a config file (JSON). Relative paths of its data are taken from the folder of the file. */
 export function readRunConfig(path: string): RunConfig {
-  const text = readUserFile(path, 'a config file').toString('utf8').replace(/^\uFEFF/, '');
+  const text = readUserFile(path, 'a config file')
+    .toString('utf8')
+    .replace(/^\uFEFF/, '');
   let value: unknown;
   try {
     value = JSON.parse(text);

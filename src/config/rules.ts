@@ -56,9 +56,7 @@ export type Report = (path: (string | number)[], rule: string) => void;
 /** Adds a rule across fields: `find` reports every problem. It runs beside the fields' own problems, so it trusts no type. */
 export function across<T extends z.ZodType>(schema: T, find: (value: unknown, report: Report) => void): T {
   const when = () => true;
-  return schema.check(
-    z.superRefine((value: unknown, context) => find(value, (path, message) => context.addIssue({ code: 'custom', path, message })), { when }),
-  );
+  return schema.check(z.superRefine((value: unknown, context) => find(value, (path, message) => context.addIssue({ code: 'custom', path, message })), { when }));
 }
 
 /** `value[key]` where value is an object of any origin; undefined otherwise. */

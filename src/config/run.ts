@@ -8,7 +8,7 @@ import { runDefaults as d } from './defaults.ts';
 import { modelSchema } from './layers.ts';
 import { lossSchema, metricsSchema } from './losses.ts';
 import { optimizerSchema } from './optimizers.ts';
-import { across, choice, field, flag, integer, record, type Report } from './rules.ts';
+import { across, choice, field, flag, integer, type Report, record } from './rules.ts';
 
 const settings = {
   loss: lossSchema,

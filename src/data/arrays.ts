@@ -2,7 +2,7 @@
  * Room: data (level 3). Data that is already in memory: nested arrays or typed arrays. It promises that every row has
  * the same shape and every number is finite, or says which row is not; it never rounds labels or guesses a shape.
  */
-import { positiveNumber, shape as checkShape, show } from '../check.ts';
+import { shape as checkShape, positiveNumber, show } from '../check.ts';
 import { LockstepError } from '../errors.ts';
 import { type DataSource, type Labels, memorySource, sizeOf } from './source.ts';
 

@@ -44,10 +44,7 @@ export function memorySource({ name, inputShape, scale, labels, values }: Rows):
   function checkTarget(into: Uint8Array | Float32Array, rows: number): void {
     const type = into instanceof Uint8Array ? 'uint8' : 'float32';
     if (type !== inputType || into.length < rows * rowSize) {
-      throw new LockstepError(
-        'LOCKSTEP_INTERNAL',
-        `Expected room for ${rows * rowSize} ${inputType} numbers of ${name}, got ${into.length} ${type} numbers.`,
-      );
+      throw new LockstepError('LOCKSTEP_INTERNAL', `Expected room for ${rows * rowSize} ${inputType} numbers of ${name}, got ${into.length} ${type} numbers.`);
     }
   }
 

@@ -8,20 +8,39 @@ import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import type { LibraryHandle } from 'koffi';
 import type { Address, Arena } from '../memory/arena.ts';
-import { gemmForm, type GemmForm, type Kernels } from './contract.ts';
+import { type GemmForm, gemmForm, type Kernels } from './contract.ts';
 import { createWasmKernels } from './wasm.ts';
 
 type Koffi = typeof import('koffi');
 
 /** cblas_sgemm(order, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc), the matrices as process addresses. */
 type Sgemm = (
-  order: number, transA: number, transB: number, m: number, n: number, k: number,
-  alpha: number, a: number, lda: number, b: number, ldb: number, beta: number, c: number, ldc: number,
+  order: number,
+  transA: number,
+  transB: number,
+  m: number,
+  n: number,
+  k: number,
+  alpha: number,
+  a: number,
+  lda: number,
+  b: number,
+  ldb: number,
+  beta: number,
+  c: number,
+  ldc: number,
 ) => void;
 
 /** A fast BLAS held to one thread, or why there is none. Lives in the thread that loaded it. */
 export type BlasLibrary =
-  | { readonly ok: true; readonly name: string; readonly version: string; readonly path: string; readonly sgemm: Sgemm; readonly addressOf: (bytes: Uint8Array) => number }
+  | {
+      readonly ok: true;
+      readonly name: string;
+      readonly version: string;
+      readonly path: string;
+      readonly sgemm: Sgemm;
+      readonly addressOf: (bytes: Uint8Array) => number;
+    }
   | { readonly ok: false; readonly reason: string; readonly mend: string };
 
 /** Where a fast BLAS is looked for, best first. Names without a folder go through the system's loader. */
@@ -62,7 +81,10 @@ const families: readonly { readonly name: string; readonly singleThread: (librar
       library.func('int MKL_CBWR_Set(int)')(auto);
       const text = Buffer.alloc(200);
       library.func('void MKL_Get_Version_String(void*, int)')(text, text.length);
-      return text.toString('latin1').replace(/[\0\s]+/g, ' ').trim();
+      return text
+        .toString('latin1')
+        .replace(/[\0\s]+/g, ' ')
+        .trim();
     },
   },
   {
@@ -146,8 +168,20 @@ export function createBlasKernels(library: BlasLibrary & { ok: true }, module: W
     const aTransposed = form === gemmForm.TN;
     const bTransposed = form === gemmForm.NT;
     sgemm(
-      cblas.rowMajor, aTransposed ? cblas.transposed : cblas.plain, bTransposed ? cblas.transposed : cblas.plain, m, n, k,
-      1, base + a, aTransposed ? m : k, base + b, bTransposed ? k : n, 0, base + c, n,
+      cblas.rowMajor,
+      aTransposed ? cblas.transposed : cblas.plain,
+      bTransposed ? cblas.transposed : cblas.plain,
+      m,
+      n,
+      k,
+      1,
+      base + a,
+      aTransposed ? m : k,
+      base + b,
+      bTransposed ? k : n,
+      0,
+      base + c,
+      n,
     );
   }
 

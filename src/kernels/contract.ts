@@ -140,8 +140,20 @@ export interface Kernels {
    * w -= learningRate * (m / correction1) / (sqrt(v / correction2) + epsilon). `correctionK` = 1 - betaK^step.
    */
   adam(
-    w: Address, m: Address, v: Address, g: Address, count: number, gradScale: number, gradLimit: number,
-    learningRate: number, beta1: number, beta2: number, correction1: number, correction2: number, epsilon: number, decay: number,
+    w: Address,
+    m: Address,
+    v: Address,
+    g: Address,
+    count: number,
+    gradScale: number,
+    gradLimit: number,
+    learningRate: number,
+    beta1: number,
+    beta2: number,
+    correction1: number,
+    correction2: number,
+    epsilon: number,
+    decay: number,
   ): void;
 
   /**
@@ -150,8 +162,18 @@ export interface Kernels {
    * y = kept ? x * scale : 0; in place allowed. Bit-exact.
    */
   dropout(
-    x: Address, mask: Address, y: Address, rows: number, rowSize: number, firstRow: number, step: number, layer: number,
-    keyLow: number, keyHigh: number, threshold: number, scale: number,
+    x: Address,
+    mask: Address,
+    y: Address,
+    rows: number,
+    rowSize: number,
+    firstRow: number,
+    step: number,
+    layer: number,
+    keyLow: number,
+    keyHigh: number,
+    threshold: number,
+    scale: number,
   ): void;
 
   /** dx = mask ? dy * scale : 0, `count` numbers; in place allowed. */

@@ -6,7 +6,7 @@
 import { LockstepError } from '../errors.ts';
 import type { Address, Arena } from '../memory/arena.ts';
 import { createBlasKernels, loadBlas } from './blas.ts';
-import type { Kernels, KernelSetName } from './contract.ts';
+import type { KernelSetName, Kernels } from './contract.ts';
 import { compileWasmKernels, createWasmKernels } from './wasm.ts';
 
 /** What a run may ask for. */
@@ -46,7 +46,10 @@ export function openKernels(selection: KernelSelection, arena: Arena, scratch: A
   if (selection.set === 'wasm') return createWasmKernels(selection.module, arena, scratch);
   const library = loadBlas(selection.blasPath === undefined ? undefined : [selection.blasPath]);
   if (!library.ok) {
-    throw new LockstepError('LOCKSTEP_KERNELS', `Expected the BLAS that the run selected to load in every rank, but it did not (${library.reason}); use the kernels "wasm".`);
+    throw new LockstepError(
+      'LOCKSTEP_KERNELS',
+      `Expected the BLAS that the run selected to load in every rank, but it did not (${library.reason}); use the kernels "wasm".`,
+    );
   }
   return createBlasKernels(library, selection.module, arena, scratch);
 }

@@ -84,7 +84,13 @@ class BatchNormalization implements Operation {
     this.#movingVariance = builder.weight('moving_variance').value;
     this.#moments = builder.exchange(channels, positions);
     this.#sums = builder.exchange(channels, positions);
-    [this.#meanHi, this.#meanLo, this.#scale, this.#a, this.#b] = Array.from({ length: 5 }, () => builder.private(4 * channels)) as [number, number, number, number, number];
+    [this.#meanHi, this.#meanLo, this.#scale, this.#a, this.#b] = Array.from({ length: 5 }, () => builder.private(4 * channels)) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     this.#permutation = layout.permutation && {
       forward: builder.constants(layout.permutation.forward),
       inverse: builder.constants(layout.permutation.inverse),

@@ -10,58 +10,55 @@ import type { WeightDefinition } from './layer.ts';
 /** Fills `values` (as many as the weight's shape holds) with the first values of weight number `index` of the model. */
 export function initialize(values: Float32Array, weight: WeightDefinition, seed: number, index: number): void {
   const fan = weight.fan ?? { in: weight.shape[0] ?? 1, out: weight.shape.at(-1) ?? 1 };
-  fill(values, resolveInitializer(weight.initializer), fan, new Draws(seed, index));
-}
-
-function fill(values: Float32Array, initializer: ResolvedInitializer, fan: { readonly in: number; readonly out: number }, draws: Draws): void {
-  switch (initializer.type) {
-    case 'zeros':
-      values.fill(0);
-      return;
-    case 'ones':
-      values.fill(1);
-      return;
-    case 'constant':
-      values.fill(initializer.value);
-      return;
-    case 'randomUniform':
-      return each(values, (i) => draws.uniform(i, initializer.minval, initializer.maxval));
-    case 'randomNormal':
-      return each(values, (i) => initializer.mean + initializer.stddev * draws.normal(i));
-    case 'truncatedNormal':
-      return each(values, (i) => initializer.mean + initializer.stddev * draws.truncatedNormal(i));
-    case 'glorotUniform':
-      return scaledUniform(values, draws, 6 / (fan.in + fan.out));
-    case 'heUniform':
-      return scaledUniform(values, draws, 6 / fan.in);
-    case 'leCunUniform':
-      return scaledUniform(values, draws, 3 / fan.in);
-    case 'glorotNormal':
-      return scaledNormal(values, draws, 2 / (fan.in + fan.out));
-    case 'heNormal':
-      return scaledNormal(values, draws, 2 / fan.in);
-    case 'leCunNormal':
-      return scaledNormal(values, draws, 1 / fan.in);
-    default:
-      initializer satisfies never;
-  }
-}
-
-function each(values: Float32Array, value: (index: number) => number): void {
+  const value = elementValue(resolveInitializer(weight.initializer), fan, new Draws(seed, index));
   for (let i = 0; i < values.length; i++) values[i] = value(i);
 }
 
-function scaledUniform(values: Float32Array, draws: Draws, squaredLimit: number): void {
+type ElementValue = (element: number) => number;
+
+/** The value of each element under an initialiser. */
+function elementValue(initializer: ResolvedInitializer, fan: { readonly in: number; readonly out: number }, draws: Draws): ElementValue {
+  switch (initializer.type) {
+    case 'zeros':
+      return () => 0;
+    case 'ones':
+      return () => 1;
+    case 'constant':
+      return () => initializer.value;
+    case 'randomUniform':
+      return (i) => draws.uniform(i, initializer.minval, initializer.maxval);
+    case 'randomNormal':
+      return (i) => initializer.mean + initializer.stddev * draws.normal(i);
+    case 'truncatedNormal':
+      return (i) => initializer.mean + initializer.stddev * draws.truncatedNormal(i);
+    case 'glorotUniform':
+      return scaledUniform(draws, 6 / (fan.in + fan.out));
+    case 'heUniform':
+      return scaledUniform(draws, 6 / fan.in);
+    case 'leCunUniform':
+      return scaledUniform(draws, 3 / fan.in);
+    case 'glorotNormal':
+      return scaledNormal(draws, 2 / (fan.in + fan.out));
+    case 'heNormal':
+      return scaledNormal(draws, 2 / fan.in);
+    case 'leCunNormal':
+      return scaledNormal(draws, 1 / fan.in);
+    default:
+      return initializer satisfies never;
+  }
+}
+
+function scaledUniform(draws: Draws, squaredLimit: number): ElementValue {
   const limit = Math.sqrt(squaredLimit);
-  each(values, (i) => draws.uniform(i, -limit, limit));
+  return (i) => draws.uniform(i, -limit, limit);
 }
 
 /** The standard deviation of a normal number cut at two: what Keras divides by to keep the variance. */
 const truncatedDeviation = 0.8796256610342398;
 
-function scaledNormal(values: Float32Array, draws: Draws, variance: number): void {
+function scaledNormal(draws: Draws, variance: number): ElementValue {
   const deviation = Math.sqrt(variance) / truncatedDeviation;
-  each(values, (i) => deviation * draws.truncatedNormal(i));
+  return (i) => deviation * draws.truncatedNormal(i);
 }
 
 class Draws {

@@ -35,7 +35,10 @@ export function historyOf(epochs: readonly EpochEvent[]): History {
       ...(validation && { val_loss: validation.loss }),
       ...Object.fromEntries(Object.entries(validation?.metrics ?? {}).map(([name, value]) => [`val_${name}`, value])),
     };
-    for (const [name, value] of Object.entries(columns)) (history[name] ??= []).push(value);
+    for (const [name, value] of Object.entries(columns)) {
+      history[name] ??= [];
+      history[name].push(value);
+    }
   }
   return history;
 }

@@ -11,7 +11,7 @@ import { openData } from '../data/datasets.ts';
 import { checkLabels, type DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type KernelSelection, selectKernels } from '../kernels/select.ts';
-import { lossOf, type LossSpec } from '../losses/loss.ts';
+import { type LossSpec, lossOf } from '../losses/loss.ts';
 import { Arena } from '../memory/arena.ts';
 import { formatShape, sizeOf } from '../memory/shape.ts';
 import type { Model } from '../model/model.ts';
@@ -57,7 +57,10 @@ export interface Session {
 export function openSession(options: SessionOptions): Session {
   const { model, loss, settings, training, train, validation } = options;
   const source = (train ?? validation)!;
-  for (const [data, place] of [[train, 'data.train'], [validation, 'data.validation']] as const) {
+  for (const [data, place] of [
+    [train, 'data.train'],
+    [validation, 'data.validation'],
+  ] as const) {
     if (data) checkFit(model, loss, data, place, settings.metrics);
   }
   const largestBatch = Math.max(train ? training.batchSize : 0, validation ? training.validationBatchSize : 0);
@@ -65,7 +68,10 @@ export function openSession(options: SessionOptions): Session {
   const shards = settings.shards ?? ranks;
   if (shards > training.batchSize) {
     const name = settings.shards === undefined ? 'workers' : 'shards';
-    throw new LockstepError('LOCKSTEP_CONFIG', `Expected \`${name}\` to be at most the batch size, ${training.batchSize}, got \`${shards}\`; use fewer ${name} or a larger batchSize.`);
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      `Expected \`${name}\` to be at most the batch size, ${training.batchSize}, got \`${shards}\`; use fewer ${name} or a larger batchSize.`,
+    );
   }
   const plan = planRun({
     model: model.config,
@@ -101,17 +107,26 @@ function checkFit(model: Model, loss: LossSpec, source: DataSource, place: strin
     );
   }
   if (metrics.includes('accuracy') && !countsCorrect) {
-    throw new LockstepError('LOCKSTEP_CONFIG', 'Expected `metrics` without accuracy for a loss on target values, got `accuracy`; leave it out or train on classes with sparseCategoricalCrossentropy.');
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      'Expected `metrics` without accuracy for a loss on target values, got `accuracy`; leave it out or train on classes with sparseCategoricalCrossentropy.',
+    );
   }
   if (labels === 'class') {
     if (outputShape.length !== 1) {
-      throw new LockstepError('LOCKSTEP_SHAPE', `Expected the model to give one number a class, shape (classes,), got ${formatShape(outputShape)}; end with flatten and dense layers.`);
+      throw new LockstepError(
+        'LOCKSTEP_SHAPE',
+        `Expected the model to give one number a class, shape (classes,), got ${formatShape(outputShape)}; end with flatten and dense layers.`,
+      );
     }
     checkLabels(source, outputShape[0]!);
     return;
   }
   if (source.labels.kind !== 'target') {
-    throw new LockstepError('LOCKSTEP_DATA', `Expected the labels of \`${place}\` to be target values for the loss meanSquaredError, got classes; give targets, or use sparseCategoricalCrossentropy.`);
+    throw new LockstepError(
+      'LOCKSTEP_DATA',
+      `Expected the labels of \`${place}\` to be target values for the loss meanSquaredError, got classes; give targets, or use sparseCategoricalCrossentropy.`,
+    );
   }
   if (sizeOf(source.labels.shape) !== sizeOf(outputShape)) {
     throw new LockstepError(

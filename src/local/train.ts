@@ -78,9 +78,15 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { batchSize, seed, shuffle, dropRemainder, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
   const perEpoch = stepsPerEpoch(trainSource.length, batchSize, dropRemainder);
   if (perEpoch === 0) {
-    throw new LockstepError('LOCKSTEP_CONFIG', `Expected at least one full batch of ${batchSize} rows with dropRemainder, got ${trainSource.length} rows; use a smaller batchSize or keep the remainder.`);
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      `Expected at least one full batch of ${batchSize} rows with dropRemainder, got ${trainSource.length} rows; use a smaller batchSize or keep the remainder.`,
+    );
   }
-  const steps = Math.min(settings.steps ?? Number.POSITIVE_INFINITY, (given.epochs === undefined && settings.steps !== undefined ? Number.POSITIVE_INFINITY : settings.epochs) * perEpoch);
+  const steps = Math.min(
+    settings.steps ?? Number.POSITIVE_INFINITY,
+    (given.epochs === undefined && settings.steps !== undefined ? Number.POSITIVE_INFINITY : settings.epochs) * perEpoch,
+  );
   positiveInteger('steps', steps);
 
   const { plan, arena, team, kernels } = openSession({

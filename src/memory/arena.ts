@@ -42,7 +42,11 @@ export class Arena {
     try {
       return new Arena(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }));
     } catch (cause) {
-      throw new LockstepError('LOCKSTEP_MEMORY', `Expected the system to give ${gib} GiB of shared memory, but it refused; free memory or use a smaller batch or model.`, { cause });
+      throw new LockstepError(
+        'LOCKSTEP_MEMORY',
+        `Expected the system to give ${gib} GiB of shared memory, but it refused; free memory or use a smaller batch or model.`,
+        { cause },
+      );
     }
   }
 }

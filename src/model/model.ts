@@ -6,8 +6,8 @@ import type { LayerConfigInput, ModelConfig } from '../config/layers.ts';
 import { parseModelConfig } from '../config/parse.ts';
 import { arraySource, type NestedNumbers } from '../data/arrays.ts';
 import { LockstepError } from '../errors.ts';
-import { sameShape, type Shape } from '../memory/shape.ts';
-import { predict, type Predictions } from './predict.ts';
+import { type Shape, sameShape } from '../memory/shape.ts';
+import { type Predictions, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
 import { resolveTopology, type Topology } from './topology.ts';
 import { initialWeights, matchWeights, type Weights, weightsHash } from './weights.ts';
@@ -63,7 +63,8 @@ export class Model {
 
   /** All weights in model order, named `<layer name>/<weight name>`. Throws LOCKSTEP_USAGE before there are any. */
   getWeights(): Weights {
-    if (!this.#weights) throw new LockstepError('LOCKSTEP_USAGE', 'Expected the model to have weights, got none yet; train it, or call `initialize(seed)` or `load(path)` first.');
+    if (!this.#weights)
+      throw new LockstepError('LOCKSTEP_USAGE', 'Expected the model to have weights, got none yet; train it, or call `initialize(seed)` or `load(path)` first.');
     return this.#weights;
   }
 
@@ -101,7 +102,10 @@ export class Model {
 function flatRows(rows: NestedNumbers, inputShape: Shape): Float32Array {
   const source = arraySource({ x: rows, y: new Int32Array(rows.length), name: 'the rows' });
   if (!sameShape(source.inputShape, inputShape)) {
-    throw new LockstepError('LOCKSTEP_SHAPE', `Expected rows of shape [${inputShape.join(', ')}], got [${source.inputShape.join(', ')}]; one row of the model's input is that shape.`);
+    throw new LockstepError(
+      'LOCKSTEP_SHAPE',
+      `Expected rows of shape [${inputShape.join(', ')}], got [${source.inputShape.join(', ')}]; one row of the model's input is that shape.`,
+    );
   }
   const values = new Float32Array(source.length * inputShape.reduce((size, dimension) => size * dimension, 1));
   source.readAll(values);

@@ -8,7 +8,7 @@ import { privateBlocks } from '../collectives/shared.ts';
 import type { ModelConfig } from '../config/layers.ts';
 import { shardStart } from '../data/sampler.ts';
 import type { WeightPlace } from '../layers/layer.ts';
-import { lossOf, type LossSpec } from '../losses/loss.ts';
+import { type LossSpec, lossOf } from '../losses/loss.ts';
 import type { Address } from '../memory/arena.ts';
 import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
@@ -152,7 +152,25 @@ export function planRun(spec: PlanSpec): RunPlan {
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);
   memory.checkFits();
-  return { spec, topology, shards, memory, control, reports, weights, tensors, blocks, parameters, optimizerSlots, gradients, squareSums, findings, train, validation, ranks };
+  return {
+    spec,
+    topology,
+    shards,
+    memory,
+    control,
+    reports,
+    weights,
+    tensors,
+    blocks,
+    parameters,
+    optimizerSlots,
+    gradients,
+    squareSums,
+    findings,
+    train,
+    validation,
+    ranks,
+  };
 }
 
 function layerBytes(tensors: readonly ParameterTensor[], topology: Topology, layer: number): number {

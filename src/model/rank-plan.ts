@@ -100,7 +100,16 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
     const operation = definition.compile(builder);
     if (!operation) return [];
     current = operation.output;
-    return [{ operation, layer, size: sizeOf(definition.outputShape), inputSize: sizeOf(inputShape), inPlace: definition.inPlaceBackward, needsInput: builder.needsInputGradient }];
+    return [
+      {
+        operation,
+        layer,
+        size: sizeOf(definition.outputShape),
+        inputSize: sizeOf(inputShape),
+        inPlace: definition.inPlaceBackward,
+        needsInput: builder.needsInputGradient,
+      },
+    ];
   });
 
   const sizes = [sizeOf(topology.inputShape), ...compiled.map(({ size }) => size)];

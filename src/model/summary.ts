@@ -12,8 +12,7 @@ export interface ParameterCount {
 }
 
 export function countParameters({ weights }: Topology): ParameterCount {
-  const sum = (trained: boolean): number =>
-    weights.filter(({ definition }) => (definition.role !== 'state') === trained).reduce((total, { size }) => total + size, 0);
+  const sum = (trained: boolean): number => weights.filter(({ definition }) => (definition.role !== 'state') === trained).reduce((total, { size }) => total + size, 0);
   const [trainable, nonTrainable] = [sum(true), sum(false)];
   return { total: trainable + nonTrainable, trainable, nonTrainable };
 }

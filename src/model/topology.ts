@@ -5,7 +5,7 @@ import type { LayerConfig, ModelConfig } from '../config/layers.ts';
 import { LockstepError } from '../errors.ts';
 import { defineLayer } from '../layers/define.ts';
 import type { LayerDefinition, WeightDefinition } from '../layers/layer.ts';
-import { formatShape, sameShape, type Shape, sizeOf } from '../memory/shape.ts';
+import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
 
 export interface NamedLayer {
   readonly name: string;
@@ -38,7 +38,10 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
   const declared = config.layers[0]?.inputShape;
   const start = inputShape ?? declared;
   if (!start) {
-    throw new LockstepError('LOCKSTEP_SHAPE', 'Expected `model.layers[0].inputShape` to be set, as there is no data to take it from; add the shape of one sample, without the batch dimension.');
+    throw new LockstepError(
+      'LOCKSTEP_SHAPE',
+      'Expected `model.layers[0].inputShape` to be set, as there is no data to take it from; add the shape of one sample, without the batch dimension.',
+    );
   }
   if (declared && !sameShape(declared, start)) {
     throw new LockstepError(

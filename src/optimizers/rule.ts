@@ -55,7 +55,22 @@ function adam({ learningRate, beta1, beta2, epsilon }: Extract<OptimizerConfig, 
       corrections[1] = 1 - integerPower(beta2, update);
     },
     apply(kernels, w, slots, offset, g, count, gradScale, gradLimit) {
-      kernels.adam(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2, corrections[0]!, corrections[1]!, epsilon, decay);
+      kernels.adam(
+        w,
+        slots[0]! + offset,
+        slots[1]! + offset,
+        g,
+        count,
+        gradScale,
+        gradLimit,
+        learningRate,
+        beta1,
+        beta2,
+        corrections[0]!,
+        corrections[1]!,
+        epsilon,
+        decay,
+      );
     },
   };
 }

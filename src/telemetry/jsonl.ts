@@ -19,7 +19,11 @@ export class EventLog {
       this.#file = openSync(path, 'w');
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-      throw new LockstepError('LOCKSTEP_FILE', `Expected to write the log \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`, { cause });
+      throw new LockstepError(
+        'LOCKSTEP_FILE',
+        `Expected to write the log \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`,
+        { cause },
+      );
     }
   }
 

@@ -41,7 +41,8 @@ export class Progress {
     this.#samples += event.samples;
     const now = this.#options.now();
     const { columns } = this.#output;
-    if (event.skipped) this.line(`step ${event.step} skipped: not finite first in phase ${event.skipped.phase}${event.skipped.layer ? ` of ${event.skipped.layer}` : ''}`);
+    if (event.skipped)
+      this.line(`step ${event.step} skipped: not finite first in phase ${event.skipped.phase}${event.skipped.layer ? ` of ${event.skipped.layer}` : ''}`);
     if (now - this.#shownAt < (columns === undefined ? plainEveryMs : liveEveryMs) && event.step !== this.#options.steps) return;
     if (columns === undefined && event.step === this.#options.steps) return;
     this.#shownAt = now;

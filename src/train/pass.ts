@@ -2,8 +2,9 @@
  * Room: train (level 5). The three parts of a pass that training, evaluation and diagnosis share: gather rows, forward,
  * loss and backward. Nothing here changes a weight.
  */
-import type { DataPlace } from '../model/plan.ts';
+
 import { sizeOf } from '../memory/shape.ts';
+import type { DataPlace } from '../model/plan.ts';
 import { orderKeys } from '../numerics/permutation.ts';
 import { enterPhase, type Rank } from './rank.ts';
 

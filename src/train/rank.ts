@@ -12,9 +12,9 @@ import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
 import { RankRuntime, type Visit } from '../model/runtime.ts';
 import { blockShare } from '../numerics/norm.ts';
-import { clipOutcome, type ClipOutcome } from '../optimizers/clip.ts';
+import { type ClipOutcome, clipOutcome } from '../optimizers/clip.ts';
 import { type UpdateRule, updateRule } from '../optimizers/rule.ts';
-import { PhaseClock, type Phase, phaseIndex } from '../telemetry/timing.ts';
+import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 
 /** What a run is beside its plan. Plain data: it crosses threads as it is. */
 export interface TrainingSpec {

@@ -80,7 +80,10 @@ test('any tensors come back with the same names, shapes and bits', (t) => {
 
 test('tensors that make no file are refused', (t) => {
   const [kernel] = two;
-  t.is(weightsRefusal(() => encodeSafetensors([kernel!, kernel!])), 'Expected tensors to have different names other than __metadata__, got `dense/kernel`; rename one.');
+  t.is(
+    weightsRefusal(() => encodeSafetensors([kernel!, kernel!])),
+    'Expected tensors to have different names other than __metadata__, got `dense/kernel`; rename one.',
+  );
   t.is(
     weightsRefusal(() => encodeSafetensors([{ ...kernel!, shape: [7] }])),
     'Expected tensor `dense/kernel` to hold 7 numbers of shape [7], got 6.',
@@ -90,20 +93,39 @@ test('tensors that make no file are refused', (t) => {
 const entry = (shape: unknown, from: number, to: number, dtype = 'F32') => ({ dtype, shape, data_offsets: [from, to] });
 const mistakes: [title: string, bytes: Uint8Array, message: string][] = [
   ['shorter than its prefix', new Uint8Array(7), 'Expected F to start with 8 bytes of header length, got 7 bytes in all; the file is truncated.'],
-  ['with a huge header length', new Uint8Array(16).fill(255), 'Expected the header of F to fit its 16 bytes, got a header length of 18446744073709551615; it is truncated or not a safetensors file.'],
+  [
+    'with a huge header length',
+    new Uint8Array(16).fill(255),
+    'Expected the header of F to fit its 16 bytes, got a header length of 18446744073709551615; it is truncated or not a safetensors file.',
+  ],
   ['with a header that is no JSON', fileOf('{"a":', 0), 'Expected the header of F to be JSON, got something else; it is damaged or not a safetensors file.'],
   ['with a header that is no object', fileOf([], 0), 'Expected the header of F to be an object, got other JSON; it is not a safetensors file.'],
   ['with metadata of numbers', fileOf({ __metadata__: { a: 1 } }, 0), 'Expected __metadata__ of F to map texts to texts, got something else; the file is damaged.'],
-  ['with a malformed entry', fileOf({ a: entry([-1], 0, 4) }, 4), 'Expected tensor `a` of F to have dtype, shape and data_offsets, got a malformed entry; the file is damaged.'],
+  [
+    'with a malformed entry',
+    fileOf({ a: entry([-1], 0, 4) }, 4),
+    'Expected tensor `a` of F to have dtype, shape and data_offsets, got a malformed entry; the file is damaged.',
+  ],
   ['of another dtype', fileOf({ a: entry([1], 0, 8, 'F64') }, 8), 'Expected tensor `a` of F to have dtype F32, got `F64`; convert it.'],
-  ['with a gap', fileOf({ a: entry([1], 4, 8) }, 8), 'Expected the data of tensor `a` of F to start at byte 0, where the one before ends, got [4, 8]; the file is damaged.'],
-  ['with an overlap', fileOf({ a: entry([2], 0, 8), b: entry([1], 4, 8) }, 8), 'Expected the data of tensor `b` of F to start at byte 8, where the one before ends, got [4, 8]; the file is damaged.'],
+  [
+    'with a gap',
+    fileOf({ a: entry([1], 4, 8) }, 8),
+    'Expected the data of tensor `a` of F to start at byte 0, where the one before ends, got [4, 8]; the file is damaged.',
+  ],
+  [
+    'with an overlap',
+    fileOf({ a: entry([2], 0, 8), b: entry([1], 4, 8) }, 8),
+    'Expected the data of tensor `b` of F to start at byte 8, where the one before ends, got [4, 8]; the file is damaged.',
+  ],
   ['with a shape that does not fit', fileOf({ a: entry([3], 0, 8) }, 8), 'Expected tensor `a` of F to hold 12 bytes for its shape [3], got 8; the file is damaged.'],
 ];
 
 for (const [title, bytes, message] of mistakes) {
   test(`a file ${title} is refused in one sentence`, (t) => {
-    t.is(weightsRefusal(() => decodeSafetensors(bytes, 'F')), message);
+    t.is(
+      weightsRefusal(() => decodeSafetensors(bytes, 'F')),
+      message,
+    );
   });
 }
 
@@ -147,10 +169,7 @@ test('a written file replaces the old one whole and leaves nothing beside it', a
 });
 
 test('files that cannot be read or written are named', async (t) => {
-  t.is(
-    t.throws(() => readSafetensors('/nowhere/w'), { code: 'LOCKSTEP_FILE' }).message,
-    'Expected a weights file at `/nowhere/w`, but there is none; check the path.',
-  );
+  t.is(t.throws(() => readSafetensors('/nowhere/w'), { code: 'LOCKSTEP_FILE' }).message, 'Expected a weights file at `/nowhere/w`, but there is none; check the path.');
   const error = await t.throwsAsync(writeSafetensors('/nowhere/w', two), { code: 'LOCKSTEP_FILE' });
   t.is(error.message, 'Expected to write the weights file `/nowhere/w`, but the system refused (ENOENT); check that its folder exists and can be written.');
 });

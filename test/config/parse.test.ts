@@ -17,9 +17,7 @@ const runProblems = (change: object) => problems(() => parseRunConfig({ ...least
 test('the least config has every default of a run filled in', (t) => {
   t.deepEqual(parseRunConfig(least), {
     model: {
-      layers: [
-        { type: 'dense', units: 10, activation: 'linear', useBias: true, kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' },
-      ],
+      layers: [{ type: 'dense', units: 10, activation: 'linear', useBias: true, kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' }],
     },
     data: { train: { dataset: 'mnist', split: 'train', scale: 255 } },
     loss: 'sparseCategoricalCrossentropy',
@@ -45,9 +43,18 @@ test('a parsed run parses to itself and leaves its input alone', (t) => {
 
 test('a value that is no object is named by where it came from', (t) => {
   const rule = 'an object with `model`, `data`, `loss` and `optimizer`';
-  t.deepEqual(problems(() => parseRunConfig(5)), [`Expected \`config\` to be ${rule}, got \`5\`.`]);
-  t.deepEqual(problems(() => parseRunConfig([], 'run.json')), [`Expected \`run.json\` to be ${rule}, got \`[]\`.`]);
-  t.deepEqual(problems(() => parseRunConfig(undefined)), [`Expected \`config\` to be ${rule}, got nothing; add it.`]);
+  t.deepEqual(
+    problems(() => parseRunConfig(5)),
+    [`Expected \`config\` to be ${rule}, got \`5\`.`],
+  );
+  t.deepEqual(
+    problems(() => parseRunConfig([], 'run.json')),
+    [`Expected \`run.json\` to be ${rule}, got \`[]\`.`],
+  );
+  t.deepEqual(
+    problems(() => parseRunConfig(undefined)),
+    [`Expected \`config\` to be ${rule}, got nothing; add it.`],
+  );
 });
 
 test('all problems are told at once, one sentence a line', (t) => {
@@ -58,34 +65,33 @@ test('all problems are told at once, one sentence a line', (t) => {
     batchSize: 1.5,
     colour: 'red',
   };
-  t.deepEqual(problems(() => parseRunConfig(run)), [
-    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer).',
-    'Expected `model.layers[2].units` to be an integer >= 1, got `"300"`.',
-    'Expected `optimizer.learningRate` to be a number >= 0, got `-1`.',
-    'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
-    'Expected `batchSize` to be an integer >= 1, got `1.5`.',
-    'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, seed, shards, workers, kernels, onNonFinite, haltAfterSkipped).',
-  ]);
+  t.deepEqual(
+    problems(() => parseRunConfig(run)),
+    [
+      'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer).',
+      'Expected `model.layers[2].units` to be an integer >= 1, got `"300"`.',
+      'Expected `optimizer.learningRate` to be a number >= 0, got `-1`.',
+      'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
+      'Expected `batchSize` to be an integer >= 1, got `1.5`.',
+      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, seed, shards, workers, kernels, onNonFinite, haltAfterSkipped).',
+    ],
+  );
 });
 
 test('a clipper that is 0 is off and excludes nothing', (t) => {
   t.like(parseOptimizer({ type: 'adamw', clipnorm: 0, clipvalue: 1 }), { weightDecay: 0.004, beta1: 0.9, epsilon: 1e-7, learningRate: 0.001 });
   t.deepEqual(
     problems(() => parseOptimizer({ type: 'adam', clipvalue: 1, clipnorm: 2, globalClipnorm: 3 })).map((line) => line.slice(0, 70)),
-    [
-      'Expected `optimizer.clipnorm` to be 0 or absent while `clipvalue` is s',
-      'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipvalue',
-    ],
+    ['Expected `optimizer.clipnorm` to be 0 or absent while `clipvalue` is s', 'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipvalue'],
   );
-  t.deepEqual(problems(() => parseOptimizer({ type: 'adagrad' })), [
-    'Expected `optimizer.type` to be a supported optimizer (sgd, adam, adamw), got `"adagrad"`.',
-  ]);
+  t.deepEqual(
+    problems(() => parseOptimizer({ type: 'adagrad' })),
+    ['Expected `optimizer.type` to be a supported optimizer (sgd, adam, adamw), got `"adagrad"`.'],
+  );
 });
 
 test('more shards than rows in a batch are refused', (t) => {
-  t.deepEqual(runProblems({ batchSize: 4, shards: 5 }), [
-    'Expected `shards` to be at most the batch size, 4, so that every shard has a row, got `5`.',
-  ]);
+  t.deepEqual(runProblems({ batchSize: 4, shards: 5 }), ['Expected `shards` to be at most the batch size, 4, so that every shard has a row, got `5`.']);
   t.deepEqual(runProblems({ workers: 33 }), ['Expected `workers` to be at most the batch size, 32, so that every shard has a row, got `33`.']);
   t.deepEqual(runProblems({ batchSize: 4, shards: 4, workers: 9 }), []);
 });
@@ -95,14 +101,13 @@ test('the settings of a run keep their rules and their ranges', (t) => {
   t.deepEqual(runProblems({ seed: -1 }), ['Expected `seed` to be an integer >= 0, got `-1`.']);
   t.deepEqual(runProblems({ shuffle: 'no' }), ['Expected `shuffle` to be true or false, got `"no"`.']);
   t.deepEqual(runProblems({ metrics: ['acuracy'] }), ['Expected `metrics[0]` to be one of accuracy, got `"acuracy"`; did you mean `accuracy`?']);
-  t.deepEqual(runProblems({ metrics: ['accuracy', 'accuracy'] }), [
-    'Expected `metrics` to be a list of different metrics (accuracy), got `["accuracy","accuracy"]`.',
-  ]);
+  t.deepEqual(runProblems({ metrics: ['accuracy', 'accuracy'] }), ['Expected `metrics` to be a list of different metrics (accuracy), got `["accuracy","accuracy"]`.']);
   t.deepEqual(runProblems({ kernels: 'gpu' }), ['Expected `kernels` to be one of auto, wasm, blas, got `"gpu"`.']);
   t.deepEqual(runProblems({ loss: { type: 'meanSquaredError', fromLogits: true } }), ['Unknown key `loss.fromLogits` (known: type).']);
-  t.deepEqual(problems(() => parseRunSettings({ loss: 'meanSquaredError', optimizer: { type: 'sgd' }, epochs: 0 })), [
-    'Expected `epochs` to be an integer >= 1, got `0`.',
-  ]);
+  t.deepEqual(
+    problems(() => parseRunSettings({ loss: 'meanSquaredError', optimizer: { type: 'sgd' }, epochs: 0 })),
+    ['Expected `epochs` to be an integer >= 1, got `0`.'],
+  );
   t.deepEqual(resolveLoss('sparseCategoricalCrossentropy'), { type: 'sparseCategoricalCrossentropy', fromLogits: false });
 });
 
@@ -119,17 +124,57 @@ test('data is a file format or a named data set, and the one that is meant is ju
   t.deepEqual(data({ dataset: 'mnst', split: 'train' }), [
     'Expected `data.train.dataset` to be a known data set (mnist, fashionMnist), got `"mnst"`; did you mean `mnist`?',
   ]);
-  t.deepEqual(data({ dataset: 'fashionMnist', split: 'validation' }), [
-    'Expected `data.train.split` to be one of train, test, got `"validation"`.',
-  ]);
+  t.deepEqual(data({ dataset: 'fashionMnist', split: 'validation' }), ['Expected `data.train.split` to be one of train, test, got `"validation"`.']);
   t.deepEqual(parseDataConfig({ format: 'idx', images: 'a', labels: 'b' }), { format: 'idx', images: 'a', labels: 'b', scale: 1 });
 });
 
 /** Values near to a config: its own words and keys, mixed with anything JSON can hold. */
-const keys = ['type', 'layers', 'model', 'data', 'train', 'units', 'axis', 'activation', 'alpha', 'targetShape', 'format', 'dataset', 'images',
-  'optimizer', 'loss', 'name', 'inputShape', 'clipnorm', 'clipvalue', 'metrics', 'kernelInitializer', 'batchSize', 'shards', '__proto__', 'constructor'];
-const names = ['dense', 'batchNormalization', 'reshape', 'activation', 'flatten', 'dropout', 'relu', 'elu', 'leakyReLU', 'constant', 'randomNormal',
-  'sgd', 'adamw', 'idx', 'mnist', 'meanSquaredError', 'accuracy'];
+const keys = [
+  'type',
+  'layers',
+  'model',
+  'data',
+  'train',
+  'units',
+  'axis',
+  'activation',
+  'alpha',
+  'targetShape',
+  'format',
+  'dataset',
+  'images',
+  'optimizer',
+  'loss',
+  'name',
+  'inputShape',
+  'clipnorm',
+  'clipvalue',
+  'metrics',
+  'kernelInitializer',
+  'batchSize',
+  'shards',
+  '__proto__',
+  'constructor',
+];
+const names = [
+  'dense',
+  'batchNormalization',
+  'reshape',
+  'activation',
+  'flatten',
+  'dropout',
+  'relu',
+  'elu',
+  'leakyReLU',
+  'constant',
+  'randomNormal',
+  'sgd',
+  'adamw',
+  'idx',
+  'mnist',
+  'meanSquaredError',
+  'accuracy',
+];
 const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
   tree: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -140,11 +185,17 @@ const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
       .map((entries) => JSON.parse(JSON.stringify(Object.fromEntries(entries))) as unknown),
   ),
 }));
-const typed = (type: string) => fc.tuple(fc.constant(type), tree).map(([name, value]) => (typeof value === 'object' ? { ...value, type: name } : { type: name, x: value }));
+const typed = (type: string) =>
+  fc.tuple(fc.constant(type), tree).map(([name, value]) => (typeof value === 'object' ? { ...value, type: name } : { type: name, x: value }));
 
 test('any JSON parses or is refused with sentences, never with another exception', (t) => {
   const layer = fc.oneof(tree, ...names.slice(0, 6).map(typed));
-  const run = fc.record({ model: fc.oneof(tree, fc.record({ layers: fc.array(layer) })), data: fc.oneof(tree, fc.record({ train: tree })), loss: tree, optimizer: fc.oneof(tree, typed('sgd')) });
+  const run = fc.record({
+    model: fc.oneof(tree, fc.record({ layers: fc.array(layer) })),
+    data: fc.oneof(tree, fc.record({ train: tree })),
+    loss: tree,
+    optimizer: fc.oneof(tree, typed('sgd')),
+  });
   const parsers = [parseRunConfig, parseRunSettings, parseModelConfig, parseLayer, parseOptimizer, parseDataConfig];
   fc.assert(
     fc.property(fc.constantFrom(...parsers), fc.oneof(layer, run, fc.jsonValue()), (parse, value) => {

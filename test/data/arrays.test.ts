@@ -24,17 +24,29 @@ test('a flat Uint8Array stays bytes', (t) => {
 test('targets are nested arrays or a Float32Array with its shape', (t) => {
   const x = [[1], [2]];
   const expected = { kind: 'target', shape: [2], values: Float32Array.of(0.5, 1, 1.5, 2) };
-  t.deepEqual(arraySource({ x, y: [[0.5, 1], [1.5, 2]] }).labels, expected as never);
+  t.deepEqual(
+    arraySource({
+      x,
+      y: [
+        [0.5, 1],
+        [1.5, 2],
+      ],
+    }).labels,
+    expected as never,
+  );
   t.deepEqual(arraySource({ x, y: Float32Array.of(0.5, 1, 1.5, 2), targetShape: [2] }).labels, expected as never);
 });
 
 test('ragged rows and numbers that are not finite are refused with their row', (t) => {
+  t.is(dataRefusal({ x: [[1, 2], [3]], y: [0, 1] }), 'Expected every row of `x` to have the shape [2] of the first, got another in row 1; make all rows alike.');
   t.is(
-    dataRefusal({ x: [[1, 2], [3]], y: [0, 1] }),
-    'Expected every row of `x` to have the shape [2] of the first, got another in row 1; make all rows alike.',
-  );
-  t.is(
-    dataRefusal({ x: [[1, 2], [3, [4]]], y: [0, 1] }),
+    dataRefusal({
+      x: [
+        [1, 2],
+        [3, [4]],
+      ],
+      y: [0, 1],
+    }),
     'Expected `x` to hold finite numbers, got `[4]` in row 1; mend or leave out the row.',
   );
   t.is(dataRefusal({ x: [[1], [Number.NaN]], y: [0, 1] }), 'Expected `x` to hold finite numbers, got `NaN` in row 1; mend or leave out the row.');
@@ -50,14 +62,8 @@ test('ragged rows and numbers that are not finite are refused with their row', (
 test('wrong lengths and shapes are refused', (t) => {
   t.is(dataRefusal({ x: [[1], [2]], y: [0] }), 'Expected `y` to have as many rows as `x`, 2, got 1; give each row one label.');
   t.is(dataRefusal({ x: new Uint8Array(4), y: [0] }), 'Expected `inputShape` beside a flat `x`, got nothing; add the shape of one row.');
-  t.is(
-    dataRefusal({ x: new Uint8Array(5), y: [0], inputShape: [2, 2] }),
-    'Expected `x` to hold rows of 2 x 2 = 4 numbers, got 5 numbers; check `inputShape`.',
-  );
-  t.is(
-    dataRefusal({ x: [[1, 2]], y: [0], inputShape: [3] }),
-    'Expected `inputShape` to be the shape of the rows of `x`, [2], got [3]; leave it out.',
-  );
+  t.is(dataRefusal({ x: new Uint8Array(5), y: [0], inputShape: [2, 2] }), 'Expected `x` to hold rows of 2 x 2 = 4 numbers, got 5 numbers; check `inputShape`.');
+  t.is(dataRefusal({ x: [[1, 2]], y: [0], inputShape: [3] }), 'Expected `inputShape` to be the shape of the rows of `x`, [2], got [3]; leave it out.');
   t.is(dataRefusal({ x: [[1]], y: Float32Array.of(1) }), 'Expected `targetShape` beside a flat `y`, got nothing; add the shape of one row.');
 });
 

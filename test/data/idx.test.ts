@@ -56,7 +56,11 @@ const mistakes: [title: string, bytes: Uint8Array | string, rest: string][] = [
   ['of text', '<html>', 'be an IDX file, got a file that starts with 3c68746d; check that it is the right file and fetch it again.'],
   ['of floats', idxBytes([1], [0, 0, 0, 0], 0x0d), 'hold unsigned bytes (IDX type 08), got type 0d, float32; convert it to bytes.'],
   ['cut in its header', idxBytes([9, 9, 9], []).subarray(0, 10), 'have a header of 16 bytes, got 10 bytes in all; the file is truncated: fetch it again.'],
-  ['cut in its data', idxBytes([60000, 28, 28], new Uint8Array(1000)), 'hold 60000 x 28 x 28 = 47040000 bytes after its header, got 1000; the file is truncated: fetch it again.'],
+  [
+    'cut in its data',
+    idxBytes([60000, 28, 28], new Uint8Array(1000)),
+    'hold 60000 x 28 x 28 = 47040000 bytes after its header, got 1000; the file is truncated: fetch it again.',
+  ],
   ['of one dimension cut in its data', idxBytes([5], [1, 2]), 'hold 5 bytes after its header, got 2; the file is truncated: fetch it again.'],
   ['longer than its header says', idxBytes([2], [1, 2, 3]), 'hold 2 bytes after its header, got 3; the file is longer than its header says: fetch it again.'],
   ['without rows', idxBytes([0, 28, 28], []), 'hold at least one row, got the dimensions 0 x 28 x 28; give it data.'],
@@ -65,7 +69,10 @@ const mistakes: [title: string, bytes: Uint8Array | string, rest: string][] = [
 for (const [title, bytes, rest] of mistakes) {
   test(`a file ${title} is refused in one sentence`, (t) => {
     const path = file(title, bytes);
-    t.is(refusal('LOCKSTEP_DATA', () => readIdx(path, 'an image file')), `Expected \`${path}\` to ${rest}`);
+    t.is(
+      refusal('LOCKSTEP_DATA', () => readIdx(path, 'an image file')),
+      `Expected \`${path}\` to ${rest}`,
+    );
   });
 }
 

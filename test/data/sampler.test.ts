@@ -4,12 +4,21 @@ import { batchRows, shardRows, shardStart, stepsPerEpoch } from '../../src/data/
 
 test('the first shards take the rows that do not divide', (t) => {
   // 10 rows over 4 shards: 3 + 3 + 2 + 2
-  t.deepEqual([0, 1, 2, 3, 4].map((shard) => shardStart(10, 4, shard)), [0, 3, 6, 8, 10]);
-  t.deepEqual([0, 1, 2, 3].map((shard) => shardRows(10, 4, shard)), [3, 3, 2, 2]);
+  t.deepEqual(
+    [0, 1, 2, 3, 4].map((shard) => shardStart(10, 4, shard)),
+    [0, 3, 6, 8, 10],
+  );
+  t.deepEqual(
+    [0, 1, 2, 3].map((shard) => shardRows(10, 4, shard)),
+    [3, 3, 2, 2],
+  );
 });
 
 test('a batch smaller than its shards leaves the last shards empty', (t) => {
-  t.deepEqual([0, 1, 2].map((shard) => shardRows(2, 3, shard)), [1, 1, 0]);
+  t.deepEqual(
+    [0, 1, 2].map((shard) => shardRows(2, 3, shard)),
+    [1, 1, 0],
+  );
 });
 
 test('shards are contiguous, cover the batch once and differ by at most one row', (t) => {

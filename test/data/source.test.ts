@@ -38,8 +38,14 @@ test('target values are refused where classes are needed', (t) => {
 });
 
 test('reading into the wrong type, too little room or from a wrong row is a defect', (t) => {
-  t.is(refusal('LOCKSTEP_INTERNAL', () => source.readAll(new Uint8Array(6))), 'Expected room for 6 float32 numbers of the rows, got 6 uint8 numbers.');
-  t.is(refusal('LOCKSTEP_INTERNAL', () => source.readAll(new Float32Array(5))), 'Expected room for 6 float32 numbers of the rows, got 5 float32 numbers.');
+  t.is(
+    refusal('LOCKSTEP_INTERNAL', () => source.readAll(new Uint8Array(6))),
+    'Expected room for 6 float32 numbers of the rows, got 6 uint8 numbers.',
+  );
+  t.is(
+    refusal('LOCKSTEP_INTERNAL', () => source.readAll(new Float32Array(5))),
+    'Expected room for 6 float32 numbers of the rows, got 5 float32 numbers.',
+  );
   t.is(
     refusal('LOCKSTEP_INTERNAL', () => source.readRows(Int32Array.of(3), new Float32Array(2))),
     'Expected a row of the rows from 0 to 2, got 3.',

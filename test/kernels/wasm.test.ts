@@ -37,9 +37,17 @@ test('gemm with its largest blocks writes to its scratch and to c only', async (
   const [m, n, k] = [125, 520, 400] as const;
   const [a, b, c] = [4 * 2 ** 20, 8 * 2 ** 20, 12 * 2 ** 20] as const;
   const guard = 0xa5;
-  const kept = [[0, scratch], [scratch + kernelScratchBytes, c], [c + m * n * 4, arena.u8.length]] as const;
+  const kept = [
+    [0, scratch],
+    [scratch + kernelScratchBytes, c],
+    [c + m * n * 4, arena.u8.length],
+  ] as const;
   for (const [start, end] of kept) arena.u8.fill(guard, start, end);
   kernels.gemm(0, m, n, k, a, b, c);
   kernels.gemm(2, m, n, k, a, b, c);
-  for (const [start, end] of kept) t.true(arena.u8.subarray(start, end).every((byte) => byte === guard), `${start} to ${end}`);
+  for (const [start, end] of kept)
+    t.true(
+      arena.u8.subarray(start, end).every((byte) => byte === guard),
+      `${start} to ${end}`,
+    );
 });

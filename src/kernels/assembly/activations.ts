@@ -17,7 +17,22 @@ function forwardRows<F>(alpha: f32, x: usize, bias: usize, y: usize, rows: i32, 
   const whole = bytes - (<usize>part << 2);
   const keep = bias != 0 && x != y;
   for (let row = 0; row < rows; row++) {
-    for (let at: usize = 0; at < whole; at += 16) {
+    let at: usize = 0;
+    for (; at + 16 < whole; at += 32) {
+      let z = v128.load(x + at);
+      let next = v128.load(x + at, 16);
+      if (bias != 0) {
+        z = f32x4.add(z, v128.load(bias + at));
+        next = f32x4.add(next, v128.load(bias + at, 16));
+      }
+      if (keep) {
+        v128.store(x + at, z);
+        v128.store(x + at, next, 16);
+      }
+      v128.store(y + at, formula.forward(z, slope));
+      v128.store(y + at, formula.forward(next, slope), 16);
+    }
+    if (at < whole) {
       let z = v128.load(x + at);
       if (bias != 0) z = f32x4.add(z, v128.load(bias + at));
       if (keep) v128.store(x + at, z);

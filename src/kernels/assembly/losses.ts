@@ -34,7 +34,7 @@ export function sparseCrossentropy(logits: usize, labels: usize, dlogits: usize,
     if (dlogits != 0) {
       const shared: f64 = known ? 1 / sum : NaN;
       const own = known ? (<f64>load<f32>(dlogits + at) * shared - 1) / divisor : 0;
-      scaleRow(dlogits, columns, <f32>(shared / divisor));
+      scaleRow(dlogits, columns, shared / divisor);
       if (known) store<f32>(dlogits + at, <f32>own);
       dlogits += bytes;
     }

@@ -2,7 +2,7 @@
  * Room: kernels, in AssemblyScript. Exponentials, logarithm and normal tail for the other kernels, on vectors of four
  * float32 or two float64, from exact operations only: the same bits on every machine, in every lane.
  * It promises that NaN stays NaN and that a lane's result depends on that lane alone. It never branches on data, never
- * reads memory except `loadPart`, never uses a table, fused or relaxed operations.
+ * touches memory except in `loadPart` and `storePart`, never uses a table, fused or relaxed operations.
  *
  * `pmin(x, c)` and `pmax(x, c)` are one instruction each and keep a NaN that stands first: c < x ? c : x, x < c ? c : x.
  * Polynomials are weighted minimax fits (Lawson) of (e^r - 1 - r) / r^2 on |r| <= ln2 / 2 and of what each line says.
@@ -61,16 +61,14 @@ export function narrow(lowHalf: v128, highHalf: v128): v128 {
   return v128.shuffle<f64>(f32x4.demote_f64x2_zero(lowHalf), f32x4.demote_f64x2_zero(highHalf), 0, 2);
 }
 
-/** e^r - 1 for |r| <= ln2 / 2, float32, error 2^-28 before rounding: r + r^2 q(r). */
+/** e^r - 1 for |r| <= ln2 / 2, float32, error 2^-26 before rounding: r + r^2 q(r), q in pairs: short chains overlap better. */
 // @ts-ignore: decorator
 @inline
 function expm1Reduced(r: v128): v128 {
-  let q = f32x4.add(f32x4.mul(f4(0.00019845886), r), f4(0.00139407197));
-  q = f32x4.add(f32x4.mul(q, r), f4(0.00833338965));
-  q = f32x4.add(f32x4.mul(q, r), f4(0.04166635871));
-  q = f32x4.add(f32x4.mul(q, r), f4(0.16666665673));
-  q = f32x4.add(f32x4.mul(q, r), f4(0.5));
-  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), q));
+  const r2 = f32x4.mul(r, r);
+  const q0 = f32x4.add(f4(0.49999998), f32x4.mul(f4(0.16666543), r));
+  const q2 = f32x4.add(f4(0.0416672), f32x4.mul(f4(0.00836658012), r));
+  return f32x4.add(r, f32x4.mul(r2, f32x4.add(q0, f32x4.mul(r2, f32x4.add(q2, f32x4.mul(r2, f4(0.00138825097)))))));
 }
 
 /** x / ln2 rounded, as an integer in the low bits of a float32 near 1.5 * 2^23. */
@@ -144,12 +142,12 @@ export function expWide(d: v128): v128 {
   const t = f64x2.add(f64x2.mul(d, d2(1.4426950408889634)), d2(6755399441055744));
   const r = f64x2.sub(d, f64x2.mul(f64x2.sub(t, d2(6755399441055744)), d2(0.6931471805599453)));
   const s = i64x2.shl(i64x2.add(t, i64x2.splat(1023)), 52);
-  let q = f64x2.add(f64x2.mul(d2(0.00019845885452075585), r), d2(0.0013940720121051575));
-  q = f64x2.add(f64x2.mul(q, r), d2(0.008333389571686617));
-  q = f64x2.add(f64x2.mul(q, r), d2(0.041666359818790966));
-  q = f64x2.add(f64x2.mul(q, r), d2(0.1666666636886194));
-  q = f64x2.add(f64x2.mul(q, r), d2(0.5000000044399929));
-  return f64x2.mul(s, f64x2.add(f64x2.add(r, f64x2.mul(f64x2.mul(r, r), q)), d2(1)));
+  const r2 = f64x2.mul(r, r);
+  const q0 = f64x2.add(d2(0.5000000044399929), f64x2.mul(d2(0.1666666636886194), r));
+  const q2 = f64x2.add(d2(0.041666359818790966), f64x2.mul(d2(0.008333389571686617), r));
+  const q4 = f64x2.add(d2(0.0013940720121051575), f64x2.mul(d2(0.00019845885452075585), r));
+  const q = f64x2.add(q0, f64x2.mul(r2, f64x2.add(q2, f64x2.mul(r2, q4))));
+  return f64x2.mul(s, f64x2.add(f64x2.add(r, f64x2.mul(r2, q)), d2(1)));
 }
 
 /** log(1 + e) for 0 <= e <= 1, float64 with a relative error of 2^-33: 2 atanh(w), w = e / (2 + e) <= 1/3. */
@@ -158,12 +156,11 @@ export function expWide(d: v128): v128 {
 export function log1pWide(e: v128): v128 {
   const w = f64x2.div(e, f64x2.add(e, d2(2)));
   const v = f64x2.mul(w, w);
-  let p = f64x2.add(f64x2.mul(d2(0.121969540420115125), v), d2(0.106992802533392716));
-  p = f64x2.add(f64x2.mul(p, v), d2(0.143101037042186192));
-  p = f64x2.add(f64x2.mul(p, v), d2(0.199993556234311658));
-  p = f64x2.add(f64x2.mul(p, v), d2(0.333333395132169848));
-  p = f64x2.add(f64x2.mul(p, v), d2(0.999999999904503007));
-  return f64x2.mul(f64x2.add(w, w), p);
+  const v2 = f64x2.mul(v, v);
+  const p0 = f64x2.add(d2(0.999999999904503007), f64x2.mul(d2(0.333333395132169848), v));
+  const p2 = f64x2.add(d2(0.199993556234311658), f64x2.mul(d2(0.143101037042186192), v));
+  const p4 = f64x2.add(d2(0.106992802533392716), f64x2.mul(d2(0.121969540420115125), v));
+  return f64x2.mul(f64x2.add(w, w), f64x2.add(p0, f64x2.mul(v2, f64x2.add(p2, f64x2.mul(v2, p4)))));
 }
 
 /**
@@ -173,18 +170,16 @@ export function log1pWide(e: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function normalTail(a: v128): v128 {
-  let p = f64x2.add(f64x2.mul(d2(0.0008970211873704832), a), d2(0.011714896689004451));
-  p = f64x2.add(f64x2.mul(p, a), d2(0.07162549274131759));
-  p = f64x2.add(f64x2.mul(p, a), d2(0.2513183520031252));
-  p = f64x2.add(f64x2.mul(p, a), d2(0.5083738188461321));
-  p = f64x2.add(f64x2.mul(p, a), d2(0.49999999995541167));
-  let q = f64x2.add(f64x2.mul(d2(0.0022485012644505873), a), d2(0.029364714465038112));
-  q = f64x2.add(f64x2.mul(q, a), d2(0.18179234117724422));
-  q = f64x2.add(f64x2.mul(q, a), d2(0.6592302491161427));
-  q = f64x2.add(f64x2.mul(q, a), d2(1.4505038425501031));
-  q = f64x2.add(f64x2.mul(q, a), d2(1.8146321899791993));
-  q = f64x2.add(f64x2.mul(q, a), d2(1));
-  return f64x2.div(p, q);
+  const a2 = f64x2.mul(a, a);
+  const p0 = f64x2.add(d2(0.49999999995541167), f64x2.mul(d2(0.5083738188461321), a));
+  const p2 = f64x2.add(d2(0.2513183520031252), f64x2.mul(d2(0.07162549274131759), a));
+  const p4 = f64x2.add(d2(0.011714896689004451), f64x2.mul(d2(0.0008970211873704832), a));
+  const q0 = f64x2.add(d2(1), f64x2.mul(d2(1.8146321899791993), a));
+  const q2 = f64x2.add(d2(1.4505038425501031), f64x2.mul(d2(0.6592302491161427), a));
+  const q4 = f64x2.add(d2(0.18179234117724422), f64x2.mul(d2(0.029364714465038112), a));
+  const p = f64x2.add(p0, f64x2.mul(a2, f64x2.add(p2, f64x2.mul(a2, p4))));
+  const q6 = f64x2.mul(a2, d2(0.0022485012644505873));
+  return f64x2.div(p, f64x2.add(q0, f64x2.mul(a2, f64x2.add(q2, f64x2.mul(a2, f64x2.add(q4, q6))))));
 }
 
 /** log(x) of one finite float64 x >= 1, error under 2 ulp: n ln2 + 2 atanh((m - 1) / (m + 1)), m = x 2^-n in [sqrt(1/2), sqrt(2)). */

@@ -56,15 +56,21 @@ export function expSum(x: usize, y: usize, columns: i32, maximum: f32): f64 {
   return f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1);
 }
 
-/** y *= factor, `columns` numbers. */
+/** y *= factor, `columns` numbers, products in float64. */
 // @ts-ignore: decorator
 @inline
-export function scaleRow(y: usize, columns: i32, factor: f32): void {
-  const f = f4(factor);
+export function scaleRow(y: usize, columns: i32, factor: f64): void {
+  const f = f64x2.splat(factor);
   const part = columns & 3;
   const whole = <usize>(columns - part) << 2;
-  for (let at: usize = 0; at < whole; at += 16) v128.store(y + at, f32x4.mul(v128.load(y + at), f));
-  if (part != 0) storePart(y + whole, f32x4.mul(loadPart(y + whole, part), f), part);
+  for (let at: usize = 0; at < whole; at += 16) {
+    const e = v128.load(y + at);
+    v128.store(y + at, narrow(f64x2.mul(low(e), f), f64x2.mul(high(e), f)));
+  }
+  if (part != 0) {
+    const e = loadPart(y + whole, part);
+    storePart(y + whole, narrow(f64x2.mul(low(e), f), f64x2.mul(high(e), f)), part);
+  }
 }
 
 /** y = e^(x - m) / sum e^(x - m), m the largest of its row; in place allowed. */
@@ -73,7 +79,7 @@ export function softmax(x: usize, y: usize, rows: i32, columns: i32): void {
   const bytes = <usize>columns << 2;
   for (let row = 0; row < rows; row++) {
     const sum = expSum(x, y, columns, rowMaximum(x, columns));
-    scaleRow(y, columns, <f32>(1 / sum));
+    scaleRow(y, columns, 1 / sum);
     x += bytes;
     y += bytes;
   }

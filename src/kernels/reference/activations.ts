@@ -30,7 +30,7 @@ const vanishing = (z: number, factor: number) => (Math.abs(z) === Infinity ? 0 :
 
 const activations: { readonly [name in ElementwiseActivation]: Activation } = {
   linear: { forward: (z) => z, slope: () => 1 },
-  relu: { forward: (z) => (z < 0 ? 0 : z), slope: (_z, y) => (y > 0 ? 1 : 0) },
+  relu: { forward: (z) => Math.max(z, 0), slope: (_z, y) => (y > 0 ? 1 : 0) },
   leakyReLU: { forward: (z, alpha) => (z < 0 ? alpha * z : z), slope: (_z, y, alpha) => (y > 0 ? 1 : alpha) },
   elu: { forward: (z, alpha) => (z > 0 ? z : alpha * expm1(z)), slope: (_z, y, alpha) => (y > 0 ? 1 : y + alpha) },
   selu: {
@@ -48,9 +48,7 @@ const byCode = new Map<ActivationCode, Activation>();
 for (const [name, code] of Object.entries(activationCode)) byCode.set(code, activations[name as ElementwiseActivation]);
 
 /** The activation kernels over `arena`. */
-export function activationsReference(
-  arena: Arena,
-): Pick<Kernels, 'biasActivation' | 'activationBackward' | 'softmax' | 'softmaxBackward'> {
+export function activationsReference(arena: Arena): Pick<Kernels, 'biasActivation' | 'activationBackward' | 'softmax' | 'softmaxBackward'> {
   const { f32 } = arena;
   const at = (tensor: Address, index: number) => f32[(tensor >>> 2) + index]!;
   const put = (tensor: Address, index: number, value: number) => {

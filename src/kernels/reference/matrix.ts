@@ -3,7 +3,7 @@
  * accumulators. It promises to be the definition that the fast kernels are checked against, and never to be fast.
  */
 import type { Address, Arena } from '../../memory/arena.ts';
-import { gemmForm, type GemmForm, type Kernels } from '../contract.ts';
+import { type GemmForm, gemmForm, type Kernels } from '../contract.ts';
 
 /** The reference `gemm`, `columnSums`, `add` and `squareSum` over an arena. */
 export function matrixReference(arena: Arena): Pick<Kernels, 'gemm' | 'columnSums' | 'add' | 'squareSum'> {

@@ -12,7 +12,23 @@ const names = Object.keys(activationCode) as ElementwiseActivation[];
 
 /** Every kind of float32: edges, then a fine grid where the functions bend, a coarse one for the tails, and all magnitudes. */
 const sweep = Float32Array.from([
-  0, -0, 1e-20, -1e-20, 1e-45, -1e-45, 1.2e-38, -1.2e-38, 3e38, -3e38, Infinity, -Infinity, NaN, -0.625, 0.625, -0.75179, -1.27846,
+  0,
+  -0,
+  1e-20,
+  -1e-20,
+  1e-45,
+  -1e-45,
+  1.2e-38,
+  -1.2e-38,
+  3e38,
+  -3e38,
+  Infinity,
+  -Infinity,
+  NaN,
+  -0.625,
+  0.625,
+  -0.75179,
+  -1.27846,
   ...Array.from({ length: 8001 }, (_, i) => (i - 4000) / 997),
   ...Array.from({ length: 4001 }, (_, i) => (i - 2000) / 17.3),
   ...Array.from({ length: 600 }, (_, i) => (i % 2 === 0 ? 1 : -1) * 2 ** ((i - 400) / 3)),
@@ -37,7 +53,12 @@ function forward(kernels: Kernels, name: ElementwiseActivation, values: Float32A
   const space = new TensorSpace();
   const x = space.floats(values, shift);
   const b = bias ? space.floats(bias, shift) : 0;
-  const y = inPlace ? x : space.floats(values.map(() => 7), shift);
+  const y = inPlace
+    ? x
+    : space.floats(
+        values.map(() => 7),
+        shift,
+      );
   kernels.biasActivation(activationCode[name], alpha, x, b, y, values.length / columns, columns);
   return { y: floatsAt(y, values.length), z: floatsAt(x, values.length) };
 }
@@ -46,7 +67,12 @@ function backward(kernels: Kernels, name: ElementwiseActivation, dy: Float32Arra
   const { alpha = 1, inPlace = false, shift = 0 } = options;
   const space = new TensorSpace();
   const at = space.floats(dy, shift);
-  const dx = inPlace ? at : space.floats(dy.map(() => 7), shift);
+  const dx = inPlace
+    ? at
+    : space.floats(
+        dy.map(() => 7),
+        shift,
+      );
   kernels.activationBackward(activationCode[name], alpha, at, space.floats(z, shift), space.floats(y, shift), dx, dy.length);
   return floatsAt(dx, dy.length);
 }
@@ -129,10 +155,28 @@ for (const kernels of kernelSets) {
 for (const name of names) {
   test(`reference: the slope of ${name} is its central difference`, (t) => {
     const h = 2 ** -6;
-    const x = randomFloats(500, 3).map((value) => Math.round(256 * 5 * value) / 256).filter((value) => Math.abs(value) > h);
-    const [after, before] = [h, -h].map((step) => forward(reference, name, x.map((value) => value + step), { alpha: 0.5 }).y);
-    const slopes = backward(reference, name, x.map(() => 1), forward(reference, name, x, { alpha: 0.5 }), { alpha: 0.5 });
-    x.forEach((value, i) => t.true(Math.abs((after![i]! - before![i]!) / (2 * h) - slopes[i]!) < 2e-4, `${name}'(${value})`));
+    const x = randomFloats(500, 3)
+      .map((value) => Math.round(256 * 5 * value) / 256)
+      .filter((value) => Math.abs(value) > h);
+    const [after, before] = [h, -h].map(
+      (step) =>
+        forward(
+          reference,
+          name,
+          x.map((value) => value + step),
+          { alpha: 0.5 },
+        ).y,
+    );
+    const slopes = backward(
+      reference,
+      name,
+      x.map(() => 1),
+      forward(reference, name, x, { alpha: 0.5 }),
+      { alpha: 0.5 },
+    );
+    x.forEach((value, i) => {
+      t.true(Math.abs((after![i]! - before![i]!) / (2 * h) - slopes[i]!) < 2e-4, `${name}'(${value})`);
+    });
   });
 }
 
@@ -145,7 +189,10 @@ test('activationNeedsInput names just the activations whose backward reads z', (
     const slopes = backward(reference, name, dy, at, { alpha: 0.5 });
     for (const kernels of kernelSets) {
       const without = backward(kernels, name, dy, { ...at, [other!]: x.map(() => NaN) }, { alpha: 0.5 });
-      t.true(without.every((slope, i) => ulpsBetween(slope, slopes[i]!) <= 8), `${kernels.set}: ${name} reads ${needed}`);
+      t.true(
+        without.every((slope, i) => ulpsBetween(slope, slopes[i]!) <= 8),
+        `${kernels.set}: ${name} reads ${needed}`,
+      );
     }
   }
 });

@@ -7,7 +7,19 @@ import { agree, floats, zeros } from './agree.ts';
 import { arena } from './sets.ts';
 
 const shapes: readonly (readonly [rows: number, rowSize: number])[] = [
-  [0, 4], [1, 1], [3, 3], [2, 15], [5, 16], [3, 17], [4, 31], [4, 32], [3, 33], [3, 48], [2, 63], [7, 100], [5, 784],
+  [0, 4],
+  [1, 1],
+  [3, 3],
+  [2, 15],
+  [5, 16],
+  [3, 17],
+  [4, 31],
+  [4, 32],
+  [3, 33],
+  [3, 48],
+  [2, 63],
+  [7, 100],
+  [5, 784],
 ];
 const [step, layer, keyLow, keyHigh] = [2 ** 32 - 2, (3 << 16) | 5, 0x89abcdef, 0xfedcba98];
 const thresholds = [0, 1, 2 ** 30, 2 ** 31, 3 * 2 ** 30, 2 ** 32 - 1];
@@ -20,14 +32,16 @@ for (const [rows, rowSize] of shapes) {
   test(`dropout of ${shape} agrees for every threshold, in place and not`, (t) => {
     for (const threshold of thresholds) {
       agree(t, `threshold ${threshold}`, { x, mask: new Uint8Array(count).fill(9), y: zeros(count) }, (k, at) =>
-        k.dropout(at.x, at.mask, at.y, rows, rowSize, 1000, step, layer, keyLow, keyHigh, threshold, 4 / 3));
+        k.dropout(at.x, at.mask, at.y, rows, rowSize, 1000, step, layer, keyLow, keyHigh, threshold, 4 / 3),
+      );
       agree(t, `threshold ${threshold} in place`, { x, mask: new Uint8Array(count).fill(9) }, (k, at) =>
-        k.dropout(at.x, at.mask, at.x, rows, rowSize, 1000, step, layer, keyLow, keyHigh, threshold, 4 / 3));
+        k.dropout(at.x, at.mask, at.x, rows, rowSize, 1000, step, layer, keyLow, keyHigh, threshold, 4 / 3),
+      );
     }
   });
 
   test(`dropoutBackward of ${shape} agrees, in place and not`, (t) => {
-    const mask = Uint8Array.from({ length: count }, (_, i) => (i * 7919) % 3 & 1);
+    const mask = Uint8Array.from({ length: count }, (_, i) => ((i * 7919) % 3) & 1);
     agree(t, 'apart', { dy: x, mask, dx: zeros(count) }, (k, at) => k.dropoutBackward(at.dy, at.mask, at.dx, count, 1.25));
     agree(t, 'in place', { dy: x, mask }, (k, at) => k.dropoutBackward(at.dy, at.mask, at.dy, count, 1.25));
   });

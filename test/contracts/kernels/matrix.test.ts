@@ -3,7 +3,7 @@
  * the contract's bound, the others bit for bit; the same bits again and at any address; nothing written outside.
  */
 import test from 'ava';
-import { gemmForm, type GemmForm, type Kernels } from '../../../src/kernels/contract.ts';
+import { type GemmForm, gemmForm, type Kernels } from '../../../src/kernels/contract.ts';
 import { arena, floatsAt, kernelSets, missingSets, randomFloats, TensorSpace } from './sets.ts';
 
 type Size = readonly [m: number, n: number, k: number];
@@ -13,10 +13,41 @@ const [reference, ...fast] = kernelSets as [Kernels, ...Kernels[]];
 
 /** Edges of tiles (5 by 8, 4 wide), of blocks (120 rows, 512 columns, 400 steps), primes, and the book's layers. */
 const sizes: readonly Size[] = [
-  [0, 3, 4], [3, 0, 4], [3, 4, 0], [0, 0, 0], [1, 1, 1], [1, 1, 2], [1, 8, 1], [5, 8, 4], [5, 8, 3], [4, 4, 4], [2, 3, 5], [3, 5, 7], [6, 9, 2],
-  [7, 11, 13], [10, 16, 16], [11, 12, 17], [13, 4, 31], [14, 10, 100], [1, 300, 784], [784, 1, 3], [5, 300, 64], [6, 300, 64], [16, 10, 100],
-  [23, 29, 401], [64, 37, 399], [119, 17, 400], [120, 8, 402], [121, 7, 801], [241, 13, 53], [9, 511, 19], [9, 512, 19], [9, 513, 19], [3, 1031, 5],
-  [64, 300, 784], [127, 101, 1201],
+  [0, 3, 4],
+  [3, 0, 4],
+  [3, 4, 0],
+  [0, 0, 0],
+  [1, 1, 1],
+  [1, 1, 2],
+  [1, 8, 1],
+  [5, 8, 4],
+  [5, 8, 3],
+  [4, 4, 4],
+  [2, 3, 5],
+  [3, 5, 7],
+  [6, 9, 2],
+  [7, 11, 13],
+  [10, 16, 16],
+  [11, 12, 17],
+  [13, 4, 31],
+  [14, 10, 100],
+  [1, 300, 784],
+  [784, 1, 3],
+  [5, 300, 64],
+  [6, 300, 64],
+  [16, 10, 100],
+  [23, 29, 401],
+  [64, 37, 399],
+  [119, 17, 400],
+  [120, 8, 402],
+  [121, 7, 801],
+  [241, 13, 53],
+  [9, 511, 19],
+  [9, 512, 19],
+  [9, 513, 19],
+  [3, 1031, 5],
+  [64, 300, 784],
+  [127, 101, 1201],
 ];
 
 /** A float32 step: 2^-24 relative to what is rounded. */
@@ -49,7 +80,11 @@ for (const [name, form] of forms) {
 test('gemm gives the same bits when repeated and at other addresses', (t) => {
   for (const kernels of kernelSets) {
     for (const [name, form] of forms) {
-      for (const size of [[1, 300, 50], [31, 45, 500], [64, 100, 300]] as const) {
+      for (const size of [
+        [1, 300, 50],
+        [31, 45, 500],
+        [64, 100, 300],
+      ] as const) {
         const [m, n, k] = size;
         const space = new TensorSpace();
         const a = randomFloats(m * k, 3);
@@ -86,7 +121,17 @@ test('gemm computes a product that is written out, over whatever c held', (t) =>
   }
 });
 
-const columnSizes = [[0, 3], [3, 0], [1, 1], [2, 7], [3, 8], [5, 9], [64, 300], [100, 31], [1001, 17]] as const;
+const columnSizes = [
+  [0, 3],
+  [3, 0],
+  [1, 1],
+  [2, 7],
+  [3, 8],
+  [5, 9],
+  [64, 300],
+  [100, 31],
+  [1001, 17],
+] as const;
 
 for (const [rows, columns] of columnSizes) {
   test(`columnSums of (${rows}, ${columns}) has the reference's bits`, (t) => {

@@ -7,7 +7,19 @@ import { agree, floats, zeros } from './agree.ts';
 import { arena } from './sets.ts';
 
 const shapes: readonly (readonly [rows: number, channels: number])[] = [
-  [0, 5], [1, 1], [1, 17], [2, 3], [3, 4], [4, 1], [5, 2], [7, 3], [8, 17], [33, 19], [64, 16], [66, 100], [130, 784],
+  [0, 5],
+  [1, 1],
+  [1, 17],
+  [2, 3],
+  [3, 4],
+  [4, 1],
+  [5, 2],
+  [7, 3],
+  [8, 17],
+  [33, 19],
+  [64, 16],
+  [66, 100],
+  [130, 784],
 ];
 
 for (const [rows, channels] of shapes) {
@@ -25,24 +37,25 @@ for (const [rows, channels] of shapes) {
 
   test(`normalize of ${shape} agrees, with and without beta, in place and not`, (t) => {
     const vectors = { meanHi, meanLo, scale, beta };
-    agree(t, 'apart', { x, y: zeros(rows * channels), ...vectors }, (k, at) =>
-      k.normalize(at.x, at.y, at.meanHi, at.meanLo, at.scale, at.beta, rows, channels));
+    agree(t, 'apart', { x, y: zeros(rows * channels), ...vectors }, (k, at) => k.normalize(at.x, at.y, at.meanHi, at.meanLo, at.scale, at.beta, rows, channels));
     agree(t, 'in place', { x, ...vectors }, (k, at) => k.normalize(at.x, at.x, at.meanHi, at.meanLo, at.scale, at.beta, rows, channels));
     agree(t, 'without beta', { x, y: zeros(rows * channels), meanHi, meanLo, scale }, (k, at) =>
-      k.normalize(at.x, at.y, at.meanHi, at.meanLo, at.scale, 0, rows, channels));
+      k.normalize(at.x, at.y, at.meanHi, at.meanLo, at.scale, 0, rows, channels),
+    );
   });
 
   test(`normalizeSums of ${shape} agree`, (t) => {
     agree(t, 'sums', { dy, x, meanHi, meanLo, sumDy: floats64(channels), sumDyX: floats64(channels) }, (k, at) =>
-      k.normalizeSums(at.dy, at.x, at.meanHi, at.meanLo, at.sumDy, at.sumDyX, rows, channels));
+      k.normalizeSums(at.dy, at.x, at.meanHi, at.meanLo, at.sumDy, at.sumDyX, rows, channels),
+    );
   });
 
   test(`normalizeBackward of ${shape} agrees, in place and not`, (t) => {
     const vectors = { x, meanHi, meanLo, scale, a, b };
     agree(t, 'apart', { dy, dx: zeros(rows * channels), ...vectors }, (k, at) =>
-      k.normalizeBackward(at.dy, at.x, at.dx, at.meanHi, at.meanLo, at.scale, at.a, at.b, rows, channels));
-    agree(t, 'in place', { dy, ...vectors }, (k, at) =>
-      k.normalizeBackward(at.dy, at.x, at.dy, at.meanHi, at.meanLo, at.scale, at.a, at.b, rows, channels));
+      k.normalizeBackward(at.dy, at.x, at.dx, at.meanHi, at.meanLo, at.scale, at.a, at.b, rows, channels),
+    );
+    agree(t, 'in place', { dy, ...vectors }, (k, at) => k.normalizeBackward(at.dy, at.x, at.dy, at.meanHi, at.meanLo, at.scale, at.a, at.b, rows, channels));
   });
 }
 

@@ -6,7 +6,16 @@ import { orderKeys, permute } from '../../../src/numerics/permutation.ts';
 import { agree, floats, zeros } from './agree.ts';
 
 const shapes: readonly (readonly [rows: number, rowSize: number])[] = [
-  [0, 4], [1, 1], [2, 3], [3, 15], [4, 16], [5, 17], [6, 32], [7, 33], [8, 100], [33, 784],
+  [0, 4],
+  [1, 1],
+  [2, 3],
+  [3, 15],
+  [4, 16],
+  [5, 17],
+  [6, 32],
+  [7, 33],
+  [8, 100],
+  [33, 784],
 ];
 const divisors = [1, 255, 127.5, 3, 0.1];
 const sourceRows = 20;
@@ -21,16 +30,14 @@ for (const [rows, rowSize] of shapes) {
   test(`gatherBytes of ${shape} agrees for every divisor`, (t) => {
     const source = Uint8Array.from({ length: sourceRows * rowSize }, (_, i) => i * 89 + (i >>> 8));
     for (const divisor of divisors) {
-      agree(t, `divisor ${divisor}`, { source, indices, y: zeros(rows * rowSize) }, (k, at) =>
-        k.gatherBytes(at.source, at.indices, at.y, rows, rowSize, divisor));
+      agree(t, `divisor ${divisor}`, { source, indices, y: zeros(rows * rowSize) }, (k, at) => k.gatherBytes(at.source, at.indices, at.y, rows, rowSize, divisor));
     }
   });
 
   test(`gatherFloats of ${shape} agrees for every divisor`, (t) => {
     const source = floats(sourceRows * rowSize);
     for (const divisor of divisors) {
-      agree(t, `divisor ${divisor}`, { source, indices, y: zeros(rows * rowSize) }, (k, at) =>
-        k.gatherFloats(at.source, at.indices, at.y, rows, rowSize, divisor));
+      agree(t, `divisor ${divisor}`, { source, indices, y: zeros(rows * rowSize) }, (k, at) => k.gatherFloats(at.source, at.indices, at.y, rows, rowSize, divisor));
     }
   });
 
@@ -55,7 +62,8 @@ for (const length of lengths) {
     const count = Math.min(length, 1000);
     for (const first of [0, length - count]) {
       agree(t, `from ${first}`, { indices: new Int32Array(count), keys: orderKeys(2 ** 40 + length, 3) }, (k, at) =>
-        k.epochOrder(at.indices, first, count, length, at.keys));
+        k.epochOrder(at.indices, first, count, length, at.keys),
+      );
     }
   });
 }

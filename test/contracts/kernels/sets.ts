@@ -4,10 +4,10 @@
  * a test can skip it aloud.
  */
 import { createBlasKernels, loadBlas } from '../../../src/kernels/blas.ts';
-import { kernelScratchBytes, type Kernels } from '../../../src/kernels/contract.ts';
+import { type Kernels, kernelScratchBytes } from '../../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../../src/kernels/reference.ts';
 import { compileWasmKernels, createWasmKernels } from '../../../src/kernels/wasm.ts';
-import { Arena, type Address } from '../../../src/memory/arena.ts';
+import { type Address, Arena } from '../../../src/memory/arena.ts';
 
 const arenaBytes = 64 * 2 ** 20;
 const cacheLine = 64;

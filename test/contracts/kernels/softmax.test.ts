@@ -33,18 +33,26 @@ for (const kernels of kernelSets) {
         const x = randomFloats(40 * columns, columns).map((value) => spread * value);
         const expected = softmax(reference, x, columns);
         const actual = softmax(kernels, x, columns);
-        actual.forEach((y, i) => t.true(ulpsBetween(y, expected[i]!) <= 2, `[${i}] is ${y}, expected ${expected[i]}`));
+        actual.forEach((y, i) => {
+          t.true(ulpsBetween(y, expected[i]!) <= 2, `[${i}] is ${y}, expected ${expected[i]}`);
+        });
         t.true(sameBits(softmax(kernels, x, columns, true), actual));
         t.true(sameBits(softmax(kernels, x, columns, false, 4), actual));
       });
     }
 
     test(`${kernels.set}: the backward of softmax over rows of ${columns} is the reference's`, (t) => {
-      const y = softmax(reference, randomFloats(20 * columns, 5).map((value) => 6 * value), columns);
+      const y = softmax(
+        reference,
+        randomFloats(20 * columns, 5).map((value) => 6 * value),
+        columns,
+      );
       const dy = randomFloats(20 * columns, 6);
       const expected = backward(reference, dy, y, columns);
       const actual = backward(kernels, dy, y, columns);
-      actual.forEach((dx, i) => t.true(Math.abs(dx - expected[i]!) <= 2 ** -24 * y[i]!, `[${i}] is ${dx}, expected ${expected[i]}`));
+      actual.forEach((dx, i) => {
+        t.true(Math.abs(dx - expected[i]!) <= 2 ** -24 * y[i]!, `[${i}] is ${dx}, expected ${expected[i]}`);
+      });
       t.true(sameBits(backward(kernels, dy, y, columns, true), actual));
     });
   }
@@ -53,7 +61,16 @@ for (const kernels of kernelSets) {
     for (const far of [-200, -1e30, -3e38, -Infinity]) t.deepEqual([...softmax(kernels, [0, far, 0], 3)], [0.5, 0, 0.5]);
     t.deepEqual([...softmax(kernels, [-3e38, 3e38], 2)], [0, 1]);
     const x = [1, 2, 3, 4, 5, 6, 7];
-    t.true(sameBits(softmax(kernels, x, 7), softmax(kernels, x.map((value) => value + 1024), 7)));
+    t.true(
+      sameBits(
+        softmax(kernels, x, 7),
+        softmax(
+          kernels,
+          x.map((value) => value + 1024),
+          7,
+        ),
+      ),
+    );
   });
 
   test(`${kernels.set}: a NaN, an infinite logit, or nothing but -Infinity makes the whole row NaN, and no other row`, (t) => {
@@ -63,7 +80,10 @@ for (const kernels of kernelSets) {
           const x = [...randomFloats(3 * columns, 2)];
           x[columns + column] = bad;
           const y = softmax(kernels, x, columns);
-          t.true(y.every((value, i) => Number.isNaN(value) === (Math.floor(i / columns) === 1)), `${bad} in column ${column} of ${columns}`);
+          t.true(
+            y.every((value, i) => Number.isNaN(value) === (Math.floor(i / columns) === 1)),
+            `${bad} in column ${column} of ${columns}`,
+          );
         }
       }
       t.true(softmax(kernels, new Array<number>(columns).fill(-Infinity), columns).every(Number.isNaN));
