@@ -1,0 +1,43 @@
+/**
+ * Room: scripts (level 8). The network that is measured, and a run of some steps of it: always from `train()`, as users run it.
+ */
+import { datasets } from '../../src/data/datasets.ts';
+import { openInput } from '../../src/local/session.ts';
+import { type TrainOptions, train } from '../../src/local/train.ts';
+import { type Model, sequential } from '../../src/model/model.ts';
+import { median } from './stats.ts';
+
+/** The example's network: 271,346 parameters, 268,978 of them trained. */
+export function exampleModel(): Model {
+  return bookModel([28, 28], [300, 100], 10);
+}
+
+/** Flatten, and before every dense layer a batch normalisation. */
+export function bookModel(inputShape: readonly number[], units: readonly number[], classes: number): Model {
+  return sequential([
+    { type: 'flatten', inputShape: [...inputShape] },
+    ...units.flatMap((count) => [{ type: 'batchNormalization' } as const, { type: 'dense', units: count, activation: 'elu', kernelInitializer: 'heNormal' } as const]),
+    { type: 'batchNormalization' },
+    { type: 'dense', units: classes, activation: 'softmax' },
+  ]);
+}
+
+/** Floating-point operations of a training step, by convention: 2 a parameter forward, 4 backward, for every row. */
+export const flopsPerRow = 6 * 268_978;
+
+const mnist = openInput(datasets.mnist().train, 'mnist');
+
+/** Seconds of a typical step, after the first third that warms up. */
+export async function stepSeconds(options: Omit<TrainOptions, 'model' | 'data' | 'loss' | 'optimizer'> & { readonly steps: number }): Promise<number> {
+  const seconds: number[] = [];
+  await train({
+    model: exampleModel(),
+    data: { train: mnist },
+    loss: 'sparseCategoricalCrossentropy',
+    optimizer: { type: 'sgd', learningRate: 0.05, momentum: 0.9, globalClipnorm: 1 },
+    seed: 42,
+    ...options,
+    onStep: (event) => seconds.push(event.seconds),
+  });
+  return median(seconds.slice(Math.floor(seconds.length / 3)));
+}
