@@ -4,7 +4,7 @@
  * was received, the mend. It never prints and never exits.
  */
 
-/** Every code with its meaning and the exit code of the command line: 2 wrong usage or config, 1 a failed run, 130 interrupted. */
+/** Every code with its meaning and the exit code of the command line: 2 wrong usage or config, 1 a failed run. */
 export const errorCodes = {
   LOCKSTEP_USAGE: { exit: 2, meaning: 'An argument of the command line or of a function is not what it must be.' },
   LOCKSTEP_CONFIG: { exit: 2, meaning: 'The run configuration breaks one or more rules of its schema.' },
@@ -16,7 +16,6 @@ export const errorCodes = {
   LOCKSTEP_KERNELS: { exit: 2, meaning: 'The kernel set that was asked for cannot be had on this machine.' },
   LOCKSTEP_NON_FINITE: { exit: 1, meaning: 'Loss or gradient stopped being finite and the policy says halt.' },
   LOCKSTEP_RANK_FAILED: { exit: 1, meaning: 'A rank threw or died; the run ended at the last committed step.' },
-  LOCKSTEP_INTERRUPTED: { exit: 130, meaning: 'The run was interrupted before it could finish its step.' },
   LOCKSTEP_INTERNAL: { exit: 1, meaning: 'A promise inside Lockstep was broken: a defect to report.' },
 } as const;
 
@@ -34,5 +33,5 @@ export class LockstepError extends Error {
 
 /** True for our own errors, also after they crossed a thread boundary and lost their class. */
 export function isLockstepError(value: unknown): value is LockstepError {
-  return value instanceof Error && 'code' in value && typeof value.code === 'string' && value.code in errorCodes;
+  return value instanceof Error && 'code' in value && typeof value.code === 'string' && Object.hasOwn(errorCodes, value.code);
 }

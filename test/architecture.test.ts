@@ -189,7 +189,7 @@ test('what must not be used is found in code only', (t) => {
   for (const text of ['Math.sqrt(x)', 'Math.floor(x)', 'Math.LN2', '2 ** 31', '2**n', '4 ** bits', '/** Date */', "'Math.exp'", 'log(x)', 'update'])
     t.is(found(inexactPattern, text), 0, text);
   t.is(found(awaitPattern, 'await x; async () => {}'), 2);
-  t.is(found(awaitPattern, 'Atomics.waitAsync(awaited)'), 0);
+  t.is(found(awaitPattern, 'Atomics.waitAsync(awaited); this.#await(1); x.async()'), 0);
   t.deepEqual(uses([file('src/a.ts', 'a;\nb = Math.exp(1);')], inexactPattern, 'mend'), ['src/a.ts:2 uses Math.exp; mend.']);
 });
 
@@ -203,6 +203,7 @@ test('a file without its room, or with another room, is found', (t) => {
   t.false(named('src/memory/arena.ts', '/**\n * Room: kernels (level 2). The arena.\n */'));
   t.false(named('src/memory/arena.ts', '/**\n * Room: memory (level 2). The arena.\n */'));
   t.false(named('src/memory/arena.ts', ''));
+  t.true(named('src/kernels/assembly/gemm.ts', '/**\n * Room: kernels, in AssemblyScript. The matrix product.\n */'));
 });
 
 test('a file of 251 lines is too long', (t) => {

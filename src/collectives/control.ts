@@ -21,7 +21,7 @@ const words = [
   'meeting',
   /** Barrier: ranks asleep in this meeting (each counts itself in and out). */
   'asleep',
-  /** How many commands were given (main adds 1 after writing the payload). */
+  /** How many commands were given (main sets it after writing the payload); after an abort only a value nobody waits for. */
   'doorbell',
   /** The payload: main writes it only while all ranks wait for the doorbell. */
   'command',
@@ -51,6 +51,9 @@ export function controlIndex(address: Address): ControlIndex {
 /** Says that rank `rank` (or -1 for the main thread) is gone, and wakes everybody who waits for anything. */
 export function abort({ i32 }: Arena, control: ControlIndex, rank: number): void {
   Atomics.compareExchange(i32, control.abort, 0, rank + 2);
+  // What ranks wait for changes, so that one which is only about to wait for the old value does not: it would miss the notify.
+  // (Main reads all reports when a run fails, so `consumed` changes, too.)
   Atomics.add(i32, control.meeting, 1);
+  Atomics.add(i32, control.doorbell, 1);
   for (const word of [control.meeting, control.doorbell, control.consumed]) Atomics.notify(i32, word);
 }

@@ -17,7 +17,7 @@ export const runDefaults = {
   seed: 0,
   /** The fastest kernel set this machine has; the choice and its reason are printed. */
   kernels: 'auto',
-  /** A non-finite loss is nearly always a mistake that training on would hide. */
+  /** A loss that stays non-finite is nearly always a mistake that training on would hide. */
   onNonFinite: 'halt',
   /** Skipped steps in a row. Enough to step over a bad batch, too few to burn an hour. */
   haltAfterSkipped: 5,

@@ -35,10 +35,9 @@ function follow(rank: Rank, control: ControlIndex): void {
   const { arena, runtime } = rank;
   const { i32 } = arena;
   for (let obeyed = 0; ; obeyed++) {
-    while (Atomics.load(i32, control.doorbell) === obeyed) {
-      if (Atomics.load(i32, control.abort) !== 0) throw new Aborted('The run was given up.');
-      Atomics.wait(i32, control.doorbell, obeyed);
-    }
+    while (Atomics.load(i32, control.doorbell) === obeyed) Atomics.wait(i32, control.doorbell, obeyed);
+    // An abort is announced before the doorbell is changed for it, so who hears the bell sees the abort.
+    if (Atomics.load(i32, control.abort) !== 0) throw new Aborted('The run was given up.');
     const command = readCommand(arena, control);
     switch (command.kind) {
       case 'end':

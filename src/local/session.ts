@@ -52,7 +52,8 @@ export interface Session {
 
 /**
  * Checks, plans, allocates, loads and starts. `settings.workers` defaults to the number of cores and `shards` to the number
- * of workers, neither more than the batch has rows. The model's weights must be there; its input shape is fixed by the data.
+ * of workers, neither more than the batch has rows. Training gives a model without weights its first ones, once the run is known to fit;
+ * evaluation refuses it. The model's input shape is fixed by the data.
  */
 export function openSession(options: SessionOptions): Session {
   const { model, loss, settings, training, train, validation } = options;
@@ -88,6 +89,7 @@ export function openSession(options: SessionOptions): Session {
   const kernels = selectKernels(settings.kernels);
   options.onKernels?.(kernels);
   const arena = Arena.create(plan.memory.bytes);
+  if (train && !model.isInitialized) model.initialize(training.seed);
   storeWeights(model.getWeights(), plan.weights, arena);
   if (train && plan.train) storeData(train, plan.train, arena);
   if (validation && plan.validation) storeData(validation, plan.validation, arena);

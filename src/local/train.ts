@@ -73,7 +73,6 @@ export async function train(options: TrainOptions): Promise<Run> {
   const validation = data.validation && openInput(data.validation, 'data.validation');
   model.build(trainSource.inputShape);
   if (init !== undefined) model.load(init);
-  else if (!model.isInitialized) model.initialize(settings.seed);
 
   const { batchSize, seed, shuffle, dropRemainder, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
   const perEpoch = stepsPerEpoch(trainSource.length, batchSize, dropRemainder);
@@ -108,10 +107,12 @@ export async function train(options: TrainOptions): Promise<Run> {
     const epochs: EpochEvent[] = [];
     const averages = new Averages();
     let last: StepEvent | undefined;
+    let skippedInARow = 0;
     let trainingSeconds = 0;
     let samples = 0;
     const reader = new ReportReader(plan, arena, metrics, (event) => {
       last = event;
+      skippedInARow = event.skipped ? skippedInARow + 1 : 0;
       samples += event.samples;
       averages.add(event);
       onStep?.(event);
@@ -125,7 +126,7 @@ export async function train(options: TrainOptions): Promise<Run> {
       trainingSeconds += (performance.now() - before) / 1000;
       const ran = (last?.step ?? 0) - done;
       done += ran;
-      haltIfAsked(last, settings);
+      if (onNonFinite === 'halt' && skippedInARow >= haltAfterSkipped) throw haltedAt(last!, skippedInARow);
       if (ran === 0) break;
       if (validation) await team.obey({ kind: 'evaluate', data: 'validation' });
       const event: EpochEvent = {
@@ -154,13 +155,13 @@ export async function train(options: TrainOptions): Promise<Run> {
   }
 }
 
-/** Throws LOCKSTEP_NON_FINITE when the last step was the one that the policy ends a run with. */
-function haltIfAsked(last: StepEvent | undefined, policy: { readonly onNonFinite: string; readonly haltAfterSkipped: number }): void {
-  if (!last?.skipped || policy.onNonFinite !== 'halt') return;
-  const { phase, layer, shard } = last.skipped;
+/** Why the policy ended the run with `step`, the last of `skippedInARow` skipped ones. */
+function haltedAt({ step, loss, gradNorm, skipped }: StepEvent, skippedInARow: number): LockstepError {
+  const { phase, layer, shard } = skipped!;
+  const count = `${skippedInARow} skipped step${skippedInARow === 1 ? '' : 's'} in a row`;
   const place = [layer === undefined ? '' : `layer \`${layer}\``, shard === undefined ? '' : `shard ${shard}`].filter(Boolean).join(', ');
-  throw new LockstepError(
+  return new LockstepError(
     'LOCKSTEP_NON_FINITE',
-    `Expected finite losses and gradients, got a loss of ${last.loss} and a gradient norm of ${last.gradNorm} at step ${last.step}, the ${policy.haltAfterSkipped}th skipped step in a row, not finite first in phase ${phase}${place && ` (${place})`}; lower the learning rate, set globalClipnorm, or check the data.`,
+    `Expected finite losses and gradients, got a loss of ${loss} and a gradient norm of ${gradNorm} at step ${step}, after ${count}, not finite first in phase ${phase}${place && ` (${place})`}; lower the learning rate, set globalClipnorm, or check the data.`,
   );
 }

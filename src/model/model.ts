@@ -6,7 +6,7 @@ import type { LayerConfigInput, ModelConfig } from '../config/layers.ts';
 import { parseModelConfig } from '../config/parse.ts';
 import { arraySource, type NestedNumbers } from '../data/arrays.ts';
 import { LockstepError } from '../errors.ts';
-import { type Shape, sameShape } from '../memory/shape.ts';
+import { formatShape, type Shape, sameShape } from '../memory/shape.ts';
 import { type Predictions, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
 import { resolveTopology, type Topology } from './topology.ts';
@@ -34,9 +34,15 @@ export class Model {
     return this.#topology;
   }
 
-  /** Fixes the input shape from data; a model that has another already refuses it with LOCKSTEP_SHAPE. */
+  /** Fixes the input shape from data. A model that declares another, or has weights for another, refuses it with LOCKSTEP_SHAPE. */
   build(inputShape: Shape): void {
-    if (!this.#topology || !sameShape(this.#topology.inputShape, inputShape)) this.#topology = resolveTopology(this.config, inputShape);
+    const before = this.#topology?.inputShape;
+    if (before && sameShape(before, inputShape)) return;
+    const topology = resolveTopology(this.config, inputShape);
+    if (before && this.#weights) {
+      throw new LockstepError('LOCKSTEP_SHAPE', `Expected samples of the shape that the model has weights for, ${formatShape(before)}, got ${formatShape(inputShape)}; train a new model on them.`);
+    }
+    this.#topology = topology;
   }
 
   /** Numbers of parameters: all, those that are trained, and those that are not (moving statistics). */

@@ -113,6 +113,8 @@ export function planRun(spec: PlanSpec): RunPlan {
   });
   const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
   const trains = spec.train !== undefined;
+  // Before anything is made that is as large as the parameters are many.
+  memory.checkFits();
   const gradients = shards.published.map(() => (trains ? memory.reserve('gradients', vectorBytes) : 0));
   const blocks = cutBlocks(tensors.map(({ size }) => size));
 

@@ -122,9 +122,9 @@ export const inexactPattern =
   /\bMath\s*\.\s*(?:random|exp|expm1|log|log1p|log2|log10|pow|sqrt3|cbrt|hypot|sinh?|cosh?|tanh?|asinh?|acosh?|atanh?|atan2)\b|\bDate\b|(?<!\b[24]\s*)\*\*/;
 
 /** Hot paths never wait for the event loop. */
-export const awaitPattern = /\bawait\b|\basync\b/;
+export const awaitPattern = /(?<![#.\w])(?:await|async)\b/;
 
-/** Every file opens with a comment that says its room. A `#!` line may stand before it. */
+/** Every file opens with a comment that says its room, and the right level if any. A `#!` line may stand before it. */
 export function unnamedRooms(files: readonly SourceFile[]): string[] {
   return files.filter(({ path, text }) => !opening(path).test(text)).map(({ path }) => `${path} does not open with a comment that says its room.`);
 }
@@ -136,7 +136,7 @@ function opening(path: string): RegExp {
     .split('/')
     .at(room.name.endsWith('/') ? -2 : -1)
     ?.replace('.ts', '');
-  return new RegExp(`^(?:#!.*\\n)?(?:/\\*\\*\\s*(?:\\*\\s*)?|// )Room: ${name}\\b.*\\(level ${room?.level}\\)`);
+  return new RegExp(`^(?:#!.*\\n)?(?:/\\*\\*\\s*(?:\\*\\s*)?|// )Room: ${name}\\b(?!.*\\(level (?!${room?.level}\\)))`);
 }
 
 /** No file is longer than `limit` lines. */

@@ -46,6 +46,8 @@ const recipes: Record<string, Recipe> = {
   },
 };
 
+const [first] = Object.values(recipes);
+
 type Settings = Pick<TrainOptions, 'workers' | 'shards' | 'kernels' | 'seed'>;
 
 function options({ layers, optimizer }: Recipe, settings: Settings): TrainOptions {
@@ -54,7 +56,8 @@ function options({ layers, optimizer }: Recipe, settings: Settings): TrainOption
 }
 
 for (const [title, recipe] of Object.entries(recipes)) {
-  for (const kernels of kernelSets) {
+  // The sets differ in their matrix products only, so the second recipe needs no second one.
+  for (const kernels of recipe === first ? kernelSets : kernelSets.slice(0, 1)) {
     for (const shards of [7, 8]) {
       test.serial(`1, 2, 3, 4 and 7 workers give the same bits: ${title}, ${shards} shards, ${kernels}`, async (t) => {
         const expected = await trace(options(recipe, { workers: 1, shards, kernels }));
@@ -74,8 +77,6 @@ for (const [title, recipe] of Object.entries(recipes)) {
 }
 
 for (const title of missingSets) test.skip(title, () => {});
-
-const [first] = Object.values(recipes);
 
 test.serial('another seed and another number of shards give other bits', async (t) => {
   const run = async (settings: Settings): Promise<string> => (await trace(options(first!, { kernels: 'wasm', workers: 2, shards: 7, ...settings }))).weightsSha256;
@@ -110,7 +111,7 @@ test.serial('a last batch with fewer rows than shards, and more workers than sha
       [64, 1, 64, 1],
     );
     t.true(Number.isFinite(expected.epochs[1]!.validation!.loss));
-    for (const workers of [2, 4, 9]) t.deepEqual(await run(workers, shards), expected, `${workers} workers`);
+    for (const workers of [2, 9]) t.deepEqual(await run(workers, shards), expected, `${workers} workers`);
   }
 });
 

@@ -22,7 +22,10 @@ export function normalizationReference(arena: Arena): Pick<Kernels, 'moments' | 
         for (let r = 0; r < rows; r++) sum += f32[(x >>> 2) + r * channels + c]!;
         const centre = rows === 0 ? 0 : sum / rows;
         let squares = 0;
-        for (let r = 0; r < rows; r++) squares += (f32[(x >>> 2) + r * channels + c]! - centre) ** 2;
+        for (let r = 0; r < rows; r++) {
+          const d = f32[(x >>> 2) + r * channels + c]! - centre;
+          squares += d * d;
+        }
         f64[(mean >>> 3) + c] = centre;
         f64[(m2 >>> 3) + c] = squares;
       }
