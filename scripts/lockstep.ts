@@ -2,6 +2,7 @@
 /**
  * Room: scripts (level 8). The command line: arguments, signals, exit codes. Only here and below is the process looked at.
  */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorCodes, isLockstepError } from '../src/errors.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -9,8 +10,11 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
 const program = new Command('lockstep')
   .description('Synchronous data-parallel training of neural networks: the same run gives the same bits.')
+  .version(version, '--version', 'print the version')
   .option('--verbose', 'print stack traces of errors')
   .showSuggestionAfterError()
   .addCommand(trainCommand())

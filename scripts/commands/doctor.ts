@@ -15,7 +15,7 @@ export function doctorCommand(): Command {
 }
 
 function runDoctor(): void {
-  const say = (name: string, text: string): void => void process.stdout.write(`${name.padEnd(12)}${text}\n`);
+  const say = (name: string, text: string): void => void process.stdout.write(`${name.padEnd(14)}${text}\n`);
   say('node', `${process.version} on ${process.platform} ${process.arch}`);
   say('cores', `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`);
   say('memory', `${gibibytes(totalmem())}, ${gibibytes(freemem())} free; a host's arena takes at most 4.00 GiB`);

@@ -2,6 +2,7 @@
  * Room: scripts (level 8). `lockstep train CONFIG`: trains on all cores of this machine.
  */
 import { Command, Option } from 'commander';
+import { checkWritable } from '../../src/checkpoint/safetensors.ts';
 import { train } from '../../src/local/train.ts';
 import { Model } from '../../src/model/model.ts';
 import { EventLog } from '../../src/telemetry/jsonl.ts';
@@ -46,6 +47,7 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
     write: (text) => void (flags.quiet || process.stdout.write(text)),
     columns: process.stdout.isTTY ? process.stdout.columns || 80 : undefined,
   };
+  if (flags.save !== undefined) checkWritable(flags.save);
   let progress: Progress | undefined;
   const log = flags.log === undefined ? undefined : new EventLog(flags.log);
   const { signal, release } = interruption((text) => progress?.line(text));

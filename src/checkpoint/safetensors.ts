@@ -4,6 +4,7 @@
  * file it accepts is accounted for, and that a file it writes is there whole or not at all. It reads and writes float32
  * only, and never trusts a length before it compared it with the file.
  */
+import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { readUserFile } from '../config/file.ts';
@@ -134,13 +135,35 @@ export function readSafetensors(path: string): Map<string, Tensor> {
 
 let written = 0;
 
+function temporaryBeside(path: string): string {
+  return `${path}.${process.pid}-${written++}.tmp`;
+}
+
+function unwritable(path: string, cause: unknown): LockstepError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  const message = `Expected to write the weights file \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`;
+  return new LockstepError('LOCKSTEP_FILE', message, { cause });
+}
+
+/** Throws now the LOCKSTEP_FILE that `writeSafetensors(path)` would throw after a long run. Leaves nothing behind. */
+export function checkWritable(path: string): void {
+  const temporary = temporaryBeside(path);
+  try {
+    closeSync(openSync(temporary, 'w'));
+    rmSync(temporary);
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw Object.assign(new Error('a folder has this name'), { code: 'EISDIR' });
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
 /**
  * Writes a weights file through a temporary file beside it, synced and renamed: readers see the old file or the new one.
  * The tensors are copied before the first await, so they may change right after the call.
  */
 export async function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, metadata?: Readonly<Record<string, string>>): Promise<void> {
   const bytes = encodeSafetensors(tensors, metadata);
-  const temporary = `${path}.${process.pid}-${written++}.tmp`;
+  const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, 'w');
     try {
@@ -152,8 +175,6 @@ export async function writeSafetensors(path: string, tensors: Iterable<NamedTens
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    const message = `Expected to write the weights file \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`;
-    throw new LockstepError('LOCKSTEP_FILE', message, { cause });
+    throw unwritable(path, cause);
   }
 }

@@ -24,7 +24,9 @@ const settings = {
   shards: integer(1).optional().describe('Slices of the global batch; they decide the bits. As many as workers when absent.'),
   workers: integer(1).optional().describe('Worker threads; they never change the bits. As many as cores when absent.'),
   kernels: choice('auto', 'wasm', 'blas').default(d.kernels).describe('Which kernels compute.'),
-  onNonFinite: choice('halt', 'skip').default(d.onNonFinite).describe('A step whose loss or gradient is not finite is skipped; "halt" ends the run when too many are skipped in a row.'),
+  onNonFinite: choice('halt', 'skip')
+    .default(d.onNonFinite)
+    .describe('A step whose loss or gradient is not finite is skipped; "halt" ends the run when too many are skipped in a row.'),
   haltAfterSkipped: integer(1).default(d.haltAfterSkipped).describe('With onNonFinite "halt": end the run after this many skipped steps in a row.'),
 };
 

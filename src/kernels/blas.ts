@@ -158,6 +158,15 @@ const cblas = { rowMajor: 101, plain: 111, transposed: 112 } as const;
 export function createBlasKernels(library: BlasLibrary & { ok: true }, module: WebAssembly.Module, arena: Arena, scratch: Address): Kernels {
   const { sgemm } = library;
   const base = library.addressOf(arena.u8);
+  /** Absolute addresses by offset. They do not fit small integers, so a number made anew would be allocated at every call. */
+  const pointers = new Map<Address, number>();
+
+  function pointer(address: Address): number {
+    const known = pointers.get(address);
+    if (known !== undefined) return known;
+    pointers.set(address, base + address);
+    return base + address;
+  }
 
   function gemm(form: GemmForm, m: number, n: number, k: number, a: Address, b: Address, c: Address): void {
     if (m <= 0 || n <= 0) return;
@@ -175,12 +184,12 @@ export function createBlasKernels(library: BlasLibrary & { ok: true }, module: W
       n,
       k,
       1,
-      base + a,
+      pointer(a),
       aTransposed ? m : k,
-      base + b,
+      pointer(b),
       bTransposed ? k : n,
       0,
-      base + c,
+      pointer(c),
       n,
     );
   }

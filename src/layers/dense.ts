@@ -13,9 +13,8 @@ import type { Builder, LayerDefinition, Operation, RankContext, WeightDefinition
 export function defineDense(config: LayerConfigOf<'dense'>, inputShape: Shape): LayerDefinition {
   const inputs = inputShape.at(-1) ?? 1;
   const { units } = config;
-  const fan = { in: inputs, out: units };
-  const weights: WeightDefinition[] = [{ name: 'kernel', shape: [inputs, units], initializer: config.kernelInitializer, fan, role: 'summed' }];
-  if (config.useBias) weights.push({ name: 'bias', shape: [units], initializer: config.biasInitializer, fan, role: 'summed' });
+  const weights: WeightDefinition[] = [{ name: 'kernel', shape: [inputs, units], initializer: config.kernelInitializer, role: 'summed' }];
+  if (config.useBias) weights.push({ name: 'bias', shape: [units], initializer: config.biasInitializer, role: 'summed' });
   return {
     outputShape: [...inputShape.slice(0, -1), units],
     weights,

@@ -40,7 +40,10 @@ export class Model {
     if (before && sameShape(before, inputShape)) return;
     const topology = resolveTopology(this.config, inputShape);
     if (before && this.#weights) {
-      throw new LockstepError('LOCKSTEP_SHAPE', `Expected samples of the shape that the model has weights for, ${formatShape(before)}, got ${formatShape(inputShape)}; train a new model on them.`);
+      throw new LockstepError(
+        'LOCKSTEP_SHAPE',
+        `Expected samples of the shape that the model has weights for, ${formatShape(before)}, got ${formatShape(inputShape)}; train a new model on them.`,
+      );
     }
     this.#topology = topology;
   }

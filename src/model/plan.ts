@@ -113,9 +113,9 @@ export function planRun(spec: PlanSpec): RunPlan {
   });
   const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
   const trains = spec.train !== undefined;
-  // Before anything is made that is as large as the parameters are many.
-  memory.checkFits();
   const gradients = shards.published.map(() => (trains ? memory.reserve('gradients', vectorBytes) : 0));
+  // Vectors that do not fit would make tables of blocks that do not fit either.
+  memory.checkFits();
   const blocks = cutBlocks(tensors.map(({ size }) => size));
 
   /** Partial sums that a rank holds beside its roots: room for one layer's weights, as layers take turns. */

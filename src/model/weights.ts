@@ -23,8 +23,8 @@ export function initialWeights({ weights }: Topology, seed: number): Weights {
 }
 
 /**
- * The tensors of a file as the model's weights. Throws LOCKSTEP_WEIGHTS when a weight is missing, has another shape, or
- * belongs to no layer; `what` names the file.
+ * The tensors of a file as the model's weights. Throws LOCKSTEP_WEIGHTS when a weight is missing, has another shape or
+ * not all its numbers, or belongs to no layer; `what` names the file.
  */
 export function matchWeights({ weights }: Topology, tensors: ReadonlyMap<string, Tensor>, what: string): Weights {
   const known = new Set(weights.map(({ name }) => name));
@@ -45,12 +45,17 @@ function list(words: string, names: readonly string[]): string {
   return `${words} ${shown.join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
 }
 
-function checkedTensor({ name, definition }: WeightEntry, tensor: Tensor, what: string): Tensor {
-  if (sameShape(tensor.shape, definition.shape)) return tensor;
-  throw new LockstepError(
-    'LOCKSTEP_WEIGHTS',
-    `Expected \`${name}\` of ${what} to have the shape ${formatShape(definition.shape)}, got ${formatShape(tensor.shape)}; it belongs to another model.`,
-  );
+function checkedTensor({ name, definition, size }: WeightEntry, tensor: Tensor, what: string): Tensor {
+  if (!sameShape(tensor.shape, definition.shape)) {
+    throw new LockstepError(
+      'LOCKSTEP_WEIGHTS',
+      `Expected \`${name}\` of ${what} to have the shape ${formatShape(definition.shape)}, got ${formatShape(tensor.shape)}; it belongs to another model.`,
+    );
+  }
+  if (tensor.data.length !== size) {
+    throw new LockstepError('LOCKSTEP_WEIGHTS', `Expected \`${name}\` of ${what} to hold the ${size} numbers of its shape, got ${tensor.data.length}; give all of them.`);
+  }
+  return tensor;
 }
 
 /** Writes weights to their places in an arena. */

@@ -35,7 +35,7 @@ export function cutBlocks(sizes: readonly number[]): Blocks {
 
 /**
  * The blocks [from, to) of one of `ranks` equal shares, by elements rather than by number of blocks: boundaries fall on the
- * first block whose start, counted over all elements, reaches the share's.
+ * start of a block that is nearest to the share's, counted over all elements.
  */
 export function blockShare(blocks: Blocks, rank: number, ranks: number): readonly [from: number, to: number] {
   const total = blocks.length.reduce((sum, length) => sum + length, 0);

@@ -68,19 +68,16 @@ export class Progress {
     this.#live = false;
   }
 
+  /** Everything about a step on one line: in full words, or in fewer letters where those are wider than the terminal. */
   #stepText({ step, epoch, loss, metrics, gradNorm }: StepEvent, seconds: number): string {
     const { steps } = this.#options;
-    const rate = this.#samples / seconds;
-    const eta = (seconds / step) * (steps - step);
-    return [
-      `step ${step}/${steps}`,
-      `epoch ${epoch + 1}/${this.#epochs()}`,
-      `loss ${loss.toFixed(4)}`,
-      ...named(metrics),
-      `${Math.round(rate).toLocaleString('en-US')} samples/s`,
-      `grad norm ${gradNorm.toPrecision(3)}`,
-      `ETA ${duration(eta)}`,
-    ].join('  ');
+    const rate = Math.round(this.#samples / seconds).toLocaleString('en-US');
+    const place = [`${step}/${steps}`, `epoch ${epoch + 1}/${this.#epochs()}`, `loss ${loss.toFixed(4)}`];
+    const norm = `norm ${gradNorm.toPrecision(3)}`;
+    const eta = `ETA ${duration((seconds / step) * (steps - step))}`;
+    const full = [`step ${place.join('  ')}`, ...named(metrics), `${rate} samples/s`, `grad ${norm}`, eta].join('  ');
+    if (full.length < (this.#output.columns ?? Number.POSITIVE_INFINITY)) return full;
+    return [...place, ...named(metrics).map((text) => text.replace('accuracy', 'acc')), `${rate}/s`, norm, eta].join(' ');
   }
 
   #epochs(): number {

@@ -6,11 +6,21 @@ import { Aborted, Barrier } from '../../src/collectives/barrier.ts';
 import { abort } from '../../src/collectives/control.ts';
 import { controlArena, inThreads, until } from './threads.ts';
 
-for (const [parties, spins, rounds] of [[1, 0, 1000], [2, 0, 5000], [2, 20_000, 20_000], [3, 100, 5000], [5, 0, 2000], [4, 1, 3000]] as const) {
+for (const [parties, spins, rounds] of [
+  [1, 0, 1000],
+  [2, 0, 5000],
+  [2, 20_000, 20_000],
+  [3, 100, 5000],
+  [5, 0, 2000],
+  [4, 1, 3000],
+] as const) {
   test.serial(`${parties} threads that look ${spins} times meet ${rounds} times and none passes early`, async (t) => {
     const { arena, address, control, room } = controlArena(4 * parties);
     const outcomes = await inThreads(arena, parties, { kind: 'meet', control: address, parties, spins, rounds, words: room });
-    t.deepEqual(outcomes, Array.from({ length: parties }, () => ({ kind: 'met', early: 0 })));
+    t.deepEqual(
+      outcomes,
+      Array.from({ length: parties }, () => ({ kind: 'met', early: 0 })),
+    );
     t.is(arena.i32[control.meeting], rounds);
     t.is(arena.i32[control.arrived], 0);
     t.is(arena.i32[control.asleep], 0);
@@ -26,7 +36,10 @@ for (const spins of [0, 2 ** 30]) {
     await until(arena, control.arrived, 3);
     if (spins === 0) await until(arena, control.asleep, 3);
     abort(arena, control, 3);
-    t.deepEqual(await outcomes, Array.from({ length: 3 }, () => ({ kind: 'left', passed: 0, thrown: [aborted, aborted] })));
+    t.deepEqual(
+      await outcomes,
+      Array.from({ length: 3 }, () => ({ kind: 'left', passed: 0, thrown: [aborted, aborted] })),
+    );
     t.is(arena.i32[control.asleep], 0);
   });
 }
@@ -82,6 +95,9 @@ test('meetings go on when their number outgrows 32 bits', async (t) => {
   const { arena, address, control } = controlArena();
   arena.i32[control.meeting] = 2 ** 31 - 3;
   const outcomes = await inThreads(arena, 2, { kind: 'leave', control: address, parties: 2, spins: 0, rounds: 9 });
-  t.deepEqual(outcomes, [{ kind: 'left', passed: 10, thrown: [] }, { kind: 'left', passed: 10, thrown: [] }]);
+  t.deepEqual(outcomes, [
+    { kind: 'left', passed: 10, thrown: [] },
+    { kind: 'left', passed: 10, thrown: [] },
+  ]);
   t.is(arena.i32[control.meeting], -(2 ** 31) + 7);
 });

@@ -64,11 +64,15 @@ test('the whole sum is the same text for every number of ranks', (t) => {
   t.is(spelt(planShards(7, 3)), '(((0+1)+(2+3))+((4+5)+6))');
 });
 
-test('steps count shards from the rank\'s first', (t) => {
+test("steps count shards from the rank's first", (t) => {
   for (const plan of plans) {
     for (const { count, steps } of plan.ranks) {
       const leaves = steps.flatMap((step) => (step.kind === 'leaf' ? [step.shard] : []));
-      t.deepEqual(leaves, Array.from({ length: count }, (_, i) => i), named(plan));
+      t.deepEqual(
+        leaves,
+        Array.from({ length: count }, (_, i) => i),
+        named(plan),
+      );
     }
   }
 });

@@ -2,8 +2,8 @@
  * Room: tests of collectives. Reductions between real threads: every rank holds the same bits, whatever the number of ranks.
  */
 import test from 'ava';
-import { SharedSync } from '../../src/collectives/shared.ts';
 import { planShards } from '../../src/collectives/shard-plan.ts';
+import { SharedSync } from '../../src/collectives/shared.ts';
 import { blockNumber } from './thread.ts';
 import { controlArena, inThreads } from './threads.ts';
 
@@ -40,12 +40,22 @@ test.serial('sums and moments are those of all shards', async (t) => {
   for (let c = 0; c < 2; c++) {
     const value = (shard: number, i: number): number => (counts[shard] === 0 ? 0 : blockNumber(0, shard, i));
     const over = (term: (shard: number) => number): number => counts.reduce((sum, _, shard) => sum + term(shard), 0);
-    const close = (actual: number | undefined, expected: number): boolean => t.true(Math.abs(actual! - expected) <= 1e-12 * Math.max(1, Math.abs(expected)), `${actual} for ${expected}`);
-    close(sums?.[c], over((shard) => value(shard, c)));
-    close(sums?.[2 + c], over((shard) => Math.abs(value(shard, 2 + c))));
+    const close = (actual: number | undefined, expected: number): boolean =>
+      t.true(Math.abs(actual! - expected) <= 1e-12 * Math.max(1, Math.abs(expected)), `${actual} for ${expected}`);
+    close(
+      sums?.[c],
+      over((shard) => value(shard, c)),
+    );
+    close(
+      sums?.[2 + c],
+      over((shard) => Math.abs(value(shard, 2 + c))),
+    );
     const mean = over((shard) => counts[shard]! * value(shard, c)) / total;
     close(moments?.[c], mean);
-    close(moments?.[2 + c], over((shard) => Math.abs(value(shard, 2 + c)) + counts[shard]! * (value(shard, c) - mean) ** 2));
+    close(
+      moments?.[2 + c],
+      over((shard) => Math.abs(value(shard, 2 + c)) + counts[shard]! * (value(shard, c) - mean) ** 2),
+    );
   }
 });
 

@@ -5,8 +5,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Aborted, Barrier } from '../../src/collectives/barrier.ts';
 import { controlIndex } from '../../src/collectives/control.ts';
-import { type Area, SharedSync } from '../../src/collectives/shared.ts';
 import { planShards } from '../../src/collectives/shard-plan.ts';
+import { type Area, SharedSync } from '../../src/collectives/shared.ts';
 import { type Address, Arena } from '../../src/memory/arena.ts';
 
 interface Common {
@@ -26,7 +26,15 @@ export type Work = Common &
     /** Waits at the doorbell for anything but `value`. */
     | { readonly kind: 'doorbell'; readonly value: number }
     /** Reduces every round: blocks are filled from (round, shard), results are read as bits. */
-    | { readonly kind: 'reduce'; readonly rounds: number; readonly shardRows: readonly number[]; readonly blocks: Address; readonly results: readonly Address[]; readonly channels: number; readonly positions: number }
+    | {
+        readonly kind: 'reduce';
+        readonly rounds: number;
+        readonly shardRows: readonly number[];
+        readonly blocks: Address;
+        readonly results: readonly Address[];
+        readonly channels: number;
+        readonly positions: number;
+      }
   );
 
 /** How often somebody passed early; whether meetings after an abort threw; the bits of all results. */

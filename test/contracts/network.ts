@@ -2,9 +2,10 @@
  * Room: tests of layers. A chain of layers on one rank, without steps and ranks around it: forward, backward from any
  * gradient of the output, commit. The loss is `given`, so the upstream gradient is whatever the test says.
  */
-import { parseModelConfig } from '../../src/config/parse.ts';
+
 import type { LayerConfigInput } from '../../src/config/layers.ts';
-import { kernelScratchBytes, type Kernels } from '../../src/kernels/contract.ts';
+import { parseModelConfig } from '../../src/config/parse.ts';
+import type { Kernels } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { compileWasmKernels, createWasmKernels } from '../../src/kernels/wasm.ts';
 import { Arena } from '../../src/memory/arena.ts';
@@ -52,10 +53,10 @@ export class Network {
     this.arena = Arena.create(this.plan.memory.bytes);
     const scratch = this.plan.ranks[0]!.scratch;
     const set: Kernels = kernels === 'reference' ? createReferenceKernels(this.arena) : createWasmKernels(module, this.arena, scratch);
+    // What nobody may rely on: every tensor starts as NaN.
+    this.arena.u8.fill(0xff);
     this.#runtime = new RankRuntime(this.plan, 0, this.arena, set, { meet: () => {} }, seed);
     this.#rows = rows;
-    // What nobody may rely on: tensors and gradients start as NaN, wherever they are.
-    this.arena.f32.fill(Number.NaN, scratch + kernelScratchBytes === 0 ? 0 : this.plan.gradients[0]! >>> 2, this.plan.gradients[0]! >>> 2);
     storeWeights(initialWeights(this.plan.topology, seed), this.plan.weights, this.arena);
     this.setBatch(rows, 1);
   }

@@ -11,8 +11,20 @@ import { classified, kernelSets, numbers } from '../toy.ts';
 
 /** A model with moving statistics and a dropout that must be off. */
 async function trained(): Promise<Model> {
-  const model = sequential([layers.batchNormalization(), layers.dense({ units: 9, activation: 'relu' }), layers.dropout({ rate: 0.5 }), layers.dense({ units: 4, activation: 'softmax' })]);
-  await train({ model, data: { train: classified(300, [6], 4, 1) }, loss: 'sparseCategoricalCrossentropy', optimizer: optimizers.sgd({ learningRate: 0.1 }), workers: 1, epochs: 3 });
+  const model = sequential([
+    layers.batchNormalization(),
+    layers.dense({ units: 9, activation: 'relu' }),
+    layers.dropout({ rate: 0.5 }),
+    layers.dense({ units: 4, activation: 'softmax' }),
+  ]);
+  await train({
+    model,
+    data: { train: classified(300, [6], 4, 1) },
+    loss: 'sparseCategoricalCrossentropy',
+    optimizer: optimizers.sgd({ learningRate: 0.1 }),
+    workers: 1,
+    epochs: 3,
+  });
   return model;
 }
 
@@ -53,7 +65,15 @@ test.serial('any number of workers gives the same bits, and no weight changes', 
   const model = await trained();
   const { weightsSha256 } = model;
   const run = async (workers: number) => {
-    const { loss, metrics } = await evaluate({ model, data: classified(203, [6], 4, 2), loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], batchSize: 64, shards: 5, workers });
+    const { loss, metrics } = await evaluate({
+      model,
+      data: classified(203, [6], 4, 2),
+      loss: 'sparseCategoricalCrossentropy',
+      metrics: ['accuracy'],
+      batchSize: 64,
+      shards: 5,
+      workers,
+    });
     return { loss, metrics };
   };
   const expected = await run(1);
@@ -72,8 +92,11 @@ test.serial('it equals the validation that a run reports at its end', async (t) 
 });
 
 test.serial('a model without weights is refused', async (t) => {
-  await t.throwsAsync(evaluate({ model: sequential([layers.dense({ units: 4, activation: 'softmax' })]), data: classified(9, [6], 4), loss: 'sparseCategoricalCrossentropy' }), {
-    code: 'LOCKSTEP_USAGE',
-    message: 'Expected the model to have weights, got none yet; train it, or call `initialize(seed)` or `load(path)` first.',
-  });
+  await t.throwsAsync(
+    evaluate({ model: sequential([layers.dense({ units: 4, activation: 'softmax' })]), data: classified(9, [6], 4), loss: 'sparseCategoricalCrossentropy' }),
+    {
+      code: 'LOCKSTEP_USAGE',
+      message: 'Expected the model to have weights, got none yet; train it, or call `initialize(seed)` or `load(path)` first.',
+    },
+  );
 });

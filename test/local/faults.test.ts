@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { LockstepError } from '../../src/errors.ts';
 import { layers } from '../../src/layers/factories.ts';
-import { train, type TrainOptions } from '../../src/local/train.ts';
+import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
 import { classified, within } from '../toy.ts';
 
@@ -16,7 +16,12 @@ const deadlineMs = 60_000;
 
 function run(options: Partial<TrainOptions>): TrainOptions {
   return {
-    model: sequential([layers.batchNormalization(), layers.dense({ units: 6, name: 'middle' }), layers.batchNormalization(), layers.dense({ units: 3, activation: 'softmax' })]),
+    model: sequential([
+      layers.batchNormalization(),
+      layers.dense({ units: 6, name: 'middle' }),
+      layers.batchNormalization(),
+      layers.dense({ units: 3, activation: 'softmax' }),
+    ]),
     data: { train: classified(200, [4], 3), validation: classified(50, [4], 3, 2) },
     loss: 'sparseCategoricalCrossentropy',
     optimizer: { type: 'sgd' },
@@ -47,8 +52,14 @@ for (const kind of ['throw', 'exit'] as const) {
         code: 'LOCKSTEP_RANK_FAILED',
         message: `Rank ${rank} failed in phase forward of layer \`${name}\` at step ${step}: ${reasons[kind]}; the run ended with the step before it.`,
       });
-      t.deepEqual(steps, Array.from({ length: step - 1 }, (_, i) => i + 1));
-      t.deepEqual(process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort'), []);
+      t.deepEqual(
+        steps,
+        Array.from({ length: step - 1 }, (_, i) => i + 1),
+      );
+      t.deepEqual(
+        process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort'),
+        [],
+      );
     });
   }
 }

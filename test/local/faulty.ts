@@ -4,7 +4,7 @@
  */
 import { isLockstepError } from '../../src/errors.ts';
 import { layers } from '../../src/layers/factories.ts';
-import { train, type TrainOptions } from '../../src/local/train.ts';
+import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
 import { classified } from '../toy.ts';
 

@@ -6,7 +6,7 @@ import test from 'ava';
 import type { ArrayData } from '../../src/data/arrays.ts';
 import { LockstepError } from '../../src/errors.ts';
 import { layers } from '../../src/layers/factories.ts';
-import { train, type TrainOptions } from '../../src/local/train.ts';
+import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
 import { optimizers } from '../../src/optimizers/factories.ts';
 import type { StepEvent } from '../../src/telemetry/events.ts';
@@ -64,7 +64,10 @@ test.serial('halt ends the run with the fifth skipped step in a row and says wha
   const { steps, error } = await told(exploding());
   const skipped = steps.filter((step) => step.skipped);
   t.is(skipped.length, 5);
-  t.deepEqual(skippedSteps(steps), steps.slice(-5).map(({ step }) => step));
+  t.deepEqual(
+    skippedSteps(steps),
+    steps.slice(-5).map(({ step }) => step),
+  );
   t.true(steps.length > 5, 'the first steps are finite');
   const { step, loss, gradNorm, skipped: place } = steps.at(-1)!;
   t.true(error instanceof LockstepError);
@@ -81,7 +84,10 @@ test.serial('skip goes on, and every skipped step says phase, layer and shard', 
   t.is(steps.length, 40);
   const first = skippedSteps(steps)[0]!;
   t.true(first > 1 && first < 30, `${first}`);
-  t.deepEqual(skippedSteps(steps), steps.slice(first - 1).map(({ step }) => step));
+  t.deepEqual(
+    skippedSteps(steps),
+    steps.slice(first - 1).map(({ step }) => step),
+  );
   for (const { step, loss, gradNorm, skipped } of steps.slice(first - 1)) {
     t.false(Number.isFinite(loss) && Number.isFinite(gradNorm), `step ${step}`);
     t.true(['forward', 'loss', 'backward', 'gradient'].includes(skipped!.phase), `${skipped!.phase}`);

@@ -9,7 +9,7 @@ import type { LayerConfigInput } from '../../src/config/layers.ts';
 import type { ArrayData } from '../../src/data/arrays.ts';
 import { LockstepError } from '../../src/errors.ts';
 import { layers } from '../../src/layers/factories.ts';
-import { train, type TrainOptions } from '../../src/local/train.ts';
+import { type TrainOptions, train } from '../../src/local/train.ts';
 import { type Model, sequential } from '../../src/model/model.ts';
 import { optimizers } from '../../src/optimizers/factories.ts';
 import type { EpochEvent, RunEvent, StepEvent } from '../../src/telemetry/events.ts';
@@ -73,14 +73,32 @@ test.serial('a network learns what no line separates, and predicts it', async (t
   });
   t.true(history['accuracy']![0]! < 0.9, 'the first epoch cannot know it yet');
   t.true(history['val_accuracy']!.at(-1)! > 0.95, `${history['val_accuracy']}`);
-  const corners = model.predict([[0.5, 0.5], [-0.5, 0.5], [-0.5, -0.5], [0.5, -0.5]]).toRows();
-  t.deepEqual(corners.map(([same, other]) => (same! > other! ? 0 : 1)), [0, 1, 0, 1]);
+  const corners = model
+    .predict([
+      [0.5, 0.5],
+      [-0.5, 0.5],
+      [-0.5, -0.5],
+      [0.5, -0.5],
+    ])
+    .toRows();
+  t.deepEqual(
+    corners.map(([same, other]) => (same! > other! ? 0 : 1)),
+    [0, 1, 0, 1],
+  );
 });
 
 test.serial('a line is found by least squares', async (t) => {
   const x = Array.from({ length: 64 }, (_, row) => [row / 32 - 1]);
   const model = sequential([layers.dense({ units: 1 })]);
-  await train(small({ model, data: { train: { x, y: x.map(([value]) => [3 * value! - 2]) } }, loss: 'meanSquaredError', epochs: 60, optimizer: optimizers.sgd({ learningRate: 0.2 }) }));
+  await train(
+    small({
+      model,
+      data: { train: { x, y: x.map(([value]) => [3 * value! - 2]) } },
+      loss: 'meanSquaredError',
+      epochs: 60,
+      optimizer: optimizers.sgd({ learningRate: 0.2 }),
+    }),
+  );
   const [kernel, bias] = model.getWeights();
   t.true(Math.abs(kernel!.data[0]! - 3) < 1e-3, `${kernel!.data[0]}`);
   t.true(Math.abs(bias!.data[0]! + 2) < 1e-3, `${bias!.data[0]}`);
@@ -100,18 +118,39 @@ test.serial('steps, epochs and the end are told in order, and the history has th
       onEvent: (event) => events.push(event),
     }),
   );
-  t.deepEqual(events.map(({ event }) => event), [...Array<string>(4).fill('step'), 'epoch', ...Array<string>(4).fill('step'), 'epoch', 'end']);
-  t.deepEqual(events.filter(({ event }) => event === 'step'), steps);
-  t.deepEqual(events.filter(({ event }) => event === 'epoch'), epochs);
-  t.deepEqual(steps.map(({ step }) => step), [1, 2, 3, 4, 5, 6, 7, 8]);
-  t.deepEqual(steps.map(({ epoch }) => epoch), [0, 0, 0, 0, 1, 1, 1, 1]);
-  t.deepEqual(steps.map(({ samples }) => samples), [32, 32, 32, 4, 32, 32, 32, 4]);
+  t.deepEqual(
+    events.map(({ event }) => event),
+    [...Array<string>(4).fill('step'), 'epoch', ...Array<string>(4).fill('step'), 'epoch', 'end'],
+  );
+  t.deepEqual(
+    events.filter(({ event }) => event === 'step'),
+    steps,
+  );
+  t.deepEqual(
+    events.filter(({ event }) => event === 'epoch'),
+    epochs,
+  );
+  t.deepEqual(
+    steps.map(({ step }) => step),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  t.deepEqual(
+    steps.map(({ epoch }) => epoch),
+    [0, 0, 0, 0, 1, 1, 1, 1],
+  );
+  t.deepEqual(
+    steps.map(({ samples }) => samples),
+    [32, 32, 32, 4, 32, 32, 32, 4],
+  );
   t.true(steps.every(({ loss, gradNorm, learningRate, clipScale, seconds }) => loss > 0 && gradNorm > 0 && learningRate === 0.1 && clipScale === 1 && seconds > 0));
   t.deepEqual(Object.keys(run.history), ['loss', 'accuracy', 'val_loss', 'val_accuracy']);
   // The mean of an epoch weighs steps by their rows.
   const [a, b, c, d] = steps;
   t.true(Math.abs(run.history['loss']![0]! - (32 * a!.loss + 32 * b!.loss + 32 * c!.loss + 4 * d!.loss) / 100) < 1e-12);
-  t.deepEqual(run.history['val_accuracy'], epochs.map(({ validation }) => validation!.metrics['accuracy']!));
+  t.deepEqual(
+    run.history['val_accuracy'],
+    epochs.map(({ validation }) => validation!.metrics['accuracy']!),
+  );
   t.deepEqual({ steps: run.steps, interrupted: run.interrupted }, { steps: 8, interrupted: false });
   t.is(run.weightsSha256, run.model.weightsSha256);
   t.like(events.at(-1), { event: 'end', steps: 8, weightsSha256: run.weightsSha256 });
@@ -139,10 +178,16 @@ test.serial('what a run turns out to be is told before its first step', async (t
 test.serial('steps end a run exactly, inside an epoch or epochs later', async (t) => {
   const three = await trace(small({ steps: 3 }));
   t.is(three.steps.length, 3);
-  t.deepEqual(three.epochs.map(({ partial }) => partial), [true]);
+  t.deepEqual(
+    three.epochs.map(({ partial }) => partial),
+    [true],
+  );
   const six = await trace(small({ steps: 6 }));
   t.is(six.steps.length, 6);
-  t.deepEqual(six.epochs.map(({ partial }) => partial), [undefined, true]);
+  t.deepEqual(
+    six.epochs.map(({ partial }) => partial),
+    [undefined, true],
+  );
   t.deepEqual(six.steps.slice(0, 3), three.steps);
   t.is((await trace(small({ steps: 6, epochs: 1 }))).steps.length, 4);
 });
@@ -163,7 +208,10 @@ test.serial('rows come in file order without shuffle, and else in a new order of
 
 test.serial('dropRemainder leaves the last batch out when it is not full', async (t) => {
   const { steps } = await trace(small({ dropRemainder: true, epochs: 2 }));
-  t.deepEqual(steps.map(({ samples }) => samples), [32, 32, 32, 32, 32, 32]);
+  t.deepEqual(
+    steps.map(({ samples }) => samples),
+    [32, 32, 32, 32, 32, 32],
+  );
   await t.throwsAsync(train(small({ dropRemainder: true, batchSize: 101 })), {
     instanceOf: LockstepError,
     message: 'Expected at least one full batch of 101 rows with dropRemainder, got 100 rows; use a smaller batchSize or keep the remainder.',
@@ -265,7 +313,10 @@ test.serial('more steps than the ring holds are all told to a listener that keep
       },
     }),
   );
-  t.deepEqual(seen, Array.from({ length: steps }, (_, i) => i + 1));
+  t.deepEqual(
+    seen,
+    Array.from({ length: steps }, (_, i) => i + 1),
+  );
 });
 
 test.serial('inputs are divided by their scale, whatever type they are stored in', async (t) => {
@@ -274,6 +325,12 @@ test.serial('inputs are divided by their scale, whatever type they are stored in
   const run = async (x: Uint8Array | Float32Array, scale: number) => await trace(small({ data: { train: { x, y, inputShape: [4], scale } } }));
   const expected = await run(bytes, 256);
   t.deepEqual(await run(Float32Array.from(bytes), 256), expected);
-  t.deepEqual(await run(Float32Array.from(bytes, (byte) => byte / 256), 1), expected);
+  t.deepEqual(
+    await run(
+      Float32Array.from(bytes, (byte) => byte / 256),
+      1,
+    ),
+    expected,
+  );
   t.notDeepEqual(await run(bytes, 128), expected);
 });

@@ -7,7 +7,13 @@ import test from 'ava';
 import { Arena, arenaLimitBytes, pageBytes } from '../../src/memory/arena.ts';
 
 test('an arena holds whole pages and is zeroed', (t) => {
-  for (const [bytes, pages] of [[0, 1], [1, 1], [pageBytes, 1], [pageBytes + 1, 2], [10 * pageBytes - 1, 10]] as const) {
+  for (const [bytes, pages] of [
+    [0, 1],
+    [1, 1],
+    [pageBytes, 1],
+    [pageBytes + 1, 2],
+    [10 * pageBytes - 1, 10],
+  ] as const) {
     const arena = Arena.create(bytes);
     t.is(arena.u8.length, pages * pageBytes, `${bytes} bytes`);
     t.true(arena.u8.every((byte) => byte === 0));

@@ -4,7 +4,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { arenaLimitBytes } from '../../src/memory/arena.ts';
-import { alignmentBytes, gibibytes, memoryKinds, type MemoryKind, MemoryPlan } from '../../src/memory/plan.ts';
+import { alignmentBytes, gibibytes, type MemoryKind, MemoryPlan, memoryKinds } from '../../src/memory/plan.ts';
 
 const reservations = fc.array(fc.record({ kind: fc.constantFrom(...memoryKinds), bytes: fc.integer({ min: 0, max: 10_000 }) }), { maxLength: 50 });
 

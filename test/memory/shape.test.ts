@@ -14,7 +14,16 @@ test('the size of a shape is its product, and 1 for a single number', (t) => {
 test('shapes are the same when dimensions and order are', (t) => {
   t.true(sameShape([2, 3], [2, 3]));
   t.true(sameShape([], []));
-  for (const [a, b] of [[[2, 3], [3, 2]], [[2], [2, 1]], [[2, 1], [2]], [[], [1]]] as const) t.false(sameShape(a, b));
+  for (const [a, b] of [
+    [
+      [2, 3],
+      [3, 2],
+    ],
+    [[2], [2, 1]],
+    [[2, 1], [2]],
+    [[], [1]],
+  ] as const)
+    t.false(sameShape(a, b));
 });
 
 test('a shape is printed as a tuple, with the batch as Keras does', (t) => {

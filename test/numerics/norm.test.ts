@@ -68,5 +68,11 @@ test('the shares of the network of DESIGN 11 are those written here', (t) => {
   // gamma and beta of 784, kernel and bias of 784 x 300, and so on; the 58 blocks of the first kernel are most of all.
   const blocks = cutBlocks([784, 784, 784 * 300, 300, 300, 300, 300 * 100, 100, 100, 100, 100 * 10, 10]);
   t.is(blocks.count, 76);
-  t.deepEqual([0, 1].map((rank) => blockShare(blocks, rank, 2)), [[0, 34], [34, 76]]);
+  t.deepEqual(
+    [0, 1].map((rank) => blockShare(blocks, rank, 2)),
+    [
+      [0, 34],
+      [34, 76],
+    ],
+  );
 });

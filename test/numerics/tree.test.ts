@@ -22,9 +22,14 @@ function nodes(start: number, end: number): Subtree[] {
 }
 
 /** A number of shards, and where contiguous runs of them, some empty, end. */
-const partitions = fc.integer({ min: 1, max: 70 }).chain((shards) =>
-  fc.record({ shards: fc.constant(shards), cuts: fc.array(fc.integer({ min: 0, max: shards }), { maxLength: 9 }).map((cuts) => [0, ...cuts.sort((a, b) => a - b), shards]) }),
-);
+const partitions = fc
+  .integer({ min: 1, max: 70 })
+  .chain((shards) =>
+    fc.record({
+      shards: fc.constant(shards),
+      cuts: fc.array(fc.integer({ min: 0, max: shards }), { maxLength: 9 }).map((cuts) => [0, ...cuts.sort((a, b) => a - b), shards]),
+    }),
+  );
 
 const runs = (cuts: readonly number[]): (readonly [number, number])[] => cuts.slice(1).map((end, i) => [cuts[i]!, end] as const);
 
@@ -41,7 +46,11 @@ test('the left subtree takes the largest power of two below n', (t) => {
 });
 
 test('the trees of few shards are those written here', (t) => {
-  const whole = (shards: number): string | undefined => merged(shards, Array.from({ length: shards }, (_, i) => ({ start: i, end: i + 1 })))[0];
+  const whole = (shards: number): string | undefined =>
+    merged(
+      shards,
+      Array.from({ length: shards }, (_, i) => ({ start: i, end: i + 1 })),
+    )[0];
   t.is(whole(1), '0');
   t.is(whole(2), '(0+1)');
   t.is(whole(3), '((0+1)+2)');
@@ -72,7 +81,8 @@ test('no larger node lies inside the shards of a maximal subtree', (t) => {
     fc.property(partitions, ({ shards, cuts }) =>
       runs(cuts).every(([a, b]) =>
         maximalSubtrees(shards, a, b).every(
-          ({ start, end }) => !nodes(0, shards).some((node) => a <= node.start && node.end <= b && node.start <= start && end <= node.end && node.end - node.start > end - start),
+          ({ start, end }) =>
+            !nodes(0, shards).some((node) => a <= node.start && node.end <= b && node.start <= start && end <= node.end && node.end - node.start > end - start),
         ),
       ),
     ),
@@ -89,7 +99,14 @@ test('no shards have no subtrees, and all shards have one', (t) => {
 
 test('merging what any partition into ranks publishes gives exactly the tree', (t) => {
   fc.assert(
-    fc.property(partitions, ({ shards, cuts }) => merged(shards, runs(cuts).flatMap(([a, b]) => maximalSubtrees(shards, a, b)))[0] === spelt(0, shards)),
+    fc.property(
+      partitions,
+      ({ shards, cuts }) =>
+        merged(
+          shards,
+          runs(cuts).flatMap(([a, b]) => maximalSubtrees(shards, a, b)),
+        )[0] === spelt(0, shards),
+    ),
     { numRuns: 500 },
   );
   t.pass();
@@ -99,7 +116,10 @@ test('merging the leaves of one rank gives its maximal subtrees, each in the pla
   fc.assert(
     fc.property(partitions, ({ shards, cuts }) =>
       runs(cuts).every(([a, b]) => {
-        const places = merged(shards, Array.from({ length: b - a }, (_, i) => ({ start: a + i, end: a + i + 1 })));
+        const places = merged(
+          shards,
+          Array.from({ length: b - a }, (_, i) => ({ start: a + i, end: a + i + 1 })),
+        );
         return maximalSubtrees(shards, a, b).every(({ start, end }) => places[start - a] === spelt(start, end));
       }),
     ),
@@ -108,7 +128,14 @@ test('merging the leaves of one rank gives its maximal subtrees, each in the pla
 });
 
 test('merges of shards with a gap leave the gap open', (t) => {
-  t.deepEqual(mergeProgram(4, [{ start: 0, end: 1 }, { start: 2, end: 3 }, { start: 3, end: 4 }]), [{ into: 1, from: 2 }]);
+  t.deepEqual(
+    mergeProgram(4, [
+      { start: 0, end: 1 },
+      { start: 2, end: 3 },
+      { start: 3, end: 4 },
+    ]),
+    [{ into: 1, from: 2 }],
+  );
   t.deepEqual(mergeProgram(4, []), []);
 });
 

@@ -63,7 +63,10 @@ test('a log begins anew', (t) => {
 });
 
 test('a log that cannot be written is refused with its path and the mend', (t) => {
-  for (const [path, code] of [[join(folder, 'absent', 'a.jsonl'), 'ENOENT'], [folder, 'EISDIR']] as const) {
+  for (const [path, code] of [
+    [join(folder, 'absent', 'a.jsonl'), 'ENOENT'],
+    [folder, 'EISDIR'],
+  ] as const) {
     t.throws(() => new EventLog(path), {
       instanceOf: LockstepError,
       code: 'LOCKSTEP_FILE',

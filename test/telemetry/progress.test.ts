@@ -5,7 +5,17 @@ import { duration, Progress, type ProgressOptions } from '../../src/telemetry/pr
 
 function step(number: number, more: Partial<StepEvent> = {}): StepEvent {
   return {
-    event: 'step', step: number, epoch: Math.floor((number - 1) / 235), samples: 256, loss: 0.25178, metrics: { accuracy: 0.98765 }, gradNorm: 1.23456, clipScale: 1, learningRate: 0.1, seconds: 0.01, ...more,
+    event: 'step',
+    step: number,
+    epoch: Math.floor((number - 1) / 235),
+    samples: 256,
+    loss: 0.25178,
+    metrics: { accuracy: 0.98765 },
+    gradNorm: 1.23456,
+    clipScale: 1,
+    learningRate: 0.1,
+    seconds: 0.01,
+    ...more,
   };
 }
 
@@ -32,7 +42,7 @@ test('a terminal of 80 columns has all of them too, in fewer letters', (t) => {
   const { written, clock, progress } = watch(80);
   clock.ms = 100_000;
   progress.step(step(1000, { samples: 12_345_600 }));
-  t.deepEqual(written, [`${clear}1000/1175  epoch 5/5  loss 0.2518  acc 98.77 %  123,456/s  norm 1.23  ETA 18 s`]);
+  t.deepEqual(written, [`${clear}1000/1175 epoch 5/5 loss 0.2518 acc 98.77 % 123,456/s norm 1.23 ETA 18 s`]);
 });
 
 test('the live line is never wider than the terminal', (t) => {
@@ -80,9 +90,20 @@ test('without a terminal there are plain lines, one in five seconds at most', (t
   }
   t.deepEqual(
     written.map((text) => text.split('  ').slice(0, 2).join()),
-    ['epoch 1/5,loss 0.5000', 'epoch 2/5,loss 0.5000', 'step 500/1175,epoch 3/5', 'epoch 3/5,loss 0.5000', 'epoch 4/5,loss 0.5000', 'step 1000/1175,epoch 5/5', 'epoch 5/5,loss 0.5000'],
+    [
+      'epoch 1/5,loss 0.5000',
+      'epoch 2/5,loss 0.5000',
+      'step 500/1175,epoch 3/5',
+      'epoch 3/5,loss 0.5000',
+      'epoch 4/5,loss 0.5000',
+      'step 1000/1175,epoch 5/5',
+      'epoch 5/5,loss 0.5000',
+    ],
   );
-  t.true(written.every((text) => /^[\x20-\x7e]+\n$/.test(text)), 'no control characters');
+  t.true(
+    written.every((text) => /^[\x20-\x7e]+\n$/.test(text)),
+    'no control characters',
+  );
 });
 
 test('a skipped step is told at once, with its place', (t) => {

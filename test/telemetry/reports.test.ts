@@ -35,6 +35,6 @@ test('records of a whole ring lie apart, inside what was reserved, and the next 
   t.is(starts[0], layout / 8);
   t.true(starts.every((start, i) => i === 0 || start >= starts[i - 1]! + reportFields.length));
   t.true(8 * (starts.at(-1)! + reportFields.length) <= after);
-  t.is(reportStart(layout, ringLength), starts[0]);
-  t.is(reportStart(layout, 7 * ringLength + 3), starts[3]);
+  t.is(reportStart(layout, ringLength), starts[0]!);
+  t.is(reportStart(layout, 7 * ringLength + 3), starts[3]!);
 });

@@ -1,0 +1,165 @@
+/**
+ * Room: tests of layers. One suite over every layer type and option, on two kernel sets and several numbers of shards:
+ * forward and backward against the meaning in float64, inference with moving statistics, and what commit may change.
+ */
+import test, { type ExecutionContext } from 'ava';
+import type { LayerConfigInput, LayerType } from '../../src/config/layers.ts';
+import { type Shape, sizeOf } from '../../src/memory/shape.ts';
+import { differences, meaning } from './meaning.ts';
+import { Network, numbers, relativeError } from './network.ts';
+
+interface Case {
+  readonly title: string;
+  readonly layers: readonly LayerConfigInput[];
+  readonly inputShape: Shape;
+  readonly rows: number;
+}
+
+const activations = ['linear', 'relu', 'leakyReLU', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'tanh', 'sigmoid', 'softmax'] as const;
+const steep = [{ type: 'leakyReLU', alpha: 0.05 }, { type: 'elu', alpha: 2 }] as const;
+const named = (activation: string | { readonly type: string }): string => (typeof activation === 'string' ? activation : JSON.stringify(activation));
+
+const cases: readonly Case[] = [
+  ...[...activations, ...steep].map((activation): Case => ({ title: `dense with ${named(activation)}`, layers: [{ type: 'dense', units: 5, activation }], inputShape: [7], rows: 6 })),
+  ...[...activations, ...steep].map((activation): Case => ({ title: `activation ${named(activation)}`, layers: [{ type: 'activation', activation }], inputShape: [9], rows: 5 })),
+  { title: 'dense without bias', layers: [{ type: 'dense', units: 4, useBias: false, activation: 'tanh' }], inputShape: [3], rows: 5 },
+  { title: 'dense of one unit and one input', layers: [{ type: 'dense', units: 1 }], inputShape: [1], rows: 4 },
+  { title: 'dense of 3-D input', layers: [{ type: 'dense', units: 3, activation: 'gelu' }], inputShape: [2, 4], rows: 5 },
+  { title: 'dense with softmax of 4-D input', layers: [{ type: 'dense', units: 3, activation: 'softmax' }], inputShape: [2, 2, 3], rows: 3 },
+  { title: 'softmax of 3-D input', layers: [{ type: 'activation', activation: 'softmax' }], inputShape: [3, 4], rows: 4 },
+  { title: 'batchNormalization', layers: [{ type: 'batchNormalization' }], inputShape: [6], rows: 7 },
+  { title: 'batchNormalization of 3-D input', layers: [{ type: 'batchNormalization', epsilon: 1e-5 }], inputShape: [4, 3], rows: 5 },
+  { title: 'batchNormalization over axis 1', layers: [{ type: 'batchNormalization', axis: 1 }], inputShape: [4, 3], rows: 5 },
+  { title: 'batchNormalization over axis 2 of 4-D input', layers: [{ type: 'batchNormalization', axis: 2 }], inputShape: [2, 3, 2], rows: 5 },
+  { title: 'batchNormalization over axes [1, 2]', layers: [{ type: 'batchNormalization', axis: [1, 2] }], inputShape: [2, 3], rows: 7 },
+  { title: 'batchNormalization over axes [2, 1]', layers: [{ type: 'batchNormalization', axis: [2, 1] }], inputShape: [2, 3], rows: 7 },
+  { title: 'batchNormalization over axes [1, 3]', layers: [{ type: 'batchNormalization', axis: [1, 3] }], inputShape: [2, 3, 2], rows: 5 },
+  { title: 'batchNormalization over axes [-1, 1]', layers: [{ type: 'batchNormalization', axis: [-1, 1] }], inputShape: [2, 3, 2], rows: 5 },
+  { title: 'batchNormalization over axes [1, 2] of 4-D input', layers: [{ type: 'batchNormalization', axis: [1, 2] }], inputShape: [2, 2, 3], rows: 5 },
+  { title: 'batchNormalization without center', layers: [{ type: 'batchNormalization', center: false }], inputShape: [4], rows: 6 },
+  { title: 'batchNormalization without scale', layers: [{ type: 'batchNormalization', scale: false }], inputShape: [4], rows: 6 },
+  { title: 'batchNormalization without center and scale, permuted', layers: [{ type: 'batchNormalization', center: false, scale: false, axis: 1 }], inputShape: [4, 2], rows: 6 },
+  { title: 'dropout that drops nothing', layers: [{ type: 'dropout', rate: 0 }], inputShape: [5], rows: 4 },
+  { title: 'flatten alone', layers: [{ type: 'flatten' }], inputShape: [2, 3], rows: 4 },
+  { title: 'reshape alone', layers: [{ type: 'reshape', targetShape: [3, -1] }], inputShape: [2, 3], rows: 4 },
+  { title: 'a chain of renames around layers that work in place', layers: [{ type: 'reshape', targetShape: [6] }, { type: 'activation', activation: 'tanh' }, { type: 'reshape', targetShape: [3, 2] }, { type: 'batchNormalization', axis: 1 }, { type: 'flatten' }], inputShape: [2, 3], rows: 5 },
+  { title: 'a network of all of them', layers: [{ type: 'flatten' }, { type: 'batchNormalization' }, { type: 'dense', units: 5, activation: 'elu' }, { type: 'dropout', rate: 0 }, { type: 'dense', units: 6, activation: 'swish', useBias: false }, { type: 'activation', activation: 'gelu' }, { type: 'reshape', targetShape: [2, 3] }, { type: 'batchNormalization', axis: 1 }, { type: 'dense', units: 2, activation: 'softmax' }], inputShape: [2, 2], rows: 9 },
+];
+
+/** Weights that no default hides: all random, gamma around 1, variances above 0. */
+function randomWeights(network: Network): Map<string, Float64Array> {
+  const weights = new Map<string, Float64Array>();
+  for (const [i, { name, size, definition }] of network.plan.topology.weights.entries()) {
+    const values = numbers(size, 100 + i).map((value) => {
+      if (definition.name === 'gamma') return 1 + value / 2;
+      return definition.name === 'moving_variance' ? 1.1 + value : value;
+    });
+    network.setWeight(name, values);
+    weights.set(name, Float64Array.from(values));
+  }
+  return weights;
+}
+
+/** The tolerance of DESIGN 15 for single layers: a share of the largest expected number. */
+const tolerance = 2e-5;
+
+function near(t: ExecutionContext, actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
+  const error = relativeError(actual, expected);
+  t.true(error <= tolerance, `${what} is off by ${error}`);
+}
+
+const input = ({ inputShape, rows }: Case): Float32Array => numbers(rows * sizeOf(inputShape), 7).map((value) => 2 * value + 0.3);
+
+for (const example of cases) {
+  const { title, layers, inputShape, rows } = example;
+  const x = input(example);
+
+  test(`${title}: forward and backward are those of float64, on all kernel sets, however the batch is cut`, (t) => {
+    const model = new Network(layers, { inputShape, rows });
+    const weights = randomWeights(model);
+    const x64 = Float64Array.from(x);
+    const named = model.plan.topology.layers;
+    const f = (): Float64Array => meaning(named, weights, x64, true);
+    const y = f();
+    const dy = numbers(y.length, 9);
+    const dx = differences(x64, dy, f);
+    const trained = model.plan.tensors.map(({ weight }) => model.plan.topology.weights[weight]!.name);
+    const expected = new Map(trained.map((name) => [name, differences(weights.get(name)!, dy, f)]));
+    for (const kernels of ['reference', 'wasm'] as const) {
+      for (const shards of [1, 2, 3, 5, rows + 2]) {
+        const network = new Network(layers, { inputShape, rows, kernels, shards });
+        randomWeights(network);
+        const where = `on ${kernels} with ${shards} shards`;
+        near(t, network.forward(x), y, `y ${where}`);
+        const gradients = network.backward(dy);
+        near(t, gradients.dx, dx, `dx ${where}`);
+        t.deepEqual([...gradients.weights.keys()], trained);
+        for (const [name, gradient] of gradients.weights) near(t, gradient, expected.get(name)!, `gradient of ${name} ${where}`);
+      }
+    }
+  });
+
+  test(`${title}: inference uses moving statistics and no other row`, (t) => {
+    for (const kernels of ['reference', 'wasm'] as const) {
+      const network = new Network(layers, { inputShape, rows, kernels, shards: 2 });
+      const weights = randomWeights(network);
+      const y = network.forward(x, false);
+      near(t, y, meaning(network.plan.topology.layers, weights, Float64Array.from(x), false), `y on ${kernels}`);
+      const others = x.map((value, i) => (i < sizeOf(inputShape) ? value : -3 * value));
+      t.deepEqual(network.forward(others, false).subarray(0, y.length / rows), y.subarray(0, y.length / rows), kernels);
+    }
+  });
+
+  test(`${title}: nothing but commit changes a weight, and the same step twice gives the same bits`, (t) => {
+    const network = new Network(layers, { inputShape, rows, kernels: 'wasm', shards: 3 });
+    randomWeights(network);
+    const before = network.weights;
+    const y = network.forward(x);
+    const dy = numbers(y.length, 9);
+    const gradients = network.backward(dy);
+    t.deepEqual(network.weights, before);
+    t.deepEqual(network.forward(x), y);
+    t.deepEqual(network.backward(dy), gradients);
+    t.deepEqual(network.weights, before);
+    network.commit();
+    for (const [name, values] of network.weights) {
+      if (/moving_/.test(name)) t.notDeepEqual(values, before.get(name), name);
+      else t.deepEqual(values, before.get(name), name);
+    }
+  });
+
+  test(`${title}: rows are computed alike when the input gradient is not wanted`, (t) => {
+    const [whole, half] = [true, false].map((inputGradient) => new Network(layers, { inputShape, rows, kernels: 'wasm', inputGradient }));
+    for (const network of [whole!, half!]) randomWeights(network);
+    const y = whole!.forward(x);
+    t.deepEqual(half!.forward(x), y);
+    const dy = numbers(y.length, 9);
+    t.deepEqual(half!.backward(dy).weights, whole!.backward(dy).weights);
+  });
+}
+
+test('every layer type is among the cases', (t) => {
+  const types = new Set(cases.flatMap(({ layers }) => layers.map(({ type }) => type)));
+  const all: Record<LayerType, true> = { dense: true, batchNormalization: true, activation: true, flatten: true, reshape: true, dropout: true };
+  t.deepEqual([...types].toSorted(), Object.keys(all).toSorted() as LayerType[]);
+});
+
+test('the order in which axes are named changes no bit', (t) => {
+  const results = ([[1, 2], [2, 1]] as const).map((axis) => {
+    const network = new Network([{ type: 'batchNormalization', axis: [...axis] }], { inputShape: [2, 3, 2], rows: 5, shards: 2 });
+    randomWeights(network);
+    const y = network.forward(numbers(60, 1));
+    return { y, gradients: network.backward(numbers(60, 2)) };
+  });
+  t.deepEqual(results[1], results[0]);
+});
+
+test('axes named from the end are those named from the start', (t) => {
+  const results = ([[2, 3], [-2, -1], [-1, 2]] as const).map((axis) => {
+    const network = new Network([{ type: 'batchNormalization', axis: [...axis] }], { inputShape: [2, 3, 2], rows: 5 });
+    randomWeights(network);
+    return { y: network.forward(numbers(60, 1)), gradients: network.backward(numbers(60, 2)) };
+  });
+  t.deepEqual(results[1], results[0]);
+  t.deepEqual(results[2], results[0]);
+});

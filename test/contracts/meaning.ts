@@ -1,0 +1,143 @@
+/**
+ * Room: tests of layers. What a chain of layers means, written anew in float64 from Keras' definitions, without a kernel or a
+ * shard; and gradients of it by central differences. Nothing here is fast, and nothing is shared with what it judges.
+ */
+import { resolveActivation } from '../../src/config/initializers.ts';
+import type { LayerConfigOf } from '../../src/config/layers.ts';
+import type { Shape } from '../../src/memory/shape.ts';
+import type { NamedLayer } from '../../src/model/topology.ts';
+
+type WeightValues = ReadonlyMap<string, Float64Array>;
+
+const size = (shape: Shape): number => shape.reduce((product, dimension) => product * dimension, 1);
+
+/** The error function by its Taylor series: at least ten digits for |x| <= 4. */
+function erf(x: number): number {
+  let sum = 0;
+  for (let n = 0, term = x; n < 120; n++, term *= (-x * x) / n) sum += term / (2 * n + 1);
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+/** Keras' constants of selu. */
+const [seluScale, seluAlpha] = [1.0507009873554805, 1.6732632423543772];
+
+function elementwise(type: string, alpha: number): (x: number) => number {
+  switch (type) {
+    case 'linear':
+      return (x) => x;
+    case 'relu':
+      return (x) => Math.max(0, x);
+    case 'leakyReLU':
+      return (x) => (x < 0 ? alpha * x : x);
+    case 'elu':
+      return (x) => (x < 0 ? alpha * Math.expm1(x) : x);
+    case 'selu':
+      return (x) => seluScale * (x < 0 ? seluAlpha * Math.expm1(x) : x);
+    case 'gelu':
+      return (x) => 0.5 * x * (1 + erf(x / Math.SQRT2));
+    case 'swish':
+      return (x) => x / (1 + Math.exp(-x));
+    case 'softplus':
+      return (x) => Math.log1p(Math.exp(x));
+    case 'tanh':
+      return Math.tanh;
+    case 'sigmoid':
+      return (x) => 1 / (1 + Math.exp(-x));
+    default:
+      throw new Error(`Expected an elementwise activation, got ${type}; write it here.`);
+  }
+}
+
+function activated(config: LayerConfigOf<'activation'>['activation'], z: Float64Array, columns: number): Float64Array {
+  const { type, alpha } = resolveActivation(config);
+  if (type !== 'softmax') return z.map(elementwise(type, alpha));
+  const y = z.map(Math.exp);
+  for (let start = 0; start < y.length; start += columns) {
+    const row = y.subarray(start, start + columns);
+    const sum = row.reduce((total, value) => total + value, 0);
+    for (let c = 0; c < columns; c++) row[c]! /= sum;
+  }
+  return y;
+}
+
+function dense({ name, config, inputShape }: NamedLayer & { readonly config: LayerConfigOf<'dense'> }, weights: WeightValues, x: Float64Array): Float64Array {
+  const { units } = config;
+  const inputs = inputShape.at(-1)!;
+  const kernel = weights.get(`${name}/kernel`)!;
+  const bias = weights.get(`${name}/bias`);
+  const z = new Float64Array((x.length / inputs) * units);
+  for (let row = 0; row < x.length / inputs; row++) {
+    for (let unit = 0; unit < units; unit++) {
+      let sum = bias?.[unit] ?? 0;
+      for (let i = 0; i < inputs; i++) sum += x[row * inputs + i]! * kernel[i * units + unit]!;
+      z[row * units + unit] = sum;
+    }
+  }
+  return activated(config.activation, z, units);
+}
+
+/** The channel of element `i` of a sample: its coordinates along the axes, in ascending order of the axes. */
+function channelOf(shape: Shape, axes: readonly number[], i: number): number {
+  const coordinates = shape.map((dimension, axis) => Math.floor(i / size(shape.slice(axis + 1))) % dimension);
+  return axes.reduce((channel, axis) => channel * shape[axis]! + coordinates[axis]!, 0);
+}
+
+function batchNormalization(
+  { name, config, inputShape }: NamedLayer & { readonly config: LayerConfigOf<'batchNormalization'> },
+  weights: WeightValues,
+  x: Float64Array,
+  training: boolean,
+): Float64Array {
+  const axes = [config.axis].flat().map((axis) => (axis < 0 ? axis + inputShape.length : axis - 1)).sort((a, b) => a - b);
+  const channels = size(axes.map((axis) => inputShape[axis]!));
+  const channel = Int32Array.from({ length: x.length }, (_, i) => channelOf(inputShape, axes, i % size(inputShape)));
+  const average = (value: (i: number) => number): Float64Array => {
+    const sums = new Float64Array(channels);
+    for (let i = 0; i < x.length; i++) sums[channel[i]!]! += value(i);
+    return sums.map((sum) => (sum * channels) / x.length);
+  };
+  const mean = training ? average((i) => x[i]!) : weights.get(`${name}/moving_mean`)!;
+  const variance = training ? average((i) => (x[i]! - mean[channel[i]!]!) ** 2) : weights.get(`${name}/moving_variance`)!;
+  const gamma = weights.get(`${name}/gamma`);
+  const beta = weights.get(`${name}/beta`);
+  return x.map((value, i) => {
+    const c = channel[i]!;
+    return ((value - mean[c]!) / Math.sqrt(variance[c]! + config.epsilon)) * (gamma?.[c] ?? 1) + (beta?.[c] ?? 0);
+  });
+}
+
+/** The outputs of the chain for rows x. Dropout is not random here: use it with rate 0 only. */
+export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x: Float64Array, training: boolean): Float64Array {
+  return layers.reduce((values, layer) => {
+    const { config } = layer;
+    switch (config.type) {
+      case 'dense':
+        return dense({ ...layer, config }, weights, values);
+      case 'batchNormalization':
+        return batchNormalization({ ...layer, config }, weights, values, training);
+      case 'activation':
+        return activated(config.activation, values, layer.inputShape.at(-1)!);
+      case 'dropout':
+      case 'flatten':
+      case 'reshape':
+        return values;
+      default:
+        return config satisfies never;
+    }
+  }, x);
+}
+
+/** d sum(dy * f) / dv for each number of `v`, which f reads, by central differences. */
+export function differences(v: Float64Array, dy: ArrayLike<number>, f: () => Float64Array): Float64Array {
+  const h = 1e-5;
+  const value = (): number => f().reduce((sum, y, i) => sum + y * dy[i]!, 0);
+  return v.map((_, i) => {
+    const kept = v[i]!;
+    v[i] = kept + h;
+    const above = value();
+    v[i] = kept - h;
+    const below = value();
+    v[i] = kept;
+    return (above - below) / (2 * h);
+  });
+}

@@ -1,0 +1,235 @@
+/**
+ * Room: tests of scripts. The command line from outside: what `train`, `evaluate`, `summary` and `doctor` print, write and
+ * exit with, and how a run takes Ctrl-C.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import { temporaryFolder } from '../data/folder.ts';
+import { lockstep, packageRoot, pictures, program, start, weightNames, writeRun } from './command.ts';
+
+const file = temporaryFolder();
+const run = writeRun(file);
+const folder = dirname(run);
+const at = (name: string): string => join(folder, name);
+
+type Line = Record<string, unknown>;
+const logLines = (path: string): Line[] =>
+  readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+
+/** The hash of a weights file, read by nothing of ours: header length, header, then each tensor's bytes in model order. */
+function hashOfFile(path: string, names: readonly string[]): string {
+  const bytes = readFileSync(path);
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { dtype: string; data_offsets: [number, number] }>;
+  const hash = createHash('sha256');
+  for (const name of names) {
+    const { data_offsets: [from, to] } = header[name]!;
+    hash.update(bytes.subarray(start + from, start + to));
+  }
+  return hash.digest('hex');
+}
+
+test('train writes the log and the weights that it was asked for, and says what it did', async (t) => {
+  const [log, weights] = [at('run.jsonl'), at('run.safetensors')];
+  const { code, stdout, stderr } = await lockstep('train', run, '--steps', '6', '--seed', '5', '--shards', '3', '--log', log, '--save', weights, '--metrics', 'off');
+  t.is(stderr, '');
+  t.is(code, 0);
+
+  const lines = logLines(log);
+  t.deepEqual(lines.map(({ event }) => event), ['step', 'step', 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'end']);
+  const steps = lines.filter(({ event }) => event === 'step');
+  for (const [i, step] of steps.entries()) {
+    t.deepEqual(Object.keys(step), ['event', 'step', 'epoch', 'samples', 'loss', 'metrics', 'gradNorm', 'clipScale', 'learningRate', 'seconds']);
+    t.like(step, { step: i + 1, epoch: i < 4 ? 0 : 1, samples: 50, learningRate: 0.1 });
+    t.deepEqual(Object.keys(step['metrics'] as object), ['accuracy']);
+    t.is(step['clipScale'], Math.min(1, 0.5 / (step['gradNorm'] as number)));
+    t.true((step['loss'] as number) > 0 && (step['seconds'] as number) > 0);
+  }
+  const [whole, partial] = lines.filter(({ event }) => event === 'epoch');
+  t.deepEqual(Object.keys(whole!), ['event', 'epoch', 'loss', 'metrics', 'validation']);
+  t.deepEqual(Object.keys(whole!['validation'] as object), ['loss', 'metrics']);
+  t.deepEqual(Object.keys(partial!), ['event', 'epoch', 'loss', 'metrics', 'validation', 'partial']);
+  const end = lines.at(-1)!;
+  t.deepEqual(Object.keys(end), ['event', 'steps', 'seconds', 'samplesPerSecond', 'weightsSha256']);
+  t.is(end['steps'], 6);
+  t.true((end['seconds'] as number) > 0 && (end['samplesPerSecond'] as number) > 0);
+  t.is(end['weightsSha256'], hashOfFile(weights, weightNames));
+
+  const [parameters, kernels, first, second, done, hash] = stdout.trimEnd().split('\n');
+  t.is(stdout.split('\n').length, 7);
+  t.is(parameters, '227 parameters, 200 samples, 2 workers, 3 shards');
+  t.is(kernels, 'kernels wasm: asked for.');
+  t.regex(first!, /^epoch 1\/2 {2}loss \d\.\d{4} {2}accuracy \d+\.\d\d % {2}val_loss \d\.\d{4} {2}val_accuracy \d+\.\d\d %$/);
+  t.regex(second!, /^epoch 2\/2 .+ {2}\(ended inside the epoch\)$/);
+  t.regex(done!, /^done: 6 steps in \d+ s, [\d,]+ samples\/s$/);
+  t.is(hash, `weights ${String(end['weightsSha256'])} saved to ${weights}`);
+});
+
+test('workers change nothing that is saved or told; seed, shards and epochs do', async (t) => {
+  const hash = async (...options: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await lockstep('train', run, '--epochs', '2', ...options);
+    t.is(code, 0, stderr);
+    return /^weights ([0-9a-f]{64})$/m.exec(stdout)![1]!;
+  };
+  const [expected, ...same] = [await hash('--shards', '3', '--workers', '1'), await hash('--shards', '3', '--workers', '2'), await hash('--shards', '3', '--workers', '3')];
+  t.deepEqual(same, [expected, expected]);
+  const others = [await hash('--shards', '3', '--seed', '9'), await hash('--shards', '4'), await hash('--shards', '3', '--epochs', '3')];
+  t.is(new Set([expected, ...others]).size, 4);
+});
+
+test('init goes on from saved weights, and quiet prints nothing', async (t) => {
+  const [half, whole, log] = [at('half.safetensors'), at('whole.safetensors'), at('init.jsonl')];
+  t.deepEqual(await lockstep('train', run, '--steps', '4', '--quiet', '--save', half), { code: 0, stdout: '', stderr: '' });
+  t.deepEqual(await lockstep('train', run, '--steps', '1', '--quiet', '--init', half, '--log', log), { code: 0, stdout: '', stderr: '' });
+  t.deepEqual(await lockstep('train', run, '--steps', '5', '--quiet', '--save', whole, '--log', at('whole.jsonl')), { code: 0, stdout: '', stderr: '' });
+  const [first] = logLines(at('whole.jsonl'));
+  const [onward] = logLines(log);
+  t.true((onward!['loss'] as number) < (first!['loss'] as number));
+});
+
+test('evaluate prints the loss that training ended with, and as JSON the very same number', async (t) => {
+  const [weights, log] = [at('evaluated.safetensors'), at('evaluated.jsonl')];
+  t.is((await lockstep('train', run, '--epochs', '1', '--save', weights, '--log', log, '--quiet')).code, 0);
+  const lines = logLines(log);
+  const { loss, metrics } = lines.find(({ event }) => event === 'epoch')!['validation'] as { loss: number; metrics: { accuracy: number } };
+  const { code, stdout, stderr } = await lockstep('evaluate', run, '--weights', weights);
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  t.is(stdout, `\`${at('test-images')}\`: 30 samples  loss ${loss.toFixed(4)}  accuracy ${(100 * metrics.accuracy).toFixed(2)} %\n`);
+  const json = JSON.parse((await lockstep('evaluate', run, '--weights', weights, '--json', '--workers', '1', '--shards', '2')).stdout) as Line;
+  t.like(json, { loss, metrics, samples: 30, weightsSha256: lines.at(-1)!['weightsSha256'] });
+});
+
+test('summary prints the table of the example network', async (t) => {
+  const { code, stdout, stderr } = await lockstep('summary', join(packageRoot, 'examples/mnist-bn.json'));
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  t.is(
+    stdout,
+    `Model: "sequential"
+________________________________________________________________________
+Layer (type)                               Output Shape          Param #
+========================================================================
+flatten (Flatten)                          (None, 784)                 0
+batch_normalization (BatchNormalization)   (None, 784)             3,136
+dense (Dense)                              (None, 300)           235,500
+batch_normalization_1 (BatchNormalization) (None, 300)             1,200
+dense_1 (Dense)                            (None, 100)            30,100
+batch_normalization_2 (BatchNormalization) (None, 100)               400
+dense_2 (Dense)                            (None, 10)              1,010
+========================================================================
+Total params: 271,346
+Trainable params: 268,978
+Non-trainable params: 2,368
+________________________________________________________________________
+`,
+  );
+});
+
+test('summary with memory says what a run needs, kind by kind', async (t) => {
+  const { code, stdout } = await lockstep('summary', run, '--memory', '--workers', '3');
+  t.is(code, 0);
+  const memory = stdout.slice(stdout.indexOf('Memory')).trimEnd().split('\n');
+  t.is(memory[0], 'Memory of one host with 3 workers, 0.01 GiB:');
+  const bytes = new Map(memory.slice(1).map((line) => /^ {2}(\w+) +([\d,]+) bytes$/.exec(line)!.slice(1) as [string, string]));
+  t.deepEqual([...bytes.keys()], ['control', 'parameters', 'optimizer', 'gradients', 'statistics', 'activations', 'scratch', 'data']);
+  // 200 and 30 pictures of 16 bytes with a label of 4 each, in whole cache lines of 64 bytes.
+  t.is(bytes.get('data'), (3200 + 832 + 512 + 128).toLocaleString('en-US'));
+});
+
+test('doctor says what the machine offers', async (t) => {
+  const { code, stdout, stderr } = await lockstep('doctor');
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  for (const line of [`node +${process.version} on `, 'cores +\\d+ \\(', 'memory +.+ GiB', 'kernels +(blas|wasm): ', ' +wasm: \\d+ GFLOP/s a core', 'mnist +60,000 training rows found', 'fashionMnist +\\S']) {
+    t.regex(stdout, new RegExp(`^${line}`, 'm'));
+  }
+});
+
+test('version and help are printed and are no failure', async (t) => {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+  t.deepEqual(await lockstep('--version'), { code: 0, stdout: `${version}\n`, stderr: '' });
+  const help = await lockstep('--help');
+  t.deepEqual({ code: help.code, stderr: help.stderr }, { code: 0, stderr: '' });
+  for (const command of ['train', 'evaluate', 'summary', 'doctor']) t.regex(help.stdout, new RegExp(`^  ${command} `, 'm'));
+  const trainHelp = await lockstep('train', '--help');
+  t.is(trainHelp.code, 0);
+  for (const option of ['workers', 'shards', 'kernels', 'steps', 'epochs', 'seed', 'init', 'save', 'log', 'quiet', 'metrics']) t.true(trainHelp.stdout.includes(`  --${option} `), option);
+});
+
+test('without a terminal there are no control characters', async (t) => {
+  const { stdout } = await lockstep('train', run, '--steps', '300');
+  t.regex(stdout, /^[\x20-\x7e\n]+$/);
+  t.is(stdout.match(/^epoch /gm)?.length, 75);
+});
+
+/** util-linux's `script`, which gives a command a terminal; BSD's takes other options. */
+function hasScript(): boolean {
+  try {
+    return execFileSync('script', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).includes('util-linux');
+  } catch {
+    return false;
+  }
+}
+
+(hasScript() ? test : test.skip)("on a terminal one live line has everything about the step (needs util-linux' script)", async (t) => {
+  const quoted = [process.execPath, program, 'train', run, '--steps', '300'].map((word) => `'${word}'`).join(' ');
+  const { code, stdout } = await start('script', ['-qec', `stty cols 120; ${quoted}`, '/dev/null']).end;
+  t.is(code, 0);
+  const live = stdout.split('\n').flatMap((line) => line.split('\r\x1b[K').filter((text) => text.startsWith('step ')));
+  t.true(live.length > 0);
+  for (const text of live) {
+    t.regex(text.trimEnd(), /^step \d+\/300 {2}epoch \d+\/75 {2}loss \d+\.\d{4} {2}accuracy \d+\.\d\d % {2}[\d,]+ samples\/s {2}grad norm [\d.e-]+ {2}ETA .+ s$/);
+  }
+  t.true(live.at(-1)!.startsWith('step 300/300'));
+  t.true(live.at(-1)!.endsWith('ETA 0 s'));
+});
+
+test('Ctrl-C ends a run after its step: weights and log are whole, the exit code is 0', async (t) => {
+  const [log, weights] = [at('interrupted.jsonl'), at('interrupted.safetensors')];
+  const { child, end, says } = start(process.execPath, [program, 'train', run, '--epochs', '1000000', '--log', log, '--save', weights]);
+  await says('epoch 2/1000000');
+  child.kill('SIGINT');
+  const { code, stdout, stderr } = await end;
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  t.true(stdout.includes('stopping after this step; once more to stop at once\n'));
+  t.regex(stdout, /^interrupted: \d+ steps in /m);
+  const lines = logLines(log);
+  const last = lines.at(-1)!;
+  t.like(last, { event: 'end', interrupted: true, weightsSha256: hashOfFile(weights, weightNames) });
+  t.is(last['steps'], lines.filter(({ event }) => event === 'step').length);
+  const again = await lockstep('train', run, '--steps', String(last['steps']));
+  t.true(again.stdout.includes(`weights ${String(last['weightsSha256'])}\n`));
+});
+
+test('a second Ctrl-C ends the process at once', async (t) => {
+  const { images, labels } = pictures(50_000, 3);
+  file('many-images', images);
+  file('many-labels', labels);
+  // One step over all rows takes seconds: the second signal always finds the first one's step unfinished.
+  const slow = file(
+    'slow.json',
+    JSON.stringify({
+      model: { layers: [{ type: 'flatten' }, ...Array.from({ length: 3 }, () => ({ type: 'dense', units: 512, activation: 'relu' })), { type: 'dense', units: 3, activation: 'softmax' }] },
+      data: { train: { format: 'idx', images: 'many-images', labels: 'many-labels', scale: 255 } },
+      loss: 'sparseCategoricalCrossentropy',
+      optimizer: { type: 'sgd' },
+      batchSize: 50_000,
+      epochs: 1000,
+      kernels: 'wasm',
+      workers: 2,
+    }),
+  );
+  const weights = at('never.safetensors');
+  const { child, end, says } = start(process.execPath, [program, 'train', slow, '--save', weights]);
+  await says('kernels wasm');
+  child.kill('SIGINT');
+  await says('stopping after this step');
+  child.kill('SIGINT');
+  const { code, stderr } = await end;
+  t.deepEqual({ code, stderr }, { code: 130, stderr: '' });
+  t.false(existsSync(weights));
+});
