@@ -80,16 +80,24 @@ test('a file of unknown kind is an error, before anything runs', async (t) => {
 
 test('a folder that is not there is an error', async (t) => {
   const folder = join(parent, 'absent');
-  t.deepEqual(await oracles(folder), { code: 2, stdout: '', stderr: `oracles: Expected a folder of reference cases at \`${folder}\`, but it cannot be read; check the path.\n` });
+  t.deepEqual(await oracles(folder), {
+    code: 2,
+    stdout: '',
+    stderr: `oracles: Expected a folder of reference cases at \`${folder}\`, but it cannot be read; check the path.\n`,
+  });
 });
 
 test('cases that nothing supports yet are listed and are no failure', async (t) => {
   const folder = folderOf('unsupported');
-  for (const name of ['recurrent.json', 'run-small-cnn.json', 'run-small-cnn.init.safetensors', 'run-small-cnn.final.safetensors']) cpSync(join(cases, name), join(folder, name));
+  for (const name of ['recurrent.json', 'run-small-cnn.json', 'run-small-cnn.init.safetensors', 'run-small-cnn.final.safetensors'])
+    cpSync(join(cases, name), join(folder, name));
   const { code, stdout } = await oracles(folder);
   t.is(code, 0);
   const lines = stdout.trimEnd().split('\n');
-  t.deepEqual(lines.filter((line) => line.includes('not yet supported')).map((line) => line.split(':')[0]), ['recurrent[0]', 'recurrent[1]', 'recurrent[2]', 'run-small-cnn[0]']);
+  t.deepEqual(
+    lines.filter((line) => line.includes('not yet supported')).map((line) => line.split(':')[0]),
+    ['recurrent[0]', 'recurrent[1]', 'recurrent[2]', 'run-small-cnn[0]'],
+  );
   t.is(summary(stdout), '0 checks, 0 over tolerance');
 });
 

@@ -1,6 +1,7 @@
 /**
  * Room: model (level 4). What users hold: a chain of layers, with weights once it has been initialised, loaded or trained.
  */
+import { nonNegativeInteger } from '../check.ts';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { LayerConfigInput, ModelConfig } from '../config/layers.ts';
 import { parseModelConfig } from '../config/parse.ts';
@@ -65,9 +66,9 @@ export class Model {
     return this.#weights !== undefined;
   }
 
-  /** Draws first weights from `seed`, replacing any. */
+  /** Draws first weights from `seed`, an integer >= 0, replacing any. */
   initialize(seed: number): void {
-    this.#weights = initialWeights(this.topology, seed);
+    this.#weights = initialWeights(this.topology, nonNegativeInteger('seed', seed));
   }
 
   /** All weights in model order, named `<layer name>/<weight name>`. Throws LOCKSTEP_USAGE before there are any. */
@@ -109,7 +110,7 @@ export class Model {
 }
 
 function flatRows(rows: NestedNumbers, inputShape: Shape): Float32Array {
-  const source = arraySource({ x: rows, y: new Int32Array(rows.length), name: 'the rows' });
+  const source = arraySource({ x: rows, y: new Int32Array(Array.isArray(rows) ? rows.length : 0), name: 'the rows' });
   if (!sameShape(source.inputShape, inputShape)) {
     throw new LockstepError(
       'LOCKSTEP_SHAPE',

@@ -16,12 +16,19 @@ interface Case {
 }
 
 const activations = ['linear', 'relu', 'leakyReLU', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'tanh', 'sigmoid', 'softmax'] as const;
-const steep = [{ type: 'leakyReLU', alpha: 0.05 }, { type: 'elu', alpha: 2 }] as const;
+const steep = [
+  { type: 'leakyReLU', alpha: 0.05 },
+  { type: 'elu', alpha: 2 },
+] as const;
 const named = (activation: string | { readonly type: string }): string => (typeof activation === 'string' ? activation : JSON.stringify(activation));
 
 const cases: readonly Case[] = [
-  ...[...activations, ...steep].map((activation): Case => ({ title: `dense with ${named(activation)}`, layers: [{ type: 'dense', units: 5, activation }], inputShape: [7], rows: 6 })),
-  ...[...activations, ...steep].map((activation): Case => ({ title: `activation ${named(activation)}`, layers: [{ type: 'activation', activation }], inputShape: [9], rows: 5 })),
+  ...[...activations, ...steep].map(
+    (activation): Case => ({ title: `dense with ${named(activation)}`, layers: [{ type: 'dense', units: 5, activation }], inputShape: [7], rows: 6 }),
+  ),
+  ...[...activations, ...steep].map(
+    (activation): Case => ({ title: `activation ${named(activation)}`, layers: [{ type: 'activation', activation }], inputShape: [9], rows: 5 }),
+  ),
   { title: 'dense without bias', layers: [{ type: 'dense', units: 4, useBias: false, activation: 'tanh' }], inputShape: [3], rows: 5 },
   { title: 'dense of one unit and one input', layers: [{ type: 'dense', units: 1 }], inputShape: [1], rows: 4 },
   { title: 'dense of 3-D input', layers: [{ type: 'dense', units: 3, activation: 'gelu' }], inputShape: [2, 4], rows: 5 },
@@ -38,12 +45,43 @@ const cases: readonly Case[] = [
   { title: 'batchNormalization over axes [1, 2] of 4-D input', layers: [{ type: 'batchNormalization', axis: [1, 2] }], inputShape: [2, 2, 3], rows: 5 },
   { title: 'batchNormalization without center', layers: [{ type: 'batchNormalization', center: false }], inputShape: [4], rows: 6 },
   { title: 'batchNormalization without scale', layers: [{ type: 'batchNormalization', scale: false }], inputShape: [4], rows: 6 },
-  { title: 'batchNormalization without center and scale, permuted', layers: [{ type: 'batchNormalization', center: false, scale: false, axis: 1 }], inputShape: [4, 2], rows: 6 },
+  {
+    title: 'batchNormalization without center and scale, permuted',
+    layers: [{ type: 'batchNormalization', center: false, scale: false, axis: 1 }],
+    inputShape: [4, 2],
+    rows: 6,
+  },
   { title: 'dropout that drops nothing', layers: [{ type: 'dropout', rate: 0 }], inputShape: [5], rows: 4 },
   { title: 'flatten alone', layers: [{ type: 'flatten' }], inputShape: [2, 3], rows: 4 },
   { title: 'reshape alone', layers: [{ type: 'reshape', targetShape: [3, -1] }], inputShape: [2, 3], rows: 4 },
-  { title: 'a chain of renames around layers that work in place', layers: [{ type: 'reshape', targetShape: [6] }, { type: 'activation', activation: 'tanh' }, { type: 'reshape', targetShape: [3, 2] }, { type: 'batchNormalization', axis: 1 }, { type: 'flatten' }], inputShape: [2, 3], rows: 5 },
-  { title: 'a network of all of them', layers: [{ type: 'flatten' }, { type: 'batchNormalization' }, { type: 'dense', units: 5, activation: 'elu' }, { type: 'dropout', rate: 0 }, { type: 'dense', units: 6, activation: 'swish', useBias: false }, { type: 'activation', activation: 'gelu' }, { type: 'reshape', targetShape: [2, 3] }, { type: 'batchNormalization', axis: 1 }, { type: 'dense', units: 2, activation: 'softmax' }], inputShape: [2, 2], rows: 9 },
+  {
+    title: 'a chain of renames around layers that work in place',
+    layers: [
+      { type: 'reshape', targetShape: [6] },
+      { type: 'activation', activation: 'tanh' },
+      { type: 'reshape', targetShape: [3, 2] },
+      { type: 'batchNormalization', axis: 1 },
+      { type: 'flatten' },
+    ],
+    inputShape: [2, 3],
+    rows: 5,
+  },
+  {
+    title: 'a network of all of them',
+    layers: [
+      { type: 'flatten' },
+      { type: 'batchNormalization' },
+      { type: 'dense', units: 5, activation: 'elu' },
+      { type: 'dropout', rate: 0 },
+      { type: 'dense', units: 6, activation: 'swish', useBias: false },
+      { type: 'activation', activation: 'gelu' },
+      { type: 'reshape', targetShape: [2, 3] },
+      { type: 'batchNormalization', axis: 1 },
+      { type: 'dense', units: 2, activation: 'softmax' },
+    ],
+    inputShape: [2, 2],
+    rows: 9,
+  },
 ];
 
 /** Weights that no default hides: all random, gamma around 1, variances above 0. */
@@ -145,7 +183,12 @@ test('every layer type is among the cases', (t) => {
 });
 
 test('the order in which axes are named changes no bit', (t) => {
-  const results = ([[1, 2], [2, 1]] as const).map((axis) => {
+  const results = (
+    [
+      [1, 2],
+      [2, 1],
+    ] as const
+  ).map((axis) => {
     const network = new Network([{ type: 'batchNormalization', axis: [...axis] }], { inputShape: [2, 3, 2], rows: 5, shards: 2 });
     randomWeights(network);
     const y = network.forward(numbers(60, 1));
@@ -155,7 +198,13 @@ test('the order in which axes are named changes no bit', (t) => {
 });
 
 test('axes named from the end are those named from the start', (t) => {
-  const results = ([[2, 3], [-2, -1], [-1, 2]] as const).map((axis) => {
+  const results = (
+    [
+      [2, 3],
+      [-2, -1],
+      [-1, 2],
+    ] as const
+  ).map((axis) => {
     const network = new Network([{ type: 'batchNormalization', axis: [...axis] }], { inputShape: [2, 3, 2], rows: 5 });
     randomWeights(network);
     return { y: network.forward(numbers(60, 1)), gradients: network.backward(numbers(60, 2)) };

@@ -88,7 +88,10 @@ function batchNormalization(
   x: Float64Array,
   training: boolean,
 ): Float64Array {
-  const axes = [config.axis].flat().map((axis) => (axis < 0 ? axis + inputShape.length : axis - 1)).sort((a, b) => a - b);
+  const axes = [config.axis]
+    .flat()
+    .map((axis) => (axis < 0 ? axis + inputShape.length : axis - 1))
+    .sort((a, b) => a - b);
   const channels = size(axes.map((axis) => inputShape[axis]!));
   const channel = Int32Array.from({ length: x.length }, (_, i) => channelOf(inputShape, axes, i % size(inputShape)));
   const average = (value: (i: number) => number): Float64Array => {

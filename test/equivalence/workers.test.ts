@@ -2,7 +2,7 @@
  * Room: tests of equivalence. The promise of the house: who computes changes no bit. Weights, losses, norms, metrics and
  * validation of a run are held against those of the same run with another number of workers.
  */
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
 import type { OptimizerConfigInput } from '../../src/config/optimizers.ts';
@@ -20,33 +20,30 @@ interface Recipe {
   readonly optimizer: OptimizerConfigInput;
 }
 
-const recipes: Record<string, Recipe> = {
-  'sgd with momentum and globalClipnorm': {
-    layers: [
-      layers.batchNormalization({ axis: 1 }),
-      layers.flatten(),
-      layers.dense({ units: 16, activation: 'elu' }),
-      layers.batchNormalization(),
-      layers.dropout({ rate: 0.25 }),
-      layers.dense({ units: 5, activation: 'softmax' }),
-    ],
-    optimizer: optimizers.sgd({ learningRate: 0.2, momentum: 0.9, nesterov: true, globalClipnorm: 0.5 }),
-  },
-  'adam with clipnorm': {
-    layers: [
-      layers.dropout({ rate: 0.1 }),
-      layers.batchNormalization({ axis: [1, 2], momentum: 0.9 }),
-      layers.reshape({ targetShape: [2, 6] }),
-      layers.dense({ units: 7, activation: 'gelu' }),
-      layers.batchNormalization({ axis: -2, scale: false }),
-      layers.flatten(),
-      layers.dense({ units: 5, activation: 'softmax' }),
-    ],
-    optimizer: optimizers.adam({ learningRate: 0.01, clipnorm: 0.05 }),
-  },
+const momentum: Recipe = {
+  layers: [
+    layers.batchNormalization({ axis: 1 }),
+    layers.flatten(),
+    layers.dense({ units: 16, activation: 'elu' }),
+    layers.batchNormalization(),
+    layers.dropout({ rate: 0.25 }),
+    layers.dense({ units: 5, activation: 'softmax' }),
+  ],
+  optimizer: optimizers.sgd({ learningRate: 0.2, momentum: 0.9, nesterov: true, globalClipnorm: 0.5 }),
 };
 
-const [first] = Object.values(recipes);
+const adam: Recipe = {
+  layers: [
+    layers.dropout({ rate: 0.1 }),
+    layers.batchNormalization({ axis: [1, 2], momentum: 0.9 }),
+    layers.reshape({ targetShape: [2, 6] }),
+    layers.dense({ units: 7, activation: 'gelu' }),
+    layers.batchNormalization({ axis: -2, scale: false }),
+    layers.flatten(),
+    layers.dense({ units: 5, activation: 'softmax' }),
+  ],
+  optimizer: optimizers.adam({ learningRate: 0.01, clipnorm: 0.05 }),
+};
 
 type Settings = Pick<TrainOptions, 'workers' | 'shards' | 'kernels' | 'seed'>;
 
@@ -55,42 +52,46 @@ function options({ layers, optimizer }: Recipe, settings: Settings): TrainOption
   return { model, data, loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], optimizer, batchSize: 64, epochs: 2, seed: 3, ...settings };
 }
 
-for (const [title, recipe] of Object.entries(recipes)) {
-  // The sets differ in their matrix products only, so the second recipe needs no second one.
-  for (const kernels of recipe === first ? kernelSets : kernelSets.slice(0, 1)) {
-    for (const shards of [7, 8]) {
-      test.serial(`1, 2, 3, 4 and 7 workers give the same bits: ${title}, ${shards} shards, ${kernels}`, async (t) => {
-        const expected = await trace(options(recipe, { workers: 1, shards, kernels }));
-        t.is(expected.steps.length, 32);
-        t.is(expected.steps[15]!.samples, 43);
-        t.true(
-          expected.steps.some(({ clipScale }) => clipScale < 1),
-          'a step must be clipped',
-        );
-        t.true(expected.epochs.every(({ validation }) => validation !== undefined && validation.loss > 0));
-        for (const workers of [2, 3, 4, 7]) {
-          t.deepEqual(await trace(options(recipe, { workers, shards, kernels })), expected, `${workers} workers`);
-        }
-      });
-    }
+/** The same recipe by other numbers of workers; all must tell and give what one worker does. */
+async function compare(t: ExecutionContext, recipe: Recipe, settings: Settings, others: readonly number[]): Promise<void> {
+  const expected = await trace(options(recipe, { ...settings, workers: 1 }));
+  t.is(expected.steps.length, 32);
+  t.is(expected.steps[15]!.samples, 43);
+  t.true(
+    expected.steps.some(({ clipScale }) => clipScale < 1),
+    'a step must be clipped',
+  );
+  t.true(expected.epochs.every(({ validation }) => validation !== undefined && validation.loss > 0));
+  for (const workers of others) t.deepEqual(await trace(options(recipe, { ...settings, workers })), expected, `${workers} workers`);
+}
+
+for (const kernels of kernelSets) {
+  for (const shards of [7, 8]) {
+    test.serial(`1, 2, 3, 4 and 7 workers give the same bits: sgd with momentum and globalClipnorm, ${shards} shards, ${kernels}`, async (t) => {
+      await compare(t, momentum, { shards, kernels }, [2, 3, 4, 7]);
+    });
   }
 }
+
+test.serial('1, 2 and 7 workers give the same bits: adam with clipnorm and normalisation over several axes, 7 shards', async (t) => {
+  await compare(t, adam, { shards: 7, kernels: 'wasm' }, [2, 7]);
+});
 
 for (const title of missingSets) test.skip(title, () => {});
 
 test.serial('another seed and another number of shards give other bits', async (t) => {
-  const run = async (settings: Settings): Promise<string> => (await trace(options(first!, { kernels: 'wasm', workers: 2, shards: 7, ...settings }))).weightsSha256;
+  const run = async (settings: Settings): Promise<string> => (await trace(options(momentum, { kernels: 'wasm', workers: 2, shards: 7, ...settings }))).weightsSha256;
   const hashes = [await run({}), await run({ seed: 4 }), await run({ shards: 8 }), await run({ shards: 1 })];
   t.is(new Set(hashes).size, 4, hashes.join('\n'));
 });
 
 test.serial('shards follow the workers when nobody says how many', async (t) => {
-  const run = async (settings: Settings): Promise<string> => (await trace(options(first!, { kernels: 'wasm', ...settings }))).weightsSha256;
+  const run = async (settings: Settings): Promise<string> => (await trace(options(momentum, { kernels: 'wasm', ...settings }))).weightsSha256;
   t.is(await run({ workers: 3 }), await run({ workers: 1, shards: 3 }));
 });
 
 test.serial('a run that is done again in the same process, or beside others, gives the same bits', async (t) => {
-  const run = async (workers: number, seed: number) => await trace(options(first!, { kernels: 'wasm', workers, shards: 3, seed }));
+  const run = async (workers: number, seed: number) => await trace(options(momentum, { kernels: 'wasm', workers, shards: 3, seed }));
   const expected = await run(2, 3);
   const other = await run(1, 4);
   t.notDeepEqual(other, expected);
@@ -103,15 +104,18 @@ test.serial('a run that is done again in the same process, or beside others, giv
 
 test.serial('a last batch with fewer rows than shards, and more workers than shards, change nothing', async (t) => {
   const small = { train: classified(65, [3, 4], 5, 1), validation: classified(3, [3, 4], 5, 2) };
-  const run = async (workers: number, shards: number) => await trace({ ...options(first!, { kernels: 'wasm', workers, shards }), data: small });
-  for (const shards of [1, 8]) {
+  const run = async (workers: number, shards: number) => await trace({ ...options(momentum, { kernels: 'wasm', workers, shards }), data: small });
+  for (const [shards, others] of [
+    [1, [3]],
+    [8, [2, 9]],
+  ] as const) {
     const expected = await run(1, shards);
     t.deepEqual(
       expected.steps.map(({ samples }) => samples),
       [64, 1, 64, 1],
     );
     t.true(Number.isFinite(expected.epochs[1]!.validation!.loss));
-    for (const workers of [2, 9]) t.deepEqual(await run(workers, shards), expected, `${workers} workers`);
+    for (const workers of others) t.deepEqual(await run(workers, shards), expected, `${workers} workers`);
   }
 });
 
@@ -146,6 +150,6 @@ test.serial('small runs of any kind give the same bits for any number of workers
         });
       t.deepEqual(await run(workers), await run(1));
     }),
-    { numRuns: 8 },
+    { numRuns: 6 },
   );
 });

@@ -3,8 +3,8 @@
  * wrong axes. Forward and backward are in contracts/layers.test.ts.
  */
 import test from 'ava';
-import { parseLayer } from '../../src/config/parse.ts';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
+import { parseLayer } from '../../src/config/parse.ts';
 import { defineLayer } from '../../src/layers/define.ts';
 import type { Shape } from '../../src/memory/shape.ts';
 import { Network } from '../contracts/network.ts';
@@ -18,20 +18,35 @@ test('commit moves the statistics as Keras does: biased variance, momentum of th
   const network = new Network([{ type: 'batchNormalization', momentum: 0.75 }], { inputShape: [2], rows: 2 });
   // Channel 0 holds 0 and 4: mean 2, variance 4. Channel 1 holds -1 and -1: mean -1, variance 0.
   network.forward([0, -1, 4, -1]);
-  t.deepEqual(moving(network), [[0, 0], [1, 1]]);
+  t.deepEqual(moving(network), [
+    [0, 0],
+    [1, 1],
+  ]);
   network.commit();
-  t.deepEqual(moving(network), [[0.5, -0.25], [1.75, 0.75]]);
+  t.deepEqual(moving(network), [
+    [0.5, -0.25],
+    [1.75, 0.75],
+  ]);
   network.forward([0, -1, 4, -1]);
   network.commit();
-  t.deepEqual(moving(network), [[0.875, -0.4375], [2.3125, 0.5625]]);
+  t.deepEqual(moving(network), [
+    [0.875, -0.4375],
+    [2.3125, 0.5625],
+  ]);
 });
 
-test('momentum 1 keeps the statistics and momentum 0 takes the batch\'s', (t) => {
-  for (const [momentum, expected] of [[1, [[0], [1]]], [0, [[2], [4]]]] as const) {
+test("momentum 1 keeps the statistics and momentum 0 takes the batch's", (t) => {
+  for (const [momentum, expected] of [
+    [1, [[0], [1]]],
+    [0, [[2], [4]]],
+  ] as const) {
     const network = new Network([{ type: 'batchNormalization', momentum }], { inputShape: [1], rows: 2 });
     network.forward([0, 4]);
     network.commit();
-    t.deepEqual(moving(network), expected.map((values) => [...values]));
+    t.deepEqual(
+      moving(network),
+      expected.map((values) => [...values]),
+    );
   }
 });
 
@@ -47,7 +62,10 @@ test('an empty batch changes nothing', (t) => {
   network.forward([]);
   network.backward([]);
   network.commit();
-  t.deepEqual(moving(network), [[0, 0, 0], [1, 1, 1]]);
+  t.deepEqual(moving(network), [
+    [0, 0, 0],
+    [1, 1, 1],
+  ]);
 });
 
 test('inference after a commit uses what was committed', (t) => {
@@ -79,11 +97,15 @@ test('a channel that is constant in the batch gives beta, and no infinite gradie
   t.deepEqual([...network.forward([0.1, 0.1, 0.1, 0.1])], [0.25, 0.25, 0.25, 0.25]);
   const { dx, weights } = network.backward([1, 2, 3, 4]);
   t.true(dx.every(Number.isFinite));
-  t.deepEqual([...weights.values()].map((values) => [...values]), [[0], [10]]);
+  t.deepEqual(
+    [...weights.values()].map((values) => [...values]),
+    [[0], [10]],
+  );
 });
 
 test('weights are per channel, and only those that are wanted exist', (t) => {
-  const names = (options: Parameters<typeof define>[0], inputShape: Shape): string[] => define(options, inputShape).weights.map(({ name, shape, role }) => `${name} ${shape} ${role}`);
+  const names = (options: Parameters<typeof define>[0], inputShape: Shape): string[] =>
+    define(options, inputShape).weights.map(({ name, shape, role }) => `${name} ${shape} ${role}`);
   t.deepEqual(names({}, [5, 7]), ['gamma 7 synced', 'beta 7 synced', 'moving_mean 7 state', 'moving_variance 7 state']);
   t.deepEqual(names({ axis: [1, 2] }, [5, 7]), ['gamma 35 synced', 'beta 35 synced', 'moving_mean 35 state', 'moving_variance 35 state']);
   t.deepEqual(names({ axis: 1, scale: false }, [5, 7]), ['beta 5 synced', 'moving_mean 5 state', 'moving_variance 5 state']);

@@ -39,7 +39,13 @@ test('the mask is another one in the next step, for another seed and in another 
   t.deepEqual(network.forward(ones), first);
   t.notDeepEqual(dropout({ seed: 2 }).forward(ones), first);
   t.notDeepEqual(dropout({ seed: 1 + 2 ** 32 }).forward(ones), first);
-  const two = new Network([{ type: 'dropout', rate }, { type: 'dropout', rate }], { inputShape: [size], rows, kernels: 'wasm' }).forward(ones);
+  const two = new Network(
+    [
+      { type: 'dropout', rate },
+      { type: 'dropout', rate },
+    ],
+    { inputShape: [size], rows, kernels: 'wasm' },
+  ).forward(ones);
   const kept = two.filter((value) => value !== 0).length / two.length;
   t.true(Math.abs(kept - 0.36) < 5 * Math.sqrt((0.36 * 0.64) / two.length), `two masks that are one keep ${kept}`);
 });
@@ -49,7 +55,10 @@ test('backward drops and scales what forward did', (t) => {
   const y = network.forward(ones);
   t.deepEqual(network.backward(ones).dx, y);
   const dy = ones.map((_, i) => i);
-  t.deepEqual(network.backward(dy).dx, dy.map((value, i) => (y[i] === 0 ? 0 : value * Math.fround(1 / (1 - rate)))));
+  t.deepEqual(
+    network.backward(dy).dx,
+    dy.map((value, i) => (y[i] === 0 ? 0 : value * Math.fround(1 / (1 - rate)))),
+  );
 });
 
 test('inference and rate 0 change nothing', (t) => {

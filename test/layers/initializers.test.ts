@@ -60,7 +60,11 @@ test('uniform initialisers fill exactly their range', (t) => {
 });
 
 test('normal initialisers that scale with the fans have the variance that Keras gives them, cut at two deviations before scaling', (t) => {
-  for (const [name, variance] of [['glorotNormal', 2 / (inputs + units)], ['heNormal', 2 / inputs], ['leCunNormal', 1 / inputs]] as const) {
+  for (const [name, variance] of [
+    ['glorotNormal', 2 / (inputs + units)],
+    ['heNormal', 2 / inputs],
+    ['leCunNormal', 1 / inputs],
+  ] as const) {
     const values = kernel(name);
     const cut = (2 * Math.sqrt(variance)) / 0.8796256610342398;
     const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
@@ -72,7 +76,10 @@ test('normal initialisers that scale with the fans have the variance that Keras 
 test('randomNormal and truncatedNormal have the deviation that they are given', (t) => {
   t.true(isLike(kernel('randomNormal'), 0, 0.05 ** 2, normal));
   t.true(isLike(kernel({ type: 'randomNormal', mean: 3, stddev: 2 }), 3, 4, normal));
-  t.true(kernel('randomNormal').some((value) => Math.abs(value) > 0.11), 'a normal number is not cut');
+  t.true(
+    kernel('randomNormal').some((value) => Math.abs(value) > 0.11),
+    'a normal number is not cut',
+  );
   const truncated = kernel({ type: 'truncatedNormal', mean: 1, stddev: 0.5 });
   t.true(truncated.every((value) => value >= 0 && value <= 2));
   t.true(isLike(truncated, 1, (0.5 * 0.8796256610342398) ** 2, normal));
@@ -80,7 +87,11 @@ test('randomNormal and truncatedNormal have the deviation that they are given', 
 
 test('a normal number is as often beyond one, two and three deviations as it should be', (t) => {
   const values = kernel({ type: 'randomNormal', stddev: 1 });
-  for (const [deviations, share] of [[1, 0.3173], [2, 0.0455], [3, 0.0027]] as const) {
+  for (const [deviations, share] of [
+    [1, 0.3173],
+    [2, 0.0455],
+    [3, 0.0027],
+  ] as const) {
     const actual = values.filter((value) => Math.abs(value) > deviations).length / count;
     t.true(Math.abs(actual - share) < 5 * Math.sqrt((share * (1 - share)) / count), `beyond ${deviations}: ${actual}`);
   }
@@ -92,7 +103,13 @@ test('values differ by seed and by weight, and repeat for the same ones', (t) =>
   for (const name of random) {
     const values = kernel(name, 1, 0);
     t.deepEqual(kernel(name, 1, 0), values, name);
-    for (const [seed, index] of [[2, 0], [1, 1], [1 + 2 ** 32, 0], [0, 1]] as const) t.notDeepEqual(kernel(name, seed, index), values, `${name}, seed ${seed}, weight ${index}`);
+    for (const [seed, index] of [
+      [2, 0],
+      [1, 1],
+      [1 + 2 ** 32, 0],
+      [0, 1],
+    ] as const)
+      t.notDeepEqual(kernel(name, seed, index), values, `${name}, seed ${seed}, weight ${index}`);
     t.true(new Set(values).size > 0.95 * count, name);
   }
 });

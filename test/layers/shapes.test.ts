@@ -3,8 +3,8 @@
  */
 import test from 'ava';
 import fc from 'fast-check';
-import { parseLayer } from '../../src/config/parse.ts';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
+import { parseLayer } from '../../src/config/parse.ts';
 import { channelLayout } from '../../src/layers/channels.ts';
 import { defineLayer } from '../../src/layers/define.ts';
 import { layers } from '../../src/layers/factories.ts';
@@ -60,7 +60,15 @@ test('renames compile to nothing', (t) => {
 });
 
 test('trailing channel axes need no permutation', (t) => {
-  for (const [shape, axes] of [[[5], [0]], [[4, 5], [1]], [[4, 5], [0, 1]], [[1, 4, 5], [2]]] as const) {
+  for (const [shape, axes] of [
+    [[5], [0]],
+    [[4, 5], [1]],
+    [
+      [4, 5],
+      [0, 1],
+    ],
+    [[1, 4, 5], [2]],
+  ] as const) {
     const layout = channelLayout(shape, axes);
     t.is(layout.permutation, undefined, `${axes} of ${shape}`);
     t.is(layout.channels * layout.positions, sizeOf(shape));
@@ -76,7 +84,15 @@ test('a permutation brings the channels of (2, 3) over its first axis to the end
 
 test('the permutation and its inverse undo each other, for any shape and axes', (t) => {
   const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 });
-  const chosen = shapes.chain((shape) => fc.record({ shape: fc.constant(shape), axes: fc.subarray(shape.map((_, axis) => axis), { minLength: 1 }) }));
+  const chosen = shapes.chain((shape) =>
+    fc.record({
+      shape: fc.constant(shape),
+      axes: fc.subarray(
+        shape.map((_, axis) => axis),
+        { minLength: 1 },
+      ),
+    }),
+  );
   fc.assert(
     fc.property(chosen, ({ shape, axes }) => {
       const { channels, positions, permutation } = channelLayout(shape, axes);

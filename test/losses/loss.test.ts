@@ -8,7 +8,7 @@ import { compileWasmKernels, createWasmKernels } from '../../src/kernels/wasm.ts
 import { type LossSpec, lossOf } from '../../src/losses/loss.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { relativeError } from '../contracts/network.ts';
-import { oracle, type OracleTensor } from '../fixtures/oracles.ts';
+import { type OracleTensor, oracle } from '../fixtures/oracles.ts';
 
 const module = compileWasmKernels();
 const base = 64 + kernelScratchBytes;
@@ -20,7 +20,15 @@ interface Result {
 }
 
 /** Runs a loss over rows of `columns` predictions; `divisor` rows are the global batch. */
-function run(spec: LossSpec, set: 'reference' | 'wasm', predictions: readonly number[], labels: readonly number[], columns: number, divisor: number, gradient = true): Result {
+function run(
+  spec: LossSpec,
+  set: 'reference' | 'wasm',
+  predictions: readonly number[],
+  labels: readonly number[],
+  columns: number,
+  divisor: number,
+  gradient = true,
+): Result {
   const arena = Arena.create(base + 4096);
   const kernels = set === 'reference' ? createReferenceKernels(arena) : createWasmKernels(module, arena, 64);
   const loss = lossOf(spec);
@@ -37,7 +45,13 @@ function run(spec: LossSpec, set: 'reference' | 'wasm', predictions: readonly nu
 
 type LossCase =
   | { readonly loss: 'sparseCategoricalCrossentropy'; readonly logits: OracleTensor; readonly labels: number[]; readonly value: number; readonly dlogits: OracleTensor }
-  | { readonly loss: 'meanSquaredError'; readonly predictions: OracleTensor; readonly targets: OracleTensor; readonly value: number; readonly dpredictions: OracleTensor };
+  | {
+      readonly loss: 'meanSquaredError';
+      readonly predictions: OracleTensor;
+      readonly targets: OracleTensor;
+      readonly value: number;
+      readonly dpredictions: OracleTensor;
+    };
 
 const cases = oracle<readonly LossCase[]>('losses');
 const crossentropy = cases.find((entry) => entry.loss === 'sparseCategoricalCrossentropy')!;
@@ -74,7 +88,11 @@ for (const set of ['reference', 'wasm'] as const) {
   });
 
   test(`no gradient is written when none is wanted, and the sums are the same, on ${set}`, (t) => {
-    for (const [spec, labels] of [['sparseCategoricalCrossentropy', [1, 0]], ['meanSquaredError', [1, 2, 3, 4]], [{ type: 'given' }, [1, 2, 3, 4]]] as const) {
+    for (const [spec, labels] of [
+      ['sparseCategoricalCrossentropy', [1, 0]],
+      ['meanSquaredError', [1, 2, 3, 4]],
+      [{ type: 'given' }, [1, 2, 3, 4]],
+    ] as const) {
       const wanted = run(spec, set, [0.5, 1, -2, 3], labels, 2, 2);
       const unwanted = run(spec, set, [0.5, 1, -2, 3], labels, 2, 2, false);
       t.deepEqual(unwanted, { ...wanted, dy: new Float32Array(4).fill(7) });

@@ -22,14 +22,12 @@ function nodes(start: number, end: number): Subtree[] {
 }
 
 /** A number of shards, and where contiguous runs of them, some empty, end. */
-const partitions = fc
-  .integer({ min: 1, max: 70 })
-  .chain((shards) =>
-    fc.record({
-      shards: fc.constant(shards),
-      cuts: fc.array(fc.integer({ min: 0, max: shards }), { maxLength: 9 }).map((cuts) => [0, ...cuts.sort((a, b) => a - b), shards]),
-    }),
-  );
+const partitions = fc.integer({ min: 1, max: 70 }).chain((shards) =>
+  fc.record({
+    shards: fc.constant(shards),
+    cuts: fc.array(fc.integer({ min: 0, max: shards }), { maxLength: 9 }).map((cuts) => [0, ...cuts.sort((a, b) => a - b), shards]),
+  }),
+);
 
 const runs = (cuts: readonly number[]): (readonly [number, number])[] => cuts.slice(1).map((end, i) => [cuts[i]!, end] as const);
 

@@ -8,7 +8,7 @@ import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { cutBlocks } from '../../src/numerics/norm.ts';
 import { type ClipConfig, type ClipOutcome, clip, clipOutcome } from '../../src/optimizers/clip.ts';
-import { oracle, type OracleTensor } from '../fixtures/oracles.ts';
+import { type OracleTensor, oracle } from '../fixtures/oracles.ts';
 
 /** The outcome for these gradients, their square sums taken block by block, `first` places from the start. */
 function outcomeOf(config: ClipConfig, gradients: readonly ArrayLike<number>[], first = 0): ClipOutcome {
@@ -53,7 +53,7 @@ const near = (actual: ArrayLike<number>, expected: ArrayLike<number>): boolean =
   return actual.length === expected.length && Array.from(expected).every((value, i) => Math.abs(actual[i]! - value) <= 1e-6 * largest);
 };
 
-test('the book\'s example: [0.9, 100] becomes [0.9, 1] by value and [0.00899964, 0.9999595] by norm', (t) => {
+test("the book's example: [0.9, 100] becomes [0.9, 1] by value and [0.00899964, 0.9999595] by norm", (t) => {
   t.deepEqual(clipped({ clipvalue: 1 }, [[0.9, 100]]), [Float32Array.of(0.9, 1)]);
   t.true(near(clipped({ clipnorm: 1 }, [[0.9, 100]])[0]!, [0.00899964, 0.9999595]));
   t.true(near(clipped({ globalClipnorm: 1 }, [[0.9, 100]])[0]!, [0.00899964, 0.9999595]));

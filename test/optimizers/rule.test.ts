@@ -11,7 +11,7 @@ import { Arena } from '../../src/memory/arena.ts';
 import { optimizers } from '../../src/optimizers/factories.ts';
 import { updateRule } from '../../src/optimizers/rule.ts';
 import { relativeError } from '../contracts/network.ts';
-import { oracle, type OracleTensor } from '../fixtures/oracles.ts';
+import { type OracleTensor, oracle } from '../fixtures/oracles.ts';
 
 interface OptimizerCase {
   readonly optimizer: string;
@@ -26,7 +26,13 @@ const module = compileWasmKernels();
 const base = 64 + kernelScratchBytes;
 
 /** Weights after each step of a rule, applied in pieces of `piece` parameters. */
-function train(config: unknown, initial: readonly number[], gradients: readonly (readonly number[])[], set: 'reference' | 'wasm', piece = initial.length): Float32Array[] {
+function train(
+  config: unknown,
+  initial: readonly number[],
+  gradients: readonly (readonly number[])[],
+  set: 'reference' | 'wasm',
+  piece = initial.length,
+): Float32Array[] {
   const arena = Arena.create(base + 4096);
   const kernels: Kernels = set === 'reference' ? createReferenceKernels(arena) : createWasmKernels(module, arena, 64);
   const rule = updateRule(parseOptimizer(config));
@@ -44,13 +50,21 @@ function train(config: unknown, initial: readonly number[], gradients: readonly 
 }
 
 test('the reference cases have sgd in three forms, adam and adamw', (t) => {
-  t.deepEqual(cases.map(({ optimizer }) => optimizer), ['sgd', 'sgd', 'sgd', 'adam', 'adamw']);
+  t.deepEqual(
+    cases.map(({ optimizer }) => optimizer),
+    ['sgd', 'sgd', 'sgd', 'adam', 'adamw'],
+  );
 });
 
 for (const { optimizer, config, initial, gradients, weights } of cases) {
   for (const set of ['reference', 'wasm'] as const) {
     test(`${optimizer} ${JSON.stringify(config)} follows the reference case on ${set}`, (t) => {
-      const actual = train({ type: optimizer, ...config }, initial.data, gradients.map(({ data }) => data), set);
+      const actual = train(
+        { type: optimizer, ...config },
+        initial.data,
+        gradients.map(({ data }) => data),
+        set,
+      );
       for (const [step, { data }] of weights.entries()) {
         const error = relativeError(actual[step]!, data);
         t.true(error <= 2e-5, `step ${step + 1} is off by ${error}`);

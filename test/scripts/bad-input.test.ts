@@ -47,7 +47,11 @@ trainRefused(
   () => [file('broken.json', '{\n  "model": {,\n}\n')],
   () => `Expected the config file \`${at('broken.json')}\` to be JSON, got a mistake at line 2, column 13: a key in double quotes or \`}\` belongs there.`,
 );
-trainRefused('a config that is not there', () => [at('absent.json')], () => `Expected a config file at \`${at('absent.json')}\`, but there is none; check the path.`);
+trainRefused(
+  'a config that is not there',
+  () => [at('absent.json')],
+  () => `Expected a config file at \`${at('absent.json')}\`, but there is none; check the path.`,
+);
 trainRefused(
   'a batch smaller than the shards of the config',
   () => [changed('shards', { batchSize: 4, shards: 8 })],
@@ -143,13 +147,21 @@ trainRefused(
 // Memory
 
 for (const [title, changes, received, mend] of [
-  ['a model', layers({ type: 'dense', units: 100_000 }, { type: 'dense', units: 20_000 }, output), '29.83 GiB of which 14.91 GiB are gradients', 'use fewer shards or fewer units'],
+  [
+    'a model',
+    layers({ type: 'dense', units: 100_000 }, { type: 'dense', units: 20_000 }, output),
+    '29.83 GiB of which 14.91 GiB are gradients',
+    'use fewer shards or fewer units',
+  ],
   ['a layer beyond all measure', layers({ type: 'dense', units: 1e12 }, output), '', 'use fewer shards or fewer units'],
   ['a batch', { batchSize: 50_000_000 }, '', 'use a smaller batchSize or fewer units'],
 ] as const) {
   test(`${title} that does not fit 4 GiB`, async (t) => {
     const path = changed(title.replaceAll(' ', '-'), changes);
-    for (const command of [['train', path], ['summary', path, '--memory']]) {
+    for (const command of [
+      ['train', path],
+      ['summary', path, '--memory'],
+    ]) {
       const { code, stderr } = await lockstep(...command);
       t.is(code, 2);
       t.true(stderr.startsWith(`lockstep: Expected the run to fit the 4 GiB of a host's arena, got ${received}`), stderr);
@@ -160,8 +172,16 @@ for (const [title, changes, received, mend] of [
 
 // Options
 
-trainRefused('no config', () => [], () => "missing required argument 'config'; see \"lockstep --help\".");
-trainRefused('an unknown option', () => [run, '--step', '3'], () => "unknown option '--step' (Did you mean --steps?); see \"lockstep --help\".");
+trainRefused(
+  'no config',
+  () => [],
+  () => 'missing required argument \'config\'; see "lockstep --help".',
+);
+trainRefused(
+  'an unknown option',
+  () => [run, '--step', '3'],
+  () => 'unknown option \'--step\' (Did you mean --steps?); see "lockstep --help".',
+);
 trainRefused(
   'workers that are no integer',
   () => [run, '--workers', '1.5'],
@@ -177,12 +197,16 @@ trainRefused(
   () => [run, '--kernels', 'gpu'],
   () => "option '--kernels <set>' argument 'gpu' is invalid. Allowed choices are auto, wasm, blas; see \"lockstep --help\".",
 );
-trainRefused('one argument too many', () => [run, 'more'], () => "too many arguments for 'train'. Expected 1 argument but got 2; see \"lockstep --help\".");
+trainRefused(
+  'one argument too many',
+  () => [run, 'more'],
+  () => 'too many arguments for \'train\'. Expected 1 argument but got 2; see "lockstep --help".',
+);
 
 test('an unknown command, no command and missing weights are refused', async (t) => {
-  refused(t, await lockstep('trian', run), "unknown command 'trian' (Did you mean train?); see \"lockstep --help\".");
+  refused(t, await lockstep('trian', run), 'unknown command \'trian\' (Did you mean train?); see "lockstep --help".');
   refused(t, await lockstep(), 'Expected a command, got none; see "lockstep --help".');
-  refused(t, await lockstep('evaluate', run), "required option '--weights <file>' not specified; see \"lockstep --help\".");
+  refused(t, await lockstep('evaluate', run), 'required option \'--weights <file>\' not specified; see "lockstep --help".');
 });
 
 // Weights
@@ -192,10 +216,20 @@ test('weights that are missing, damaged or of another model are refused', async 
   const missing = `Expected a weights file at \`${absent}\`, but there is none; check the path.`;
   refused(t, await lockstep('train', run, '--init', absent), missing);
   refused(t, await lockstep('evaluate', run, '--weights', absent), missing);
-  refused(t, await lockstep('train', run, '--init', run), `Expected the header of \`${run}\` to fit its ${statSync(run).size} bytes, got a header length of 2480468976814858875; it is truncated or not a safetensors file.`);
+  refused(
+    t,
+    await lockstep('train', run, '--init', run),
+    `Expected the header of \`${run}\` to fit its ${statSync(run).size} bytes, got a header length of 2480468976814858875; it is truncated or not a safetensors file.`,
+  );
 
   const other = at('other.safetensors');
-  writeFileSync(other, encodeSafetensors([{ name: 'dense/kernel', shape: [2, 2], data: new Float32Array(4) }, { name: 'old/bias', shape: [1], data: new Float32Array(1) }]));
+  writeFileSync(
+    other,
+    encodeSafetensors([
+      { name: 'dense/kernel', shape: [2, 2], data: new Float32Array(4) },
+      { name: 'old/bias', shape: [1], data: new Float32Array(1) },
+    ]),
+  );
   const sentence =
     `Expected \`${other}\` to hold exactly the weights of the model, got without \`batch_normalization/gamma\`, \`batch_normalization/beta\`, \`batch_normalization/moving_mean\` and 4 more` +
     ' and with the unknown `old/bias`; it belongs to another model or its layers have other names.';
@@ -204,23 +238,41 @@ test('weights that are missing, damaged or of another model are refused', async 
 
   const plain = changed('plain', layers(output));
   const shape = at('shape.safetensors');
-  writeFileSync(shape, encodeSafetensors([{ name: 'dense/kernel', shape: [3, 16], data: new Float32Array(48) }, { name: 'dense/bias', shape: [3], data: new Float32Array(3) }]));
-  refused(t, await lockstep('train', plain, '--init', shape), `Expected \`dense/kernel\` of \`${shape}\` to have the shape (16, 3), got (3, 16); it belongs to another model.`);
+  writeFileSync(
+    shape,
+    encodeSafetensors([
+      { name: 'dense/kernel', shape: [3, 16], data: new Float32Array(48) },
+      { name: 'dense/bias', shape: [3], data: new Float32Array(3) },
+    ]),
+  );
+  refused(
+    t,
+    await lockstep('train', plain, '--init', shape),
+    `Expected \`dense/kernel\` of \`${shape}\` to have the shape (16, 3), got (3, 16); it belongs to another model.`,
+  );
 });
 
 // Places to write to
 
 test('a place that cannot be written is refused before the training, not after it', async (t) => {
   const nowhere = at('absent/weights.safetensors');
-  const words = (path: string, code: string): string => `Expected to write the weights file \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`;
+  const words = (path: string, code: string): string =>
+    `Expected to write the weights file \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`;
   const endless = ['train', run, '--epochs', '1000000000'];
   refused(t, await lockstep(...endless, '--save', nowhere), words(nowhere, 'ENOENT'));
   refused(t, await lockstep(...endless, '--save', folder), words(folder, 'EISDIR'));
   const under = join(run, 'weights.safetensors');
   refused(t, await lockstep(...endless, '--save', under), words(under, 'ENOTDIR'));
   const log = at('absent/run.jsonl');
-  refused(t, await lockstep(...endless, '--log', log), `Expected to write the log \`${log}\`, but the system refused (ENOENT); check that its folder exists and can be written.`);
-  t.deepEqual(readdirSync(folder).filter((name) => name.includes('.tmp')), []);
+  refused(
+    t,
+    await lockstep(...endless, '--log', log),
+    `Expected to write the log \`${log}\`, but the system refused (ENOENT); check that its folder exists and can be written.`,
+  );
+  t.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('.tmp')),
+    [],
+  );
   t.false(existsSync(nowhere));
 });
 
@@ -231,7 +283,8 @@ test('a machine without koffi runs on wasm and says so, and refuses blas with th
     'without-koffi.cjs',
     "const Module = require('node:module');\nconst load = Module._load;\nModule._load = function (name, ...rest) {\n  if (name === 'koffi') throw new Error('no binary for this machine');\n  return load.call(this, name, ...rest);\n};\n",
   );
-  const train = async (kernels: string): Promise<Result> => await start(process.execPath, ['--require', without, program, 'train', run, '--steps', '1', '--kernels', kernels]).end;
+  const train = async (kernels: string): Promise<Result> =>
+    await start(process.execPath, ['--require', without, program, 'train', run, '--steps', '1', '--kernels', kernels]).end;
   refused(
     t,
     await train('blas'),
@@ -239,7 +292,12 @@ test('a machine without koffi runs on wasm and says so, and refuses blas with th
   );
   const { code, stdout } = await train('auto');
   t.is(code, 0);
-  t.true(stdout.includes('kernels wasm: no fast BLAS was found; install koffi with its binary for this platform (npm install koffi) for matrix products two to three times as fast.\n'), stdout);
+  t.true(
+    stdout.includes(
+      'kernels wasm: no fast BLAS was found; install koffi with its binary for this platform (npm install koffi) for matrix products two to three times as fast.\n',
+    ),
+    stdout,
+  );
 });
 
 test('verbose adds code and stack to the sentence', async (t) => {
@@ -255,7 +313,10 @@ test('verbose adds code and stack to the sentence', async (t) => {
 test('a run whose numbers stop being finite fails with exit code 1', async (t) => {
   const { code, stderr } = await lockstep('train', changed('exploding', { optimizer: { type: 'sgd', learningRate: 1e38 }, epochs: 50 }), '--quiet');
   t.is(code, 1);
-  t.regex(stderr, /^lockstep: Expected finite losses and gradients, got a loss of \S+ and a gradient norm of \S+ at step \d+, after 5 skipped steps in a row, not finite first in phase \w+.*; lower the learning rate, set globalClipnorm, or check the data\.\n$/);
+  t.regex(
+    stderr,
+    /^lockstep: Expected finite losses and gradients, got a loss of \S+ and a gradient norm of \S+ at step \d+, after 5 skipped steps in a row, not finite first in phase \w+.*; lower the learning rate, set globalClipnorm, or check the data\.\n$/,
+  );
 });
 
 test('the example configs are accepted', async (t) => {

@@ -29,7 +29,9 @@ function hashOfFile(path: string, names: readonly string[]): string {
   const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { dtype: string; data_offsets: [number, number] }>;
   const hash = createHash('sha256');
   for (const name of names) {
-    const { data_offsets: [from, to] } = header[name]!;
+    const {
+      data_offsets: [from, to],
+    } = header[name]!;
     hash.update(bytes.subarray(start + from, start + to));
   }
   return hash.digest('hex');
@@ -42,7 +44,10 @@ test('train writes the log and the weights that it was asked for, and says what 
   t.is(code, 0);
 
   const lines = logLines(log);
-  t.deepEqual(lines.map(({ event }) => event), ['step', 'step', 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'end']);
+  t.deepEqual(
+    lines.map(({ event }) => event),
+    ['step', 'step', 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'end'],
+  );
   const steps = lines.filter(({ event }) => event === 'step');
   for (const [i, step] of steps.entries()) {
     t.deepEqual(Object.keys(step), ['event', 'step', 'epoch', 'samples', 'loss', 'metrics', 'gradNorm', 'clipScale', 'learningRate', 'seconds']);
@@ -77,7 +82,11 @@ test('workers change nothing that is saved or told; seed, shards and epochs do',
     t.is(code, 0, stderr);
     return /^weights ([0-9a-f]{64})$/m.exec(stdout)![1]!;
   };
-  const [expected, ...same] = [await hash('--shards', '3', '--workers', '1'), await hash('--shards', '3', '--workers', '2'), await hash('--shards', '3', '--workers', '3')];
+  const [expected, ...same] = [
+    await hash('--shards', '3', '--workers', '1'),
+    await hash('--shards', '3', '--workers', '2'),
+    await hash('--shards', '3', '--workers', '3'),
+  ];
   t.deepEqual(same, [expected, expected]);
   const others = [await hash('--shards', '3', '--seed', '9'), await hash('--shards', '4'), await hash('--shards', '3', '--epochs', '3')];
   t.is(new Set([expected, ...others]).size, 4);
@@ -144,7 +153,15 @@ test('summary with memory says what a run needs, kind by kind', async (t) => {
 test('doctor says what the machine offers', async (t) => {
   const { code, stdout, stderr } = await lockstep('doctor');
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  for (const line of [`node +${process.version} on `, 'cores +\\d+ \\(', 'memory +.+ GiB', 'kernels +(blas|wasm): ', ' +wasm: \\d+ GFLOP/s a core', 'mnist +60,000 training rows found', 'fashionMnist +\\S']) {
+  for (const line of [
+    `node +${process.version} on `,
+    'cores +\\d+ \\(',
+    'memory +.+ GiB',
+    'kernels +(blas|wasm): ',
+    ' +wasm: \\d+ GFLOP/s a core',
+    'mnist +60,000 training rows found',
+    'fashionMnist +\\S',
+  ]) {
     t.regex(stdout, new RegExp(`^${line}`, 'm'));
   }
 });
@@ -157,7 +174,8 @@ test('version and help are printed and are no failure', async (t) => {
   for (const command of ['train', 'evaluate', 'summary', 'doctor']) t.regex(help.stdout, new RegExp(`^  ${command} `, 'm'));
   const trainHelp = await lockstep('train', '--help');
   t.is(trainHelp.code, 0);
-  for (const option of ['workers', 'shards', 'kernels', 'steps', 'epochs', 'seed', 'init', 'save', 'log', 'quiet', 'metrics']) t.true(trainHelp.stdout.includes(`  --${option} `), option);
+  for (const option of ['workers', 'shards', 'kernels', 'steps', 'epochs', 'seed', 'init', 'save', 'log', 'quiet', 'metrics'])
+    t.true(trainHelp.stdout.includes(`  --${option} `), option);
 });
 
 test('without a terminal there are no control characters', async (t) => {
@@ -166,18 +184,20 @@ test('without a terminal there are no control characters', async (t) => {
   t.is(stdout.match(/^epoch /gm)?.length, 75);
 });
 
-/** util-linux's `script`, which gives a command a terminal; BSD's takes other options. */
-function hasScript(): boolean {
+/** util-linux's program that gives a command a terminal; BSD's takes other options. */
+const terminal = 'script';
+
+function hasTerminal(): boolean {
   try {
-    return execFileSync('script', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).includes('util-linux');
+    return execFileSync(terminal, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).includes('util-linux');
   } catch {
     return false;
   }
 }
 
-(hasScript() ? test : test.skip)("on a terminal one live line has everything about the step (needs util-linux' script)", async (t) => {
+(hasTerminal() ? test : test.skip)("on a terminal one live line has everything about the step (needs util-linux' script)", async (t) => {
   const quoted = [process.execPath, program, 'train', run, '--steps', '300'].map((word) => `'${word}'`).join(' ');
-  const { code, stdout } = await start('script', ['-qec', `stty cols 120; ${quoted}`, '/dev/null']).end;
+  const { code, stdout } = await start(terminal, ['-qec', `stty cols 120; ${quoted}`, '/dev/null']).end;
   t.is(code, 0);
   const live = stdout.split('\n').flatMap((line) => line.split('\r\x1b[K').filter((text) => text.startsWith('step ')));
   t.true(live.length > 0);
@@ -213,7 +233,13 @@ test('a second Ctrl-C ends the process at once', async (t) => {
   const slow = file(
     'slow.json',
     JSON.stringify({
-      model: { layers: [{ type: 'flatten' }, ...Array.from({ length: 3 }, () => ({ type: 'dense', units: 512, activation: 'relu' })), { type: 'dense', units: 3, activation: 'softmax' }] },
+      model: {
+        layers: [
+          { type: 'flatten' },
+          ...Array.from({ length: 3 }, () => ({ type: 'dense', units: 512, activation: 'relu' })),
+          { type: 'dense', units: 3, activation: 'softmax' },
+        ],
+      },
       data: { train: { format: 'idx', images: 'many-images', labels: 'many-labels', scale: 255 } },
       loss: 'sparseCategoricalCrossentropy',
       optimizer: { type: 'sgd' },

@@ -80,7 +80,14 @@ export const weightNames = [
 
 /** A run over 200 pictures in batches of 50, judged on 30 others. */
 export const config = {
-  model: { layers: [{ type: 'flatten' }, { type: 'batchNormalization' }, { type: 'dense', units: 8, activation: 'relu' }, { type: 'dense', units: classes, activation: 'softmax' }] },
+  model: {
+    layers: [
+      { type: 'flatten' },
+      { type: 'batchNormalization' },
+      { type: 'dense', units: 8, activation: 'relu' },
+      { type: 'dense', units: classes, activation: 'softmax' },
+    ],
+  },
   data: {
     train: { format: 'idx', images: 'train-images', labels: 'train-labels', scale: 255 },
     validation: { format: 'idx', images: 'test-images', labels: 'test-labels', scale: 255 },
@@ -95,7 +102,10 @@ export const config = {
 
 /** Writes the data and returns the path of the config, which may be changed. */
 export function writeRun(file: (name: string, bytes: Uint8Array | string) => string, changes: object = {}): string {
-  for (const [name, rows, seed] of [['train', 200, 1], ['test', 30, 2]] as const) {
+  for (const [name, rows, seed] of [
+    ['train', 200, 1],
+    ['test', 30, 2],
+  ] as const) {
     const { images, labels } = pictures(rows, seed);
     file(`${name}-images`, images);
     file(`${name}-labels`, labels);
