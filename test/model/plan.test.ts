@@ -26,7 +26,7 @@ const odd: PlanSpec = {
   model: parseModelConfig({
     layers: [
       layers.batchNormalization({ axis: 1 }),
-      layers.dense({ units: 3, activation: 'gelu' }),
+      layers.dense({ units: 6, activation: 'gelu' }),
       layers.dropout({ rate: 0.3 }),
       layers.flatten(),
       layers.dense({ units: 5, activation: 'softmax', useBias: false }),
