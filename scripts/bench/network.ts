@@ -8,7 +8,7 @@ import { type Model, sequential } from '../../src/model/model.ts';
 import { median } from './stats.ts';
 
 /** The example's network: 271,346 parameters, 268,978 of them trained. */
-export function exampleModel(): Model {
+function exampleModel(): Model {
   return bookModel([28, 28], [300, 100], 10);
 }
 

@@ -35,7 +35,7 @@ const words = [
   'reported',
   'consumed',
 ] as const;
-export type ControlWord = (typeof words)[number];
+type ControlWord = (typeof words)[number];
 
 export function reserveControl(plan: MemoryPlan): Address {
   return plan.reserve('control', words.length * lineBytes);

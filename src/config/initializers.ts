@@ -42,7 +42,7 @@ export function resolveInitializer(config: InitializerConfig): ResolvedInitializ
 /** All activations. softmax goes over the last axis; the others are elementwise. */
 const plainActivations = ['linear', 'relu', 'selu', 'gelu', 'swish', 'softplus', 'tanh', 'sigmoid', 'softmax'] as const;
 const activationNames = [...plainActivations, 'leakyReLU', 'elu'] as const;
-export type ActivationName = (typeof activationNames)[number];
+type ActivationName = (typeof activationNames)[number];
 
 const activationWords = `one of ${activationNames.join(', ')}, or an object like { type: "leakyReLU", alpha: 0.1 }`;
 const { leakyReLUAlpha, eluAlpha } = layerDefaults;
@@ -57,7 +57,6 @@ const activationObject = z.discriminatedUnion(
 );
 export const activationSchema = z.union([choice(...activationNames), activationObject], activationWords);
 
-export type ActivationConfigInput = z.input<typeof activationSchema>;
 export type ActivationConfig = z.output<typeof activationSchema>;
 
 /** An activation with its slope or scale below 0; `alpha` is 0 for those that have none. */

@@ -93,5 +93,5 @@ export type LayerConfigInput = z.input<typeof layerSchema>;
 export type LayerConfig = z.output<typeof layerSchema>;
 /** The parsed config of one type of layer: `LayerConfigOf<'dense'>`. */
 export type LayerConfigOf<T extends LayerType> = Extract<LayerConfig, { type: T }>;
-export type ModelConfigInput = z.input<typeof modelSchema>;
+
 export type ModelConfig = z.output<typeof modelSchema>;

@@ -18,7 +18,6 @@ const lossObject = z.discriminatedUnion(
 );
 export const lossSchema = z.union([choice(...lossNames), lossObject], lossWords);
 
-export type LossConfigInput = z.input<typeof lossSchema>;
 export type LossConfig = z.output<typeof lossSchema>;
 /** A loss with all its options, never a bare name. */
 export type ResolvedLoss = z.output<typeof lossObject>;
@@ -30,5 +29,3 @@ export function resolveLoss(config: LossConfig): ResolvedLoss {
 
 const metricsRule = 'a list of different metrics (accuracy)';
 export const metricsSchema = z.array(choice('accuracy'), metricsRule).refine((list) => new Set(list).size === list.length, metricsRule);
-
-export type MetricName = z.output<typeof metricsSchema>[number];

@@ -34,7 +34,7 @@ export interface ExchangeArea {
 }
 
 /** What a layer may ask of the other shards of the step. Both block until all ranks of the run have come. */
-export interface ShardSync {
+interface ShardSync {
   /** Merges the shards' [mean, m2] blocks along the tree; the moments of the whole batch are then at `area.result`. */
   mergeMoments(area: ExchangeArea): void;
   /** Adds the shards' blocks along the tree; the sums over the whole batch are then at `area.result`. */

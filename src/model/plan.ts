@@ -47,7 +47,7 @@ export interface PlanSpec {
 }
 
 /** A trained tensor within the vectors of parameters, gradients and optimizer slots. */
-export interface ParameterTensor {
+interface ParameterTensor {
   /** Its index in `topology.weights`. */
   readonly weight: number;
   /** Bytes from the start of each vector. */

@@ -13,7 +13,7 @@ import { reserveTimes } from '../telemetry/timing.ts';
 import type { Topology } from './topology.ts';
 
 /** A compiled layer with its place in the model. `size` numbers a row at `operation.output`. */
-export interface PlannedOperation {
+interface PlannedOperation {
   readonly operation: Operation;
   readonly layer: number;
   readonly size: number;
