@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const root = new URL('../../', import.meta.url);
 
 test("README's example in TypeScript is examples/mnist.ts", (t) => {
-  const [, code] = /```ts\n([^]*?)```/.exec(readFileSync(new URL('README.md', root), 'utf8')) ?? [];
+  const [, code] = /```ts\n([\s\S]*?)```/.exec(readFileSync(new URL('README.md', root), 'utf8')) ?? [];
   t.is(code, readFileSync(new URL('examples/mnist.ts', root), 'utf8'));
 });
 

@@ -77,3 +77,9 @@ export async function within<T>(ms: number, what: string, work: Promise<T>): Pro
     clearTimeout(timer);
   }
 }
+
+/** How many worker threads the process has, busy or idle. Only when none of them blocks: each is asked for itself. */
+export function threads(): number {
+  const { workers } = process.report.getReport() as { workers: readonly object[] };
+  return workers.length;
+}

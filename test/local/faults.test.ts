@@ -10,7 +10,7 @@ import { LockstepError } from '../../src/errors.ts';
 import { layers } from '../../src/layers/factories.ts';
 import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
-import { classified, within } from '../toy.ts';
+import { classified, threads, within } from '../toy.ts';
 
 const deadlineMs = 60_000;
 
@@ -56,10 +56,7 @@ for (const kind of ['throw', 'exit'] as const) {
         steps,
         Array.from({ length: step - 1 }, (_, i) => i + 1),
       );
-      t.deepEqual(
-        process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort'),
-        [],
-      );
+      t.is(threads(), 0);
     });
   }
 }

@@ -30,6 +30,7 @@ const odd: PlanSpec = {
       layers.dropout({ rate: 0.3 }),
       layers.flatten(),
       layers.dense({ units: 5, activation: 'softmax', useBias: false }),
+      layers.dense({ units: 3 }),
       layers.dense({ units: 2 }),
     ],
   }),
