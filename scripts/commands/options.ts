@@ -33,6 +33,7 @@ type Overrides = Partial<Pick<RunConfig, 'workers' | 'shards' | 'kernels' | 'ste
 export function configWith(path: string, { workers, shards, kernels, steps, epochs, seed }: Overrides): RunConfig {
   const config = readRunConfig(path);
   const overrides = Object.entries({ workers, shards, kernels, steps, epochs, seed }).filter(([, value]) => value !== undefined);
-  const merged = parseRunConfig({ ...config, ...Object.fromEntries(overrides) });
-  return steps !== undefined && epochs === undefined ? { ...merged, epochs: Number.MAX_SAFE_INTEGER } : merged;
+  const { epochs: _, ...withoutEpochs } = config;
+  const base = steps !== undefined && epochs === undefined ? withoutEpochs : config;
+  return parseRunConfig({ ...base, ...Object.fromEntries(overrides) });
 }

@@ -3,6 +3,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { LockstepError } from '../../src/errors.ts';
 import { loadBlas } from '../../src/kernels/blas.ts';
 import type { Check } from './compare.ts';
@@ -72,7 +73,7 @@ export async function runFolder(folder: string, say: (line: string) => void): Pr
       }
       const worst = new Map<string, Check & { readonly where: string }>();
       for (const setting of settings) {
-        for (const check of (await judge(value, setting, path)) ?? []) {
+        for (const check of (await judged(judge, value, setting, path, index)) ?? []) {
           lines++;
           if (!(check.error <= check.tolerance)) failed++;
           const before = worst.get(check.name);
@@ -87,6 +88,22 @@ export async function runFolder(folder: string, say: (line: string) => void): Pr
     }
   }
   return { lines, failed };
+}
+
+/** Throws LOCKSTEP_DATA, with the file and the case, when the case is not what its kind of file holds. */
+async function judged(judge: Judge, value: unknown, setting: Setting, path: string, index: number): Promise<Check[] | undefined> {
+  try {
+    return await judge(value, setting, path);
+  } catch (cause) {
+    if (!(cause instanceof z.ZodError)) throw cause;
+    const [issue] = cause.issues;
+    const place = issue?.path.join('.') || 'the case itself';
+    throw new LockstepError(
+      'LOCKSTEP_DATA',
+      `Expected case ${index} of \`${path}\` to be a reference case of its kind, but ${place} is not (${issue?.message}); mend the file.`,
+      { cause },
+    );
+  }
 }
 
 /** What a case is about, in a few words. */

@@ -34,15 +34,10 @@ export type InitializerConfig = z.output<typeof initializerSchema>;
 /** An initialiser with all its options, never a bare name. */
 export type ResolvedInitializer = z.output<typeof initializerObject>;
 
-/** The object form of an initialiser, defaults filled in: 'randomNormal' is { type: 'randomNormal', mean: 0, stddev: 0.05 }. */
-export function resolveInitializer(config: InitializerConfig): ResolvedInitializer {
-  return typeof config === 'string' ? initializerObject.parse({ type: config }) : config;
-}
-
 /** All activations. softmax goes over the last axis; the others are elementwise. */
 const plainActivations = ['linear', 'relu', 'selu', 'gelu', 'swish', 'softplus', 'tanh', 'sigmoid', 'softmax'] as const;
 const activationNames = [...plainActivations, 'leakyReLU', 'elu'] as const;
-type ActivationName = (typeof activationNames)[number];
+export type ActivationName = (typeof activationNames)[number];
 
 const activationWords = `one of ${activationNames.join(', ')}, or an object like { type: "leakyReLU", alpha: 0.1 }`;
 const { leakyReLUAlpha, eluAlpha } = layerDefaults;
@@ -58,15 +53,3 @@ const activationObject = z.discriminatedUnion(
 export const activationSchema = z.union([choice(...activationNames), activationObject], activationWords);
 
 export type ActivationConfig = z.output<typeof activationSchema>;
-
-/** An activation with its slope or scale below 0; `alpha` is 0 for those that have none. */
-export interface ResolvedActivation {
-  readonly type: ActivationName;
-  readonly alpha: number;
-}
-
-/** The object form of an activation: 'elu' is { type: 'elu', alpha: 1 }. */
-export function resolveActivation(config: ActivationConfig): ResolvedActivation {
-  const full = typeof config === 'string' ? activationObject.parse({ type: config }) : config;
-  return { type: full.type, alpha: 'alpha' in full ? full.alpha : 0 };
-}

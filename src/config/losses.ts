@@ -22,10 +22,5 @@ export type LossConfig = z.output<typeof lossSchema>;
 /** A loss with all its options, never a bare name. */
 export type ResolvedLoss = z.output<typeof lossObject>;
 
-/** The object form of a loss, defaults filled in. */
-export function resolveLoss(config: LossConfig): ResolvedLoss {
-  return typeof config === 'string' ? lossObject.parse({ type: config }) : config;
-}
-
 const metricsRule = 'a list of different metrics (accuracy)';
 export const metricsSchema = z.array(choice('accuracy'), metricsRule).refine((list) => new Set(list).size === list.length, metricsRule);

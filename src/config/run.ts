@@ -16,7 +16,7 @@ const settings = {
   optimizer: optimizerSchema,
   batchSize: integer(1).default(d.batchSize).describe('Rows of the global batch, over all workers.'),
   validationBatchSize: integer(1).optional().describe('Rows of a batch in validation; batchSize when absent.'),
-  epochs: integer(1).default(d.epochs).describe('Passes over the training data.'),
+  epochs: integer(1).optional().describe('Passes over the training data; 1 when `steps` is absent too, as many as the steps take when only that is given.'),
   steps: integer(1).optional().describe('Stop after this many steps in all, even inside an epoch.'),
   shuffle: flag.default(d.shuffle).describe('A new order of the rows in every epoch.'),
   dropRemainder: flag.default(d.dropRemainder).describe('Leave out the last batch of an epoch when it is not full.'),

@@ -1,8 +1,9 @@
 /**
  * Room: layers (level 3). Activation as a layer of its own, and what other layers must know to fuse one.
  */
-import { type ActivationConfig, resolveActivation } from '../config/initializers.ts';
+import type { ActivationConfig } from '../config/initializers.ts';
 import type { LayerConfigOf } from '../config/layers.ts';
+import { resolveActivation } from '../config/resolve.ts';
 import { type ActivationCode, activationCode, activationNeedsInput } from '../kernels/contract.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import type { LayerDefinition } from './layer.ts';

@@ -2,7 +2,8 @@
  * Room: layers (level 3). First values of weights, as Keras' initialisers define them. Element i of weight w is a function of
  * (seed, w, i) alone and comes from exact operations and our own logarithm, so every machine starts from the same bits.
  */
-import { type ResolvedInitializer, resolveInitializer } from '../config/initializers.ts';
+import type { ResolvedInitializer } from '../config/initializers.ts';
+import { resolveInitializer } from '../config/resolve.ts';
 import { log } from '../numerics/elementary.ts';
 import { philox, purpose, seedKey } from '../numerics/philox.ts';
 import type { WeightDefinition } from './layer.ts';

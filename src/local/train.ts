@@ -2,7 +2,7 @@
  * Room: local (level 6). `train()`: a whole run on this machine. The main thread loads, rings the ranks epoch by epoch, turns
  * their reports into events, and takes the weights home.
  */
-import { positiveInteger } from '../check.ts';
+import { runDefaults } from '../config/defaults.ts';
 import { parseRunSettings } from '../config/parse.ts';
 import type { RunSettingsInput } from '../config/run.ts';
 import { stepsPerEpoch } from '../data/sampler.ts';
@@ -84,9 +84,8 @@ export async function train(options: TrainOptions): Promise<Run> {
   }
   const steps = Math.min(
     settings.steps ?? Number.POSITIVE_INFINITY,
-    (given.epochs === undefined && settings.steps !== undefined ? Number.POSITIVE_INFINITY : settings.epochs) * perEpoch,
+    (settings.epochs ?? (settings.steps === undefined ? runDefaults.epochs : Number.POSITIVE_INFINITY)) * perEpoch,
   );
-  positiveInteger('steps', steps);
 
   const { plan, arena, team, kernels } = openSession({
     model,

@@ -2,7 +2,8 @@
  * Room: losses (level 3). A loss over one rank's rows: per shard a sum (never a mean: dividing comes last, once) and the
  * gradient already divided by the rows of the global batch, so that all later reductions are plain sums.
  */
-import { type LossConfig, resolveLoss } from '../config/losses.ts';
+import type { LossConfig } from '../config/losses.ts';
+import { resolveLoss } from '../config/resolve.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Address, Arena } from '../memory/arena.ts';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { resolveActivation, resolveInitializer } from '../../src/config/initializers.ts';
 import { parseLayer, parseModelConfig } from '../../src/config/parse.ts';
+import { resolveActivation, resolveInitializer } from '../../src/config/resolve.ts';
 import { problems } from './problems.ts';
 
 const layerProblems = (layer: unknown) => problems(() => parseLayer(layer));

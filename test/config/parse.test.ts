@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { resolveLoss } from '../../src/config/losses.ts';
 import { parseDataConfig, parseLayer, parseModelConfig, parseOptimizer, parseRunConfig, parseRunSettings } from '../../src/config/parse.ts';
+import { resolveLoss } from '../../src/config/resolve.ts';
 import { type RunConfigInput, runConfigJsonSchema } from '../../src/config/run.ts';
 import { problems } from './problems.ts';
 
@@ -24,7 +24,6 @@ test('the least config has every default of a run filled in', (t) => {
     metrics: [],
     optimizer: { type: 'sgd', learningRate: 0.01, momentum: 0, nesterov: false },
     batchSize: 32,
-    epochs: 1,
     shuffle: true,
     dropRemainder: false,
     seed: 0,

@@ -2,8 +2,9 @@
  * Room: tests of layers. What a chain of layers means, written anew in float64 from Keras' definitions, without a kernel or a
  * shard; and gradients of it by central differences. Nothing here is fast, and nothing is shared with what it judges.
  */
-import { resolveActivation } from '../../src/config/initializers.ts';
+
 import type { LayerConfigOf } from '../../src/config/layers.ts';
+import { resolveActivation } from '../../src/config/resolve.ts';
 import type { Shape } from '../../src/memory/shape.ts';
 import type { NamedLayer } from '../../src/model/topology.ts';
 

@@ -1,0 +1,43 @@
+/**
+ * Room: config (level 1). Names written out: 'elu' is { type: 'elu', alpha: 1 }. Ranks need this and nothing else of the room,
+ * so it never imports a schema: loading those would delay every thread's start.
+ */
+import { layerDefaults, lossDefaults } from './defaults.ts';
+import type { ActivationConfig, ActivationName, InitializerConfig, ResolvedInitializer } from './initializers.ts';
+import type { LossConfig, ResolvedLoss } from './losses.ts';
+
+/** The object form of an initialiser: 'randomNormal' is { type: 'randomNormal', mean: 0, stddev: 0.05 }. */
+export function resolveInitializer(config: InitializerConfig): ResolvedInitializer {
+  if (typeof config !== 'string') return config;
+  const spread = layerDefaults.randomSpread;
+  switch (config) {
+    case 'randomUniform':
+      return { type: config, minval: -spread, maxval: spread };
+    case 'randomNormal':
+    case 'truncatedNormal':
+      return { type: config, mean: 0, stddev: spread };
+    default:
+      return { type: config };
+  }
+}
+
+/** An activation with its slope or scale below 0; `alpha` is 0 for those that have none. */
+export interface ResolvedActivation {
+  readonly type: ActivationName;
+  readonly alpha: number;
+}
+
+const defaultAlpha: Partial<Record<ActivationName, number>> = { leakyReLU: layerDefaults.leakyReLUAlpha, elu: layerDefaults.eluAlpha };
+
+/** The object form of an activation. */
+export function resolveActivation(config: ActivationConfig): ResolvedActivation {
+  const type = typeof config === 'string' ? config : config.type;
+  const alpha = typeof config === 'object' && 'alpha' in config ? config.alpha : defaultAlpha[type];
+  return { type, alpha: alpha ?? 0 };
+}
+
+/** The object form of a loss. */
+export function resolveLoss(config: LossConfig): ResolvedLoss {
+  if (typeof config !== 'string') return config;
+  return config === 'sparseCategoricalCrossentropy' ? { type: config, fromLogits: lossDefaults.fromLogits } : { type: config };
+}
