@@ -92,7 +92,7 @@ async function efficiency(): Promise<Figure[]> {
 
 /**
  * A step with hardly any arithmetic: the example's layers, 16 wide, one row a rank. What is left is the cost of a step
- * itself on 2 ranks: nine meetings, calls, statistics, decision, report.
+ * itself on 2 ranks: eight meetings, calls, statistics, decision, report.
  */
 async function overhead(): Promise<Figure[]> {
   const runs: number[] = [];

@@ -22,7 +22,10 @@ export function bookModel(inputShape: readonly number[], units: readonly number[
   ]);
 }
 
-/** Floating-point operations of a training step, by convention: 2 a parameter forward, 4 backward, for every row. */
+/**
+ * Floating-point operations of a training step, by convention: 2 a parameter forward, 4 backward, for every row. Fewer are done: the
+ * first Dense makes no gradient of its input (src/model/fusion.ts), so a rate above that of a large product is no mistake.
+ */
 export const flopsPerRow = 6 * 268_978;
 
 const mnist = openInput(datasets.mnist().train, 'mnist');

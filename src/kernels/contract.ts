@@ -103,6 +103,21 @@ export interface Kernels {
   /** dx = scale * ((dy - a) - ((x - meanHi) - meanLo) * b), per-channel float32 vectors; in place allowed (dx = dy). */
   normalizeBackward(dy: Address, x: Address, dx: Address, meanHi: Address, meanLo: Address, scale: Address, a: Address, b: Address, rows: number, channels: number): void;
 
+  /**
+   * A scale gamma and a shift beta of x (rows) folded into x W + bias, W (rows, columns): foldedW[r, c] = gamma[r] W[r, c],
+   * rounded once; foldedBias[c] = bias[c] + sum over r of beta[r] W[r, c], in row order with float64 accumulators that start
+   * at bias[c] (0 for bias address 0), rounded once. With rows = 0 the bias is copied. Bit-exact.
+   */
+  fold(w: Address, bias: Address, gamma: Address, beta: Address, foldedW: Address, foldedBias: Address, rows: number, columns: number): void;
+
+  /**
+   * From the gradients of `fold`'s results to those of its arguments: g (rows, columns) is foldedW's and becomes W's in place,
+   * g[r, c] = gamma[r] g[r, c] + beta[r] db[c]; db (columns) is foldedBias' and bias' both. dgamma[r] = sum over c of W[r, c] g[r, c]
+   * (g as it was), dbeta[r] = sum over c of W[r, c] db[c], in float64: column c goes to lane c % 4 in column order, then
+   * (l0+l1)+(l2+l3), rounded once. Bit-exact.
+   */
+  unfold(w: Address, g: Address, db: Address, gamma: Address, beta: Address, dgamma: Address, dbeta: Address, rows: number, columns: number): void;
+
   /** y[r, i] = x[r, map[i]] for `rows` rows of `rowSize` numbers; map: int32 (rowSize), a permutation. */
   permuteRows(x: Address, map: Address, y: Address, rows: number, rowSize: number): void;
 

@@ -6,6 +6,7 @@ import type { Arena } from '../memory/arena.ts';
 import type { Kernels } from './contract.ts';
 import { activationsReference } from './reference/activations.ts';
 import { dropoutReference } from './reference/dropout.ts';
+import { foldingReference } from './reference/folding.ts';
 import { lossesReference } from './reference/losses.ts';
 import { matrixReference } from './reference/matrix.ts';
 import { normalizationReference } from './reference/normalization.ts';
@@ -20,6 +21,7 @@ export function createReferenceKernels(arena: Arena): Kernels {
     ...activationsReference(arena),
     ...lossesReference(arena),
     ...normalizationReference(arena),
+    ...foldingReference(arena),
     ...rowsReference(arena),
     ...optimizersReference(arena),
     ...dropoutReference(arena),

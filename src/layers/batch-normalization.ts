@@ -17,8 +17,7 @@ import { type ChannelLayout, channelLayout } from './channels.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
 
 export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
-  const axes = normalizedAxes(config.axis, inputShape, place);
-  const layout = channelLayout(inputShape, axes);
+  const layout = normalizationLayout(config, inputShape, place);
   const shape = [layout.channels];
   const weights: WeightDefinition[] = [];
   if (config.scale) weights.push({ name: 'gamma', shape, initializer: config.gammaInitializer, role: 'synced' });
@@ -31,6 +30,11 @@ export function defineBatchNormalization(config: BatchNormalizationConfig, input
     inPlaceBackward: true,
     compile: (builder) => new BatchNormalization(config, layout, builder),
   };
+}
+
+/** Which numbers of a sample share statistics. Throws LOCKSTEP_SHAPE for axes that the sample does not have. */
+export function normalizationLayout({ axis }: BatchNormalizationConfig, inputShape: Shape, place: string): ChannelLayout {
+  return channelLayout(inputShape, normalizedAxes(axis, inputShape, place));
 }
 
 type BatchNormalizationConfig = LayerConfigOf<'batchNormalization'>;

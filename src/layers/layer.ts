@@ -104,6 +104,7 @@ export interface Builder {
   readonly needsInputGradient: boolean;
   /** The layer's index in its model, for keys of random numbers. */
   readonly layerIndex: number;
+  /** A weight of the layer, or one of another layer that this one's operation was given (their names differ). */
   weight(name: string): WeightPlace;
   /** A tensor of (rows of this rank, size) numbers of `bytesEach` (default 4). */
   rows(size: number, bytesEach?: number): Address;

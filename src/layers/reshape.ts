@@ -1,13 +1,18 @@
 /**
  * Room: layers (level 3). Flatten and Reshape: other dimensions for the same numbers. They compile to nothing.
  */
-import type { LayerConfigOf } from '../config/layers.ts';
+import type { LayerConfig, LayerConfigOf } from '../config/layers.ts';
 import { LockstepError } from '../errors.ts';
 import { formatShape, type Shape, sizeOf } from '../memory/shape.ts';
 import type { LayerDefinition } from './layer.ts';
 
 function renamed(outputShape: Shape): LayerDefinition {
   return { outputShape, weights: [], inPlaceBackward: true, compile: () => undefined };
+}
+
+/** True for the layers of this file, whose output is their input. */
+export function onlyRenames({ type }: LayerConfig): boolean {
+  return type === 'flatten' || type === 'reshape';
 }
 
 /** (rows, a, b, ...) becomes (rows, a x b x ...). */

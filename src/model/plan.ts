@@ -14,6 +14,7 @@ import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
+import { fuseFirstNormalization } from './fusion.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
 import { resolveTopology, type Topology, withoutFinalSoftmax } from './topology.ts';
 
@@ -93,7 +94,8 @@ export interface RunPlan {
 export function planRun(spec: PlanSpec): RunPlan {
   const memory = new MemoryPlan();
   const fused = spec.loss !== undefined && lossOf(spec.loss).fusesSoftmax;
-  const topology = resolveTopology(fused ? withoutFinalSoftmax(spec.model) : spec.model, spec.inputShape);
+  const resolved = resolveTopology(fused ? withoutFinalSoftmax(spec.model) : spec.model, spec.inputShape);
+  const topology = spec.inputGradient ? resolved : fuseFirstNormalization(resolved);
   const shards = planShards(spec.shards, spec.ranks);
   const control = reserveControl(memory);
   const reports = reserveReports(memory);
@@ -118,11 +120,9 @@ export function planRun(spec: PlanSpec): RunPlan {
   memory.checkFits();
   const blocks = cutBlocks(tensors.map(({ size }) => size));
 
-  /** Partial sums that a rank holds beside its roots: room for one layer's weights, as layers take turns. */
-  const largestLayer = Math.max(0, ...topology.layers.map((_, layer) => layerBytes(tensors, topology, layer)));
-  const temporaries = shards.ranks.map(({ buffers, roots }) =>
-    Array.from({ length: trains ? buffers - roots.length : 0 }, () => memory.reserve('gradients', largestLayer)),
-  );
+  /** Partial sums that a rank holds beside its roots: room for the weights of one operation, as operations take turns. */
+  const largest = Math.max(0, ...topology.layers.map((_, layer) => operationBytes(tensors, topology, layer)));
+  const temporaries = shards.ranks.map(({ buffers, roots }) => Array.from({ length: trains ? buffers - roots.length : 0 }, () => memory.reserve('gradients', largest)));
   const exchangeBlocks: Address[] = [];
   const places: SharedPlaces = {
     memory,
@@ -135,14 +135,14 @@ export function planRun(spec: PlanSpec): RunPlan {
     weightPlace: (weight, owner) => weightPlace(weight, owner),
   };
   function weightPlace(weight: number, owner: RankShards): WeightPlace {
-    const { size, layer } = topology.weights[weight]!;
+    const { size, operation } = topology.weights[weight]!;
     const value = weights[weight]!;
     const tensor = tensorOf.get(weight);
     if (!tensor || !trains) return { value, size, gradients: [] };
     if (!tensor.summed) return { value, size, gradients: [gradients[0]! + tensor.offset] };
-    const inLayer = tensor.offset - tensors.find((other) => topology.weights[other.weight]!.layer === layer)!.offset;
+    const within = tensor.offset - tensors.find((other) => topology.weights[other.weight]!.operation === operation)!.offset;
     const roots = owner.roots.map((_, i) => gradients[owner.firstPlace + i]! + tensor.offset);
-    const own = temporaries[shards.ranks.indexOf(owner)]!.map((address) => address + inLayer);
+    const own = temporaries[shards.ranks.indexOf(owner)]!.map((address) => address + within);
     return { value, size, gradients: [...roots, ...own] };
   }
   const squareSums = memory.reserve('gradients', 8 * blocks.count);
@@ -175,8 +175,9 @@ export function planRun(spec: PlanSpec): RunPlan {
   };
 }
 
-function layerBytes(tensors: readonly ParameterTensor[], topology: Topology, layer: number): number {
-  const own = tensors.filter(({ weight }) => topology.weights[weight]!.layer === layer);
+/** Bytes of the tensors that the operation of `layer` trains. They stand one after the other, also when layers were fused. */
+function operationBytes(tensors: readonly ParameterTensor[], topology: Topology, layer: number): number {
+  const own = tensors.filter(({ weight }) => topology.weights[weight]!.operation === layer);
   return own.reduce((bytes, { size }) => bytes + Math.ceil((4 * size) / alignmentBytes) * alignmentBytes, 0);
 }
 

@@ -71,12 +71,12 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
   const rows = (size: number, bytesEach = 4): Address => memory.reserve('activations', Math.max(1, capacity) * size * bytesEach);
   const constants: { address: Address; values: Int32Array }[] = [];
   const input = rows(sizeOf(topology.inputShape));
-  const firstTrained = topology.weights.find(({ definition }) => definition.role !== 'state')?.layer ?? topology.layers.length;
+  const firstTrained = topology.weights.find(({ definition }) => definition.role !== 'state')?.operation ?? topology.layers.length;
   let exchanges = 0;
   let current = input;
 
   const compiled = topology.layers.flatMap(({ definition, inputShape }, layer) => {
-    const weights = topology.weights.flatMap((weight, index) => (weight.layer === layer ? [{ name: weight.definition.name, index }] : []));
+    const weights = topology.weights.flatMap((weight, index) => (weight.operation === layer ? [{ name: weight.definition.name, index }] : []));
     const builder: Builder = {
       input: current,
       inputShape,

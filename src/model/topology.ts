@@ -18,6 +18,8 @@ export interface NamedLayer {
 export interface WeightEntry {
   readonly name: string;
   readonly layer: number;
+  /** The layer whose operation uses it: its own, unless fusion gave it to another (fusion.ts). */
+  readonly operation: number;
   readonly definition: WeightDefinition;
   readonly size: number;
 }
@@ -57,7 +59,7 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
     return entry;
   });
   const weights = layers.flatMap(({ name, definition }, layer) =>
-    definition.weights.map((weight): WeightEntry => ({ name: `${name}/${weight.name}`, layer, definition: weight, size: sizeOf(weight.shape) })),
+    definition.weights.map((weight): WeightEntry => ({ name: `${name}/${weight.name}`, layer, operation: layer, definition: weight, size: sizeOf(weight.shape) })),
   );
   return { inputShape: start, outputShape: shape, layers, weights };
 }

@@ -45,6 +45,18 @@ const adam: Recipe = {
   optimizer: optimizers.adam({ learningRate: 0.01, clipnorm: 0.05 }),
 };
 
+/** Its first normalisation is computed together with the Dense after it. */
+const fused: Recipe = {
+  layers: [
+    layers.flatten(),
+    layers.batchNormalization({ momentum: 0.9 }),
+    layers.dense({ units: 17, activation: 'elu' }),
+    layers.batchNormalization(),
+    layers.dense({ units: 5, activation: 'softmax' }),
+  ],
+  optimizer: optimizers.sgd({ learningRate: 0.2, momentum: 0.9, globalClipnorm: 0.3 }),
+};
+
 type Settings = Pick<TrainOptions, 'workers' | 'shards' | 'kernels' | 'seed'>;
 
 function options({ layers, optimizer }: Recipe, settings: Settings): TrainOptions {
@@ -69,6 +81,9 @@ for (const kernels of kernelSets) {
   for (const shards of [7, 8]) {
     test.serial(`1, 2, 3, 4 and 7 workers give the same bits: sgd with momentum and globalClipnorm, ${shards} shards, ${kernels}`, async (t) => {
       await compare(t, momentum, { shards, kernels }, [2, 3, 4, 7]);
+    });
+    test.serial(`2 and 7 workers give the bits of one: a fused first normalisation, ${shards} shards, ${kernels}`, async (t) => {
+      await compare(t, fused, { shards, kernels }, [2, 7]);
     });
   }
 }
