@@ -54,7 +54,7 @@ export async function probe({ layers, x, dy, weights = {}, kernels, workers, sha
     inputGradient: true,
   });
   try {
-    await team.obey({ kind: 'train', epoch: 0, firstBatch: 0, batches: 1, firstStep: 1 });
+    await team.obey({ kind: 'train', epoch: 0, firstBatch: 0, batches: 1, firstStep: 1, updates: 0, skippedInARow: 0 });
     const take = (address: number, length: number): Float32Array => Float32Array.from(arena.f32.subarray(address >>> 2, (address >>> 2) + length));
     const joined = (size: number, address: (rank: (typeof plan.ranks)[number]) => number): Float32Array =>
       Float32Array.from(plan.ranks.flatMap((rank) => [...take(address(rank), rank.capacity * size)]));

@@ -10,6 +10,11 @@ export class Aborted extends Error {
   override readonly name = 'Aborted';
 }
 
+/** Leaves, by throwing Aborted, when somebody of this run gave up. */
+export function throwIfAborted(i32: Int32Array, control: ControlIndex): void {
+  if (Atomics.load(i32, control.abort) !== 0) throw new Aborted('Another rank of this run failed.');
+}
+
 export class Barrier {
   readonly #i32: Int32Array;
   readonly #control: ControlIndex;
@@ -31,7 +36,7 @@ export class Barrier {
     // Read before arriving: once the last has arrived, `meeting` may change at any time.
     const current = Atomics.load(words, meeting);
     // After that: an abort is announced before `meeting` is changed for it, so who reads the changed one sees the abort.
-    this.#checkAbort();
+    throwIfAborted(this.#i32, this.#control);
     if (Atomics.add(words, arrived, 1) === this.#parties - 1) {
       // Zero `arrived` before opening: who leaves may arrive at the next meeting at once.
       Atomics.store(words, arrived, 0);
@@ -41,11 +46,7 @@ export class Barrier {
     } else {
       this.#await(current);
     }
-    this.#checkAbort();
-  }
-
-  #checkAbort(): void {
-    if (Atomics.load(this.#i32, this.#control.abort) !== 0) throw new Aborted('Another rank of this run failed.');
+    throwIfAborted(this.#i32, this.#control);
   }
 
   #await(current: number): void {

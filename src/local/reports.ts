@@ -47,7 +47,7 @@ export class ReportReader {
     const end = Atomics.load(i32, reported);
     if (next === end) return;
     try {
-      for (; next !== end; next++) {
+      for (; next !== end; next = (next + 1) | 0) {
         // After a failure reports are read only to let the ranks go on to their stop.
         if (!this.#failure) this.#listener(this.#event(readReport(this.#arena, this.#plan.reports, next)));
       }

@@ -37,6 +37,9 @@ export type Command =
 
 const commandNumber = { end: 1, train: 2, evaluateTrain: 3, evaluateValidation: 4 } as const;
 
+/** The words of a train command, in order; with its number they fit a cache line. */
+const trainWords = ['epoch', 'firstBatch', 'batches', 'firstStep', 'updates', 'skippedInARow'] as const satisfies readonly (keyof TrainOrder)[];
+
 /** Writes a command's payload. Only while all ranks wait at the doorbell. */
 export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, command: Command): void {
   switch (command.kind) {
@@ -47,7 +50,7 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
       i32[at] = command.data === 'train' ? commandNumber.evaluateTrain : commandNumber.evaluateValidation;
       return;
     case 'train':
-      i32.set([commandNumber.train, command.epoch, command.firstBatch, command.batches, command.firstStep], at);
+      i32.set([commandNumber.train, ...trainWords.map((word) => command[word])], at);
       return;
     default:
       command satisfies never;
@@ -58,7 +61,7 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
 export function readCommand({ i32 }: Arena, { command: at }: ControlIndex): Command {
   switch (i32[at]) {
     case commandNumber.train:
-      return { kind: 'train', epoch: i32[at + 1]!, firstBatch: i32[at + 2]!, batches: i32[at + 3]!, firstStep: i32[at + 4]! };
+      return { kind: 'train', ...(Object.fromEntries(trainWords.map((word, i) => [word, i32[at + 1 + i]!])) as unknown as TrainOrder) };
     case commandNumber.evaluateTrain:
       return { kind: 'evaluate', data: 'train' };
     case commandNumber.evaluateValidation:

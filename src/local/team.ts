@@ -11,14 +11,15 @@ import type { KernelSelection } from '../kernels/select.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
 import { phases } from '../telemetry/timing.ts';
+import { noStep } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { type Command, type RankOutcome, type RankTask, writeCommand } from './task.ts';
 
 /**
- * How often a rank looks at a barrier before it sleeps, when every rank has a core: about a tenth of a millisecond, twice
- * what waking a sleeper costs.
+ * How often a rank looks at a barrier before it sleeps, when every rank has a core: some tenths of a millisecond, as long as
+ * ranks usually are apart. Waking a sleeper costs a quarter of that, at each of a step's meetings.
  */
-const spinsOnOwnCore = 20_000;
+const spinsOnOwnCore = 200_000;
 
 export interface TeamOptions {
   readonly plan: RunPlan;
@@ -34,9 +35,9 @@ export class Team {
   readonly #arena: Arena;
   readonly #control: ControlIndex;
   readonly #pool: Piscina;
-  /** Rejects with what the first rank to fail failed of; never resolves. */
-  readonly #failure: Promise<never>;
   readonly #tasks: Promise<unknown>;
+  /** What the first rank to fail failed of. */
+  #failure: LockstepError | undefined;
   #commands = 0;
   /** True while ranks obey a command: then only an abort ends them. */
   #busy = false;
@@ -58,13 +59,11 @@ export class Team {
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
       const task: RankTask = { memory: arena.memory, plan: plan.spec, training, kernels, rank, spins, ...(fault?.rank === rank && { fault }) };
-      return await this.#supervise(rank, this.#pool.run(task));
+      await this.#supervise(rank, this.#pool.run(task));
     });
-    this.#tasks = Promise.allSettled(tasks);
-    this.#failure = new Promise((_, reject) => {
-      for (const task of tasks) task.catch(reject);
-    });
-    this.#failure.catch(() => {});
+    this.#tasks = Promise.all(tasks);
+    // A thread that dies idle, or its replacement, is no failure of the run: tasks tell their own.
+    this.#pool.on('error', () => {});
   }
 
   /** Gives a command to all ranks and waits until they have finished it. */
@@ -82,13 +81,12 @@ export class Team {
     try {
       for (;;) {
         const done = Atomics.load(i32, finished);
-        if (done >= expected) {
-          this.#busy = false;
-          return;
-        }
+        if (this.#failure) throw this.#failure;
+        if (done >= expected) break;
         const change = Atomics.waitAsync(i32, finished, done);
-        if (change.async) await Promise.race([change.value, this.#failure]);
+        if (change.async) await change.value;
       }
+      this.#busy = false;
     } finally {
       clearInterval(alive);
     }
@@ -125,13 +123,18 @@ export class Team {
     if (outcome.kind !== 'failed') return;
     const cause = new Error(outcome.message);
     if (outcome.stack !== undefined) cause.stack = outcome.stack;
-    throw new LockstepError(outcome.code ?? 'LOCKSTEP_RANK_FAILED', this.#explain(rank, outcome.message), { cause });
+    this.#failure ??= new LockstepError(outcome.code ?? 'LOCKSTEP_RANK_FAILED', this.#explain(rank, outcome.message), { cause });
+    // Wakes `obey`. Both run in this thread, so it waits already or will see the failure before it does.
+    Atomics.notify(this.#arena.i32, this.#control.finished);
   }
 
   #explain(rank: number, message: string): string {
-    const [step, phase, layer] = this.#arena.i32.subarray(this.#plan.ranks[rank]!.progress >>> 2, (this.#plan.ranks[rank]!.progress >>> 2) + 3);
-    const where = layer! >= 0 ? ` of layer \`${this.#plan.topology.layers[layer!]!.name}\`` : '';
-    const place = step! > 0 ? `in phase ${phases[phase!]}${where} at step ${step}` : 'before its first step';
-    return `Rank ${rank} failed ${place}: ${message.replace(/\.$/, '')}; the run ended with the step before it.`;
+    const at = this.#plan.ranks[rank]!.progress >>> 2;
+    const [step, phase, layer] = this.#arena.i32.subarray(at, at + 3) as unknown as [number, number, number];
+    const where = `in phase ${phases[phase]}${layer >= 0 ? ` of layer \`${this.#plan.topology.layers[layer]!.name}\`` : ''}`;
+    const reason = message.replace(/\.$/, '');
+    if (step === noStep) return `Rank ${rank} failed ${where} of an evaluation: ${reason}; the run ended there.`;
+    if (step === 0) return `Rank ${rank} failed while it started: ${reason}; the run did not begin.`;
+    return `Rank ${rank} failed ${where} at step ${step}: ${reason}; the run ended with the step before it.`;
   }
 }

@@ -37,6 +37,9 @@ export interface TrainOptions extends RunSettingsInput {
   readonly fault?: TeamOptions['fault'];
 }
 
+/** Steps are counted in int32 words of the arena. */
+const mostSteps = 2 ** 31 - 1;
+
 /** What a run turned out to be. */
 export interface RunStart {
   readonly workers: number;
@@ -87,6 +90,8 @@ export async function train(options: TrainOptions): Promise<Run> {
     (settings.epochs ?? (settings.steps === undefined ? runDefaults.epochs : Number.POSITIVE_INFINITY)) * perEpoch,
   );
 
+  if (steps > mostSteps) throw new LockstepError('LOCKSTEP_CONFIG', `Expected at most ${mostSteps} steps in a run, got ${steps}; use fewer epochs.`);
+
   const { plan, arena, team, kernels } = openSession({
     model,
     loss,
@@ -106,11 +111,12 @@ export async function train(options: TrainOptions): Promise<Run> {
     const epochs: EpochEvent[] = [];
     const averages = new Averages();
     let last: StepEvent | undefined;
-    let skippedInARow = 0;
+    let [updates, skippedInARow] = [0, 0];
     let trainingSeconds = 0;
     let samples = 0;
     const reader = new ReportReader(plan, arena, metrics, (event) => {
       last = event;
+      updates += event.skipped ? 0 : 1;
       skippedInARow = event.skipped ? skippedInARow + 1 : 0;
       samples += event.samples;
       averages.add(event);
@@ -121,18 +127,22 @@ export async function train(options: TrainOptions): Promise<Run> {
     for (let done = 0, epoch = 0; done < steps && !signal?.aborted; epoch++) {
       const batches = Math.min(perEpoch, steps - done);
       const before = performance.now();
-      await reader.during(team.obey({ kind: 'train', epoch, firstBatch: 0, batches, firstStep: done + 1 }), stop);
+      await reader.during(team.obey({ kind: 'train', epoch, firstBatch: 0, batches, firstStep: done + 1, updates, skippedInARow }), stop);
       trainingSeconds += (performance.now() - before) / 1000;
       const ran = (last?.step ?? 0) - done;
       done += ran;
-      if (onNonFinite === 'halt' && skippedInARow >= haltAfterSkipped) throw haltedAt(last!, skippedInARow);
-      if (ran === 0) break;
-      if (validation) await team.obey({ kind: 'evaluate', data: 'validation' });
+      if (onNonFinite === 'halt' && skippedInARow >= haltAfterSkipped) {
+        // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.
+        model.setWeights(loadWeights(model.topology, plan.weights, arena));
+        throw haltedAt(last!, skippedInARow);
+      }
+      const evaluates = validation !== undefined && !signal?.aborted;
+      if (evaluates) await team.obey({ kind: 'evaluate', data: 'validation' });
       const event: EpochEvent = {
         event: 'epoch',
         epoch,
         ...averages.take(),
-        ...(validation && { validation: readEvaluation(plan, arena, validation.length, metrics) }),
+        ...(evaluates && { validation: readEvaluation(plan, arena, validation.length, metrics) }),
         ...(ran < perEpoch && { partial: true as const }),
       };
       epochs.push(event);

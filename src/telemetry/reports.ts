@@ -22,9 +22,8 @@ export const reportFields = [
   'learningRate',
   /** Wall time of the step on rank 0. */
   'seconds',
-  /** 1 when the step was not applied because loss or gradient was not finite; then how many in a row. */
+  /** 1 when the step was not applied because loss or gradient was not finite. */
   'skipped',
-  'skippedInARow',
   /** For a skipped step, what was not finite first: phase (see `findingPhases`), layer (-1: none), shard. */
   'phase',
   'layer',
@@ -36,7 +35,7 @@ export type StepReport = Record<ReportField, number>;
 /** Where the first non-finite number of a skipped step stood. */
 export const findingPhases = ['data', 'forward', 'loss', 'backward', 'gradient'] as const;
 
-/** Steps that can be on their way at once. */
+/** Steps that can be on their way at once: a power of two, so that the count of reports may wrap around. */
 export const ringLength = 1024;
 
 const recordLength = 16;
@@ -52,7 +51,7 @@ export const reportIndex = Object.fromEntries(reportFields.map((field, i) => [fi
 
 /** Index into `arena.f64` of the record of report number `report` (counted over the run). */
 export function reportStart(layout: ReportLayout, report: number): number {
-  return (layout >>> 3) + (report % ringLength) * recordLength;
+  return (layout >>> 3) + (report & (ringLength - 1)) * recordLength;
 }
 
 /** Report number `report`, read from the ring. */

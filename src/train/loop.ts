@@ -2,11 +2,15 @@
  * Room: train (level 5). What a rank does on a command: a run of steps of one epoch, or an evaluation. Between commands it
  * waits at the doorbell.
  */
+import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { computeLoss, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
+
+/** The step number of what is no training step: an evaluation, in progress words. */
+export const noStep = -1;
 
 /** Batches [firstBatch, firstBatch + batches) of an epoch; the first of them is step `firstStep` of the run. */
 export interface TrainOrder {
@@ -14,18 +18,22 @@ export interface TrainOrder {
   readonly firstBatch: number;
   readonly batches: number;
   readonly firstStep: number;
+  /** Updates applied and steps skipped in a row before the first of these: what an optimizer and the policy count on from. */
+  readonly updates: number;
+  readonly skippedInARow: number;
 }
 
 /** Stops early when the ranks agreed to, or when the non-finite policy ends the run; the reports say so. */
-export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep }: TrainOrder): void {
+export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep, updates, skippedInARow }: TrainOrder): void {
   const order: StepOrder = { epoch, batch: 0, step: 0 };
+  rank.updates = updates;
+  rank.skippedInARow = skippedInARow;
   setOrder(rank, epoch);
   rank.clock.restart(0);
   for (let i = 0; i < batches; i++) {
     order.batch = firstBatch + i;
     order.step = firstStep + i;
-    const { halted, stopped } = trainStep(rank, order);
-    if (halted || stopped) break;
+    if (!trainStep(rank, order)) break;
   }
 }
 
@@ -40,13 +48,15 @@ export function evaluate(rank: Rank, data: DataPlace): void {
   const { shards, sync } = context;
   const batchSize = spec.validationBatchSize;
   const sums = new Float64Array(2 * shards.count);
+  rank.clock.restart(0);
   const blocks = (own.lossSums.blocks >>> 3) + 2 * shards.first;
   for (let batch = 0; batch < stepsPerEpoch(data.spec.length, batchSize, false); batch++) {
-    runtime.setBatch(batchRows(data.spec.length, batchSize, batch), 0);
+    runtime.setBatch(batchRows(data.spec.length, batchSize, batch), noStep);
+    throwIfAborted(arena.i32, rank.control);
     enterPhase(rank, 'data');
     gather(rank, data, batch * batchSize, false);
     enterPhase(rank, 'forward');
-    runtime.forward(false);
+    runtime.forward(false, rank.markLayer);
     enterPhase(rank, 'loss');
     computeLoss(rank, false);
     for (let i = 0; i < sums.length; i++) sums[i]! += arena.f64[blocks + i]!;

@@ -45,7 +45,7 @@ export interface Rank {
   readonly markLayer: Visit;
   /** Where all ranks wait for each other. */
   readonly meeting: Meeting;
-  /** Updates applied and steps skipped in a row so far: the same on every rank. */
+  /** Updates applied and steps skipped in a row so far: the same on every rank, set by each command anew. */
   updates: number;
   skippedInARow: number;
 }

@@ -3,10 +3,11 @@
  * report. Weights, moving statistics and optimizer state change in `update` only, after everybody agreed; whatever fails
  * before that can be done again with the same samples.
  */
+import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows } from '../data/sampler.ts';
 import { clip } from '../optimizers/clip.ts';
 import { reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
-import { decide, decision } from './decision.ts';
+import { type Decision, decide } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
 import { forwardBackward, gather } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
@@ -20,17 +21,8 @@ export interface StepOrder {
   step: number;
 }
 
-/** What the ranks agreed on. The same object every time. */
-export interface StepOutcome {
-  /** The step was not applied, and the policy says that the run ends here. */
-  halted: boolean;
-  /** The main thread asked to stop after this step. */
-  stopped: boolean;
-}
-
-const outcome: StepOutcome = { halted: false, stopped: false };
-
-export function trainStep(rank: Rank, order: StepOrder): StepOutcome {
+/** Returns false when training ends after this step: the non-finite policy says so, or the main thread asked for it. */
+export function trainStep(rank: Rank, order: StepOrder): boolean {
   const { runtime, spec, control, arena } = rank;
   const data = runtime.plan.train!;
   const began = performance.now();
@@ -41,15 +33,14 @@ export function trainStep(rank: Rank, order: StepOrder): StepOutcome {
   gather(rank, data, order.batch * spec.batchSize, spec.shuffle);
   forwardBackward(rank);
   sumGradients(rank);
-  decideUpdate(rank);
+  const decision = decideUpdate(rank);
   let finding = noFinding;
-  if (decision.apply) update(rank);
+  if (decision === 'apply') update(rank);
   else finding = diagnose(rank);
-  outcome.halted = decision.halt;
-  outcome.stopped = Atomics.load(arena.i32, control.stopAgreed) !== 0;
+  const stopped = Atomics.load(arena.i32, control.stopAgreed) !== 0;
   rank.meeting.meet();
-  if (runtime.rank === 0) report(rank, order, (performance.now() - began) / 1000, finding);
-  return outcome;
+  if (runtime.rank === 0) report(rank, order, (performance.now() - began) / 1000, decision, finding);
+  return decision !== 'halt' && !stopped;
 }
 
 /**
@@ -75,17 +66,14 @@ function sumGradients(rank: Rank): void {
 }
 
 /** Every rank decides from the same numbers by the same function, so nobody has to be told. */
-function decideUpdate(rank: Rank): void {
+function decideUpdate(rank: Rank): Decision {
   const { runtime, arena, spec } = rank;
   const { plan, own } = runtime;
   clip(rank.clip, spec.optimizer, plan.blocks, arena.f64, plan.squareSums >>> 3);
-  decide(arena.f64[own.lossSums.result >>> 3]!, rank.clip.gradNorm, rank.skippedInARow, spec);
-  if (decision.apply) {
-    rank.updates++;
-    rank.skippedInARow = 0;
-  } else {
-    rank.skippedInARow++;
-  }
+  const decision = decide(arena.f64[own.lossSums.result >>> 3]!, rank.clip.gradNorm, rank.skippedInARow, spec);
+  rank.updates += decision === 'apply' ? 1 : 0;
+  rank.skippedInARow = decision === 'apply' ? 0 : rank.skippedInARow + 1;
+  return decision;
 }
 
 /** This rank's blocks of the parameters follow their gradient; moving statistics follow their batch. */
@@ -104,16 +92,12 @@ function update(rank: Rank): void {
   runtime.commit();
 }
 
-function report(rank: Rank, order: StepOrder, seconds: number, finding: Finding): void {
+function report(rank: Rank, order: StepOrder, seconds: number, decision: Decision, finding: Finding): void {
   const { runtime, arena, control } = rank;
   const { i32, f64 } = arena;
   const { batch } = runtime.context;
   const reported = Atomics.load(i32, control.reported);
-  for (;;) {
-    const consumed = Atomics.load(i32, control.consumed);
-    if (reported - consumed < ringLength || Atomics.load(i32, control.abort) !== 0) break;
-    Atomics.wait(i32, control.consumed, consumed);
-  }
+  awaitRoom(rank, reported);
   const at = reportStart(runtime.plan.reports, reported);
   const sums = runtime.own.lossSums.result >>> 3;
   f64[at + reportIndex.step] = order.step;
@@ -125,10 +109,22 @@ function report(rank: Rank, order: StepOrder, seconds: number, finding: Finding)
   f64[at + reportIndex.clipScale] = rank.clip.clipScale;
   f64[at + reportIndex.learningRate] = rank.rule.learningRate;
   f64[at + reportIndex.seconds] = seconds;
-  f64[at + reportIndex.skipped] = decision.apply ? 0 : 1;
-  f64[at + reportIndex.skippedInARow] = rank.skippedInARow;
+  f64[at + reportIndex.skipped] = decision === 'apply' ? 0 : 1;
   f64[at + reportIndex.phase] = finding.phase;
   f64[at + reportIndex.layer] = finding.layer;
   f64[at + reportIndex.shard] = finding.shard;
   Atomics.store(i32, control.reported, (reported + 1) | 0);
+}
+
+/** How long a full ring is waited for before the abort word is looked at again, ms: reports never wake a rank for an abort. */
+const lookAgainMs = 50;
+
+/** Waits until the main thread has read enough of the ring. Rare: it means a listener slower than a thousand steps. */
+function awaitRoom({ arena: { i32 }, control }: Rank, reported: number): void {
+  for (;;) {
+    const consumed = Atomics.load(i32, control.consumed);
+    if (((reported - consumed) | 0) < ringLength) return;
+    throwIfAborted(i32, control);
+    Atomics.wait(i32, control.consumed, consumed, lookAgainMs);
+  }
 }

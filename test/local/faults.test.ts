@@ -10,6 +10,7 @@ import { LockstepError } from '../../src/errors.ts';
 import { layers } from '../../src/layers/factories.ts';
 import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
+import { noStep } from '../../src/train/loop.ts';
 import { classified, threads, within } from '../toy.ts';
 
 const deadlineMs = 60_000;
@@ -89,5 +90,20 @@ for (const { workers, rank, kind } of [
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, JSON.stringify({ workers, fault })], { timeout: deadlineMs, killSignal: 'SIGKILL' });
     t.is(stderr, '');
     t.is(stdout, `LOCKSTEP_RANK_FAILED\nRank ${rank} failed in phase forward of layer \`dense\` at step 7: ${reasons[kind]}; the run ended with the step before it.\n`);
+  });
+}
+
+for (const kind of ['throw', 'exit'] as const) {
+  test.serial(`a rank that fails by ${kind} in an evaluation is named with its layer, and its peers do not finish the data first`, async (t) => {
+    const epochs: number[] = [];
+    const fault = { rank: 1, step: noStep, layer: 1, kind };
+    const options = run({ workers: 2, fault, onEpoch: ({ epoch }) => epochs.push(epoch) });
+    const error = await within(deadlineMs, 'the end of the run', t.throwsAsync(train(options)));
+    t.like(error, {
+      code: 'LOCKSTEP_RANK_FAILED',
+      message: `Rank 1 failed in phase forward of layer \`middle\` of an evaluation: ${reasons[kind]}; the run ended there.`,
+    });
+    t.deepEqual(epochs, []);
+    t.is(threads(), 0);
   });
 }

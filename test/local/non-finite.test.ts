@@ -151,3 +151,11 @@ test.serial('numbers that are not finite in the data are refused before anything
     message: 'Expected `x` to hold finite numbers, got `NaN` in row 7; mend or leave out the row.',
   });
 });
+
+test.serial('a halted run leaves its model with the weights of the last applied step', async (t) => {
+  const model = (): TrainOptions['model'] => sequential([layers.dense({ units: 1, name: 'only' })]);
+  const halted = withBadRows([4, 5, 6, 7, 8], { model: model() });
+  await t.throwsAsync(train(halted), { code: 'LOCKSTEP_NON_FINITE' });
+  const stopped = await train(withBadRows([4, 5, 6, 7, 8], { model: model(), steps: 4 }));
+  t.is(halted.model.weightsSha256, stopped.weightsSha256);
+});

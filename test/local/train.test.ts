@@ -327,3 +327,38 @@ test.serial('inputs are divided by their scale, whatever type they are stored in
   );
   t.notDeepEqual(await run(bytes, 128), expected);
 });
+
+test.serial("Adam's count of updates goes on from epoch to epoch: three epochs of one batch are one epoch of the batch three times", async (t) => {
+  const once = classified(32, [4], 3);
+  const thrice: ArrayData = {
+    x: new Float32Array([once.x, once.x, once.x].flatMap((x) => [...(x as Float32Array)])),
+    y: Int32Array.from([once.y, once.y, once.y].flatMap((y) => [...(y as Int32Array)])),
+    inputShape: [4],
+  };
+  const adam = (data: ArrayData, epochs: number): Promise<{ weightsSha256: string }> =>
+    train(small({ model: sequential(classes), data: { train: data }, optimizer: optimizers.adam({ learningRate: 0.05 }), shuffle: false, epochs }));
+  t.is((await adam(once, 3)).weightsSha256, (await adam(thrice, 1)).weightsSha256);
+});
+
+test.serial('a run that is aborted does not evaluate first', async (t) => {
+  const controller = new AbortController();
+  const epochs: EpochEvent[] = [];
+  const run = await train(
+    small({
+      data: { train: classified(100, [4], 3), validation: classified(50, [4], 3, 2) },
+      epochs: 1000,
+      signal: controller.signal,
+      onStep: () => controller.abort(),
+      onEpoch: (event) => epochs.push(event),
+    }),
+  );
+  t.true(run.interrupted);
+  t.is(epochs.at(-1)?.validation, undefined);
+});
+
+test.serial('more steps than can be counted are refused', async (t) => {
+  await t.throwsAsync(train(small({ epochs: 2 ** 30 })), {
+    code: 'LOCKSTEP_CONFIG',
+    message: 'Expected at most 2147483647 steps in a run, got 4294967296; use fewer epochs.',
+  });
+});

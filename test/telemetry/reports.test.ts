@@ -20,10 +20,9 @@ test('a report is read as it was written, number by number', (t) => {
     learningRate: 7.5,
     seconds: 8.5,
     skipped: 9.5,
-    skippedInARow: 10.5,
-    phase: 11.5,
-    layer: 12.5,
-    shard: 13.5,
+    phase: 10.5,
+    layer: 11.5,
+    shard: 12.5,
   });
 });
 

@@ -49,7 +49,7 @@ for (const set of ['wasm', 'auto'] as const) {
     const thousand = (): number => {
       Atomics.store(arena.i32, control.consumed, Atomics.load(arena.i32, control.reported));
       const before = process.memoryUsage().heapUsed;
-      trainBatches(rank, { epoch: 0, firstBatch: 0, batches: 1000, firstStep: 1 });
+      trainBatches(rank, { epoch: 0, firstBatch: 0, batches: 1000, firstStep: 1, updates: 0, skippedInARow: 0 });
       return process.memoryUsage().heapUsed - before;
     };
     for (let i = 0; i < 15; i++) thousand();
