@@ -8,6 +8,7 @@ import { openKernels, selectKernels } from '../../src/kernels/select.ts';
 import { train } from '../../src/local/train.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { MemoryPlan } from '../../src/memory/plan.ts';
+import type { StepEvent } from '../../src/telemetry/events.ts';
 import { bookModel, flopsPerRow, stepSeconds } from './network.ts';
 import { type Figure, median } from './stats.ts';
 
@@ -57,9 +58,9 @@ async function scaling(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const kernels of sets()) {
     for (const shards of [2, undefined]) {
-      const options = { kernels, batchSize: 512, steps: 120, ...(shards && { shards }) };
+      const options = { kernels, batchSize: 512, steps: 90, ...(shards && { shards }) };
       const [one, two]: [number[], number[]] = [[], []];
-      for (let pair = 0; pair < 5; pair++) {
+      for (let pair = 0; pair < 9; pair++) {
         one.push(await stepSeconds({ ...options, workers: 1 }));
         two.push(await stepSeconds({ ...options, workers: 2 }));
       }
@@ -114,22 +115,13 @@ async function overhead(): Promise<Figure[]> {
   return [{ name: 'a whole step of a tiny model on 2 ranks', value: 1e6 * median(runs), unit: 'us', goal: { atMost: 60 } }];
 }
 
-/** Resident memory of the process over 20,000 steps. */
+/** Resident memory of the process over 20,000 steps of the example network. */
 async function memory(): Promise<Figure[]> {
   const readings: number[] = [];
-  await train({
-    model: bookModel([8, 8], [32, 32], 10),
-    data: { train: { x: new Float32Array(1000 * 64).map((_, i) => (i % 17) / 17), inputShape: [8, 8], y: Int32Array.from({ length: 1000 }, (_, i) => i % 10) } },
-    loss: 'sparseCategoricalCrossentropy',
-    optimizer: { type: 'sgd', learningRate: 0.01, momentum: 0.9, globalClipnorm: 1 },
-    batchSize: 32,
-    steps: 20_000,
-    workers: 2,
-    shards: 2,
-    onStep: ({ step }) => {
-      if (step % 1000 === 0) readings.push(process.memoryUsage.rss() / 2 ** 20);
-    },
-  });
+  const onStep = ({ step }: StepEvent): void => {
+    if (step % 1000 === 0) readings.push(process.memoryUsage.rss() / 2 ** 20);
+  };
+  await stepSeconds({ batchSize: 64, steps: 20_000, workers: 2, shards: 2, onStep });
   const [first, last] = [readings[0]!, readings.at(-1)!];
   return [
     { name: 'resident memory at step 1,000', value: first, unit: 'MiB' },

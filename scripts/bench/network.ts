@@ -40,7 +40,10 @@ export async function stepSeconds(options: Omit<TrainOptions, 'model' | 'data' |
     optimizer: { type: 'sgd', learningRate: 0.05, momentum: 0.9, globalClipnorm: 1 },
     seed: 42,
     ...options,
-    onStep: (event) => seconds.push(event.seconds),
+    onStep: (event) => {
+      seconds.push(event.seconds);
+      options.onStep?.(event);
+    },
   });
   return median(seconds.slice(Math.floor(seconds.length / 3)));
 }

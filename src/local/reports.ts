@@ -5,8 +5,8 @@
 import { controlIndex } from '../collectives/control.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
-import type { Metrics, StepEvent } from '../telemetry/events.ts';
-import { findingPhases, readReport, type StepReport } from '../telemetry/reports.ts';
+import type { StepEvent } from '../telemetry/events.ts';
+import { findingPhases, reportIndex, reportStart } from '../telemetry/reports.ts';
 
 /** How often reports are read, ms: often enough for a live line, seldom enough to leave the cores to the ranks. */
 const readEveryMs = 25;
@@ -15,14 +15,14 @@ const readEveryMs = 25;
 export class ReportReader {
   readonly #plan: RunPlan;
   readonly #arena: Arena;
-  readonly #metrics: readonly string[];
+  readonly #tellsAccuracy: boolean;
   readonly #listener: (event: StepEvent) => void;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(plan: RunPlan, arena: Arena, metrics: readonly string[], listener: (event: StepEvent) => void) {
     this.#plan = plan;
     this.#arena = arena;
-    this.#metrics = metrics;
+    this.#tellsAccuracy = metrics.includes('accuracy');
     this.#listener = listener;
   }
 
@@ -49,7 +49,7 @@ export class ReportReader {
     try {
       for (; next !== end; next = (next + 1) | 0) {
         // After a failure reports are read only to let the ranks go on to their stop.
-        if (!this.#failure) this.#listener(this.#event(readReport(this.#arena, this.#plan.reports, next)));
+        if (!this.#failure) this.#listener(this.#event(next));
       }
     } catch (error) {
       this.#failure = { error };
@@ -59,13 +59,32 @@ export class ReportReader {
     Atomics.notify(i32, consumed);
   }
 
-  #event(report: StepReport): StepEvent {
-    const { step, epoch, samples, loss, gradNorm, clipScale, learningRate, seconds } = report;
-    const metrics: Metrics = this.#metrics.includes('accuracy') ? { accuracy: report.accuracy } : {};
-    const event: StepEvent = { event: 'step', step, epoch, samples, loss, metrics, gradNorm, clipScale, learningRate, seconds };
-    if (report.skipped === 0) return event;
-    const layer = report.layer >= 0 ? { layer: this.#plan.topology.layers[report.layer]!.name } : {};
-    const shard = report.shard >= 0 ? { shard: report.shard } : {};
-    return { ...event, skipped: { phase: findingPhases[report.phase] ?? 'gradient', ...layer, ...shard } };
+  /** Report number `report` as an event: read field by field, as this is done for every step of a run. */
+  #event(report: number): StepEvent {
+    const { f64 } = this.#arena;
+    const at = reportStart(this.#plan.reports, report);
+    const event: StepEvent = {
+      event: 'step',
+      step: f64[at + reportIndex.step]!,
+      epoch: f64[at + reportIndex.epoch]!,
+      samples: f64[at + reportIndex.samples]!,
+      loss: f64[at + reportIndex.loss]!,
+      metrics: this.#tellsAccuracy ? { accuracy: f64[at + reportIndex.accuracy]! } : {},
+      gradNorm: f64[at + reportIndex.gradNorm]!,
+      clipScale: f64[at + reportIndex.clipScale]!,
+      learningRate: f64[at + reportIndex.learningRate]!,
+      seconds: f64[at + reportIndex.seconds]!,
+    };
+    return f64[at + reportIndex.skipped] === 0 ? event : { ...event, skipped: this.#finding(at) };
+  }
+
+  #finding(at: number): NonNullable<StepEvent['skipped']> {
+    const { f64 } = this.#arena;
+    const [phase, layer, shard] = [f64[at + reportIndex.phase]!, f64[at + reportIndex.layer]!, f64[at + reportIndex.shard]!];
+    return {
+      phase: findingPhases[phase] ?? 'gradient',
+      ...(layer >= 0 && { layer: this.#plan.topology.layers[layer]!.name }),
+      ...(shard >= 0 && { shard }),
+    };
   }
 }

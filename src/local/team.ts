@@ -55,6 +55,8 @@ export class Team {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
+      // A rank makes no garbage but clock readings; more room would only be touched bit by bit.
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {

@@ -3,7 +3,7 @@
  * arena. Rank 0 writes a record and then announces it; the main thread reads when it likes. A full ring makes rank 0 wait,
  * so no report is ever lost.
  */
-import type { Address, Arena } from '../memory/arena.ts';
+import type { Address } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 
 /** The numbers of one step, all float64. */
@@ -29,8 +29,7 @@ export const reportFields = [
   'layer',
   'shard',
 ] as const;
-export type ReportField = (typeof reportFields)[number];
-export type StepReport = Record<ReportField, number>;
+type ReportField = (typeof reportFields)[number];
 
 /** Where the first non-finite number of a skipped step stood. */
 export const findingPhases = ['data', 'forward', 'loss', 'backward', 'gradient'] as const;
@@ -52,10 +51,4 @@ export const reportIndex = Object.fromEntries(reportFields.map((field, i) => [fi
 /** Index into `arena.f64` of the record of report number `report` (counted over the run). */
 export function reportStart(layout: ReportLayout, report: number): number {
   return (layout >>> 3) + (report & (ringLength - 1)) * recordLength;
-}
-
-/** Report number `report`, read from the ring. */
-export function readReport({ f64 }: Arena, layout: ReportLayout, report: number): StepReport {
-  const start = reportStart(layout, report);
-  return Object.fromEntries(reportFields.map((field, i) => [field, f64[start + i]!])) as StepReport;
 }
