@@ -10,6 +10,9 @@ export class Aborted extends Error {
   override readonly name = 'Aborted';
 }
 
+/** Always worth a look: a few microseconds. */
+const fewestSpins = 2000;
+
 /** Leaves, by throwing Aborted, when somebody of this run gave up. */
 export function throwIfAborted(i32: Int32Array, control: ControlIndex): void {
   if (Atomics.load(i32, control.abort) !== 0) throw new Aborted('Another rank of this run failed.');
@@ -19,13 +22,19 @@ export class Barrier {
   readonly #i32: Int32Array;
   readonly #control: ControlIndex;
   readonly #parties: number;
-  readonly #spins: number;
+  readonly #mostSpins: number;
+  /** How often to look at the next meeting: halved when it was in vain, doubled when it was not. */
+  #spins: number;
 
-  /** `spins`: looks at the word before sleeping; 0 when ranks outnumber cores, where spinning would hold up who is awaited. */
+  /**
+   * `spins`: the most looks at the word before sleeping; 0 when ranks outnumber cores, where spinning would hold up who is
+   * awaited. Where others use the cores too, looking is mostly in vain, and soon given up.
+   */
   constructor(arena: Arena, control: ControlIndex, parties: number, spins: number) {
     this.#i32 = arena.i32;
     this.#control = control;
     this.#parties = parties;
+    this.#mostSpins = spins;
     this.#spins = spins;
   }
 
@@ -52,7 +61,12 @@ export class Barrier {
   #await(current: number): void {
     const words = this.#i32;
     const { meeting, asleep } = this.#control;
-    for (let i = 0; i < this.#spins; i++) if (Atomics.load(words, meeting) !== current) return;
+    for (let i = 0; i < this.#spins; i++) {
+      if (Atomics.load(words, meeting) === current) continue;
+      this.#spins = Math.min(this.#mostSpins, 2 * this.#spins);
+      return;
+    }
+    this.#spins = Math.max(Math.min(this.#mostSpins, fewestSpins), this.#spins >>> 1);
     Atomics.add(words, asleep, 1);
     while (Atomics.load(words, meeting) === current) Atomics.wait(words, meeting, current);
     Atomics.sub(words, asleep, 1);

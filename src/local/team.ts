@@ -16,7 +16,7 @@ import type { TrainingSpec } from '../train/rank.ts';
 import { type Command, type RankOutcome, type RankTask, writeCommand } from './task.ts';
 
 /**
- * How often a rank looks at a barrier before it sleeps, when every rank has a core: some tenths of a millisecond, as long as
+ * The most looks at a barrier before a rank sleeps, when every rank has a core: some tenths of a millisecond, as long as
  * ranks usually are apart. Waking a sleeper costs a quarter of that, at each of a step's meetings.
  */
 const spinsOnOwnCore = 200_000;
