@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { errorCodes, isLockstepError } from '../src/errors.ts';
+import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { summaryCommand } from './commands/summary.ts';
@@ -12,12 +12,17 @@ import { trainCommand } from './commands/train.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
+/** Aborted when whoever reads our output has gone away. */
+const unheard = new AbortController();
+let outputRefused = false;
+for (const stream of [process.stdout, process.stderr]) stream.on('error', (error) => onOutputError(stream, error));
+
 const program = new Command('lockstep')
   .description('Synchronous data-parallel training of neural networks: the same run gives the same bits.')
   .version(version, '--version', 'print the version')
   .option('--verbose', 'print stack traces of errors')
   .showSuggestionAfterError()
-  .addCommand(trainCommand())
+  .addCommand(trainCommand(unheard.signal))
   .addCommand(evaluateCommand())
   .addCommand(summaryCommand())
   .addCommand(doctorCommand());
@@ -30,6 +35,20 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+}
+
+/**
+ * A reader who goes away has seen enough: that is no failure, and a run ends as for a signal. Where the system refuses to write for
+ * another reason (a full disk), the command goes on and does what else it was asked for, says so once, and its exit code tells.
+ */
+function onOutputError(stream: NodeJS.WriteStream, { code }: NodeJS.ErrnoException): void {
+  // A socket's reader who leaves something unread resets the connection. What is written after it, the last lines of a run, comes here again.
+  if (code === 'EPIPE' || code === 'ECONNRESET') unheard.abort();
+  else if (stream === process.stdout && !outputRefused) {
+    outputRefused = true;
+    const sentence = `Expected to write to the standard output, but the system refused (${code}); send it to a place that can be written.`;
+    process.exitCode = report(new LockstepError('LOCKSTEP_FILE', sentence));
+  }
 }
 
 /** Prints what went wrong in one sentence and returns the exit code. */

@@ -30,12 +30,6 @@ export function integerRule(min: number, max: number = Number.MAX_SAFE_INTEGER):
   return max === Number.MAX_SAFE_INTEGER ? `an integer >= ${min}` : `an integer from ${min} to ${max}`;
 }
 
-/** A finite number > 0. */
-export function positiveNumber(name: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  return refuse(name, 'a number > 0', value);
-}
-
 /** A shape: a list of at least one integer >= 1. The batch dimension is never part of it. */
 export function shape(name: string, value: unknown): readonly number[] {
   const isSize = (size: unknown) => typeof size === 'number' && Number.isSafeInteger(size) && size >= 1;

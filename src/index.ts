@@ -6,7 +6,7 @@ export { readRunConfig } from './config/file.ts';
 export type { LayerConfigInput, ModelConfig } from './config/layers.ts';
 export type { OptimizerConfigInput } from './config/optimizers.ts';
 export { parseModelConfig, parseRunConfig } from './config/parse.ts';
-export type { RunConfig, RunConfigInput } from './config/run.ts';
+export { type RunConfig, type RunConfigInput, runConfigJsonSchema } from './config/run.ts';
 export type { ArrayData } from './data/arrays.ts';
 export { datasets } from './data/datasets.ts';
 export type { DataSource } from './data/source.ts';

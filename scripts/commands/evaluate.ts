@@ -2,15 +2,15 @@
  * Room: scripts (level 8). `lockstep evaluate CONFIG --weights F`: loss and metrics over the validation data.
  */
 import { Command } from 'commander';
-import { LockstepError } from '../../src/errors.ts';
+import { readRunConfig } from '../../src/config/file.ts';
 import { evaluate } from '../../src/local/evaluate.ts';
 import { openInput } from '../../src/local/session.ts';
 import { Model } from '../../src/model/model.ts';
-import { configWith, kernelsOption, shardsOption, workersOption } from './options.ts';
+import { named } from '../../src/telemetry/progress.ts';
+import { kernelsOption, shardsOption, workersOption } from './options.ts';
 
 interface EvaluateFlags {
   readonly weights: string;
-  readonly split: 'train' | 'validation';
   readonly workers?: number;
   readonly shards?: number;
   readonly kernels?: 'auto' | 'wasm' | 'blas';
@@ -30,11 +30,10 @@ export function evaluateCommand(): Command {
 }
 
 async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
-  const config = configWith(path, flags);
-  const { model: modelConfig, data, loss, metrics, batchSize, validationBatchSize, workers, shards, kernels } = config;
-  const input = data.validation ?? data.train;
-  if (!input) throw new LockstepError('LOCKSTEP_CONFIG', 'Expected `data` to have data to evaluate on, got none; add `data.validation`.');
-  const source = openInput(input, 'data');
+  const { model: modelConfig, data, loss, metrics, batchSize, validationBatchSize, ...config } = readRunConfig(path);
+  // Not through the config's own check: it is about training, where every shard must have a row.
+  const { workers = config.workers, shards = config.shards, kernels = config.kernels } = flags;
+  const source = openInput(data.validation ?? data.train, data.validation ? 'data.validation' : 'data.train');
   const model = new Model(modelConfig);
   model.build(source.inputShape);
   model.load(flags.weights);
@@ -44,14 +43,14 @@ async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
     loss,
     metrics,
     batchSize: validationBatchSize ?? batchSize,
+    workers,
+    shards,
     kernels,
-    ...(workers !== undefined && { workers }),
-    ...(shards !== undefined && { shards }),
   });
   if (flags.json) {
     process.stdout.write(`${JSON.stringify({ ...result, weightsSha256: model.weightsSha256 })}\n`);
     return;
   }
-  const metricsText = Object.entries(result.metrics).map(([name, value]) => `  ${name} ${name === 'accuracy' ? `${(100 * value).toFixed(2)} %` : value.toFixed(4)}`);
-  process.stdout.write(`${source.name}: ${result.samples.toLocaleString('en-US')} samples  loss ${result.loss.toFixed(4)}${metricsText.join('')}\n`);
+  const words = [`${source.name}: ${result.samples.toLocaleString('en-US')} samples`, `loss ${result.loss.toFixed(4)}`, ...named(result.metrics)];
+  process.stdout.write(`${words.join('  ')}\n`);
 }

@@ -28,12 +28,13 @@ type Overrides = Partial<Pick<RunConfig, 'workers' | 'shards' | 'kernels' | 'ste
 
 /**
  * The config file with the options laid over it and checked anew. `--steps` without `--epochs` means exactly so many
- * steps, however many epochs they take.
+ * steps, however many epochs they take, and `--epochs` without `--steps` exactly so many epochs: of the two the config's
+ * own counts only when neither is given.
  */
 export function configWith(path: string, { workers, shards, kernels, steps, epochs, seed }: Overrides): RunConfig {
   const config = readRunConfig(path);
   const overrides = Object.entries({ workers, shards, kernels, steps, epochs, seed }).filter(([, value]) => value !== undefined);
-  const { epochs: _, ...withoutEpochs } = config;
-  const base = steps !== undefined && epochs === undefined ? withoutEpochs : config;
+  const { epochs: _, steps: __, ...endless } = config;
+  const base = steps === undefined && epochs === undefined ? config : endless;
   return parseRunConfig({ ...base, ...Object.fromEntries(overrides) });
 }

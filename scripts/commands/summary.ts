@@ -1,12 +1,9 @@
 /**
  * Room: scripts (level 8). `lockstep summary CONFIG [--memory]`: the model's table, and what a run of it needs.
  */
-import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
-import { openInput } from '../../src/local/session.ts';
-import { lossOf } from '../../src/losses/loss.ts';
+import { openInput, planSpecFor } from '../../src/local/session.ts';
 import { gibibytes } from '../../src/memory/plan.ts';
-import { sizeOf } from '../../src/memory/shape.ts';
 import { Model } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
 import { updateRule } from '../../src/optimizers/rule.ts';
@@ -39,26 +36,15 @@ function runSummary(path: string, flags: SummaryFlags): void {
   if (!flags.memory || !train) return;
 
   const validation = config.data.validation && openInput(config.data.validation, 'data.validation');
-  const specOf = (source: NonNullable<typeof validation>) => ({
-    length: source.length,
-    inputShape: source.inputShape,
-    inputType: source.inputType,
-    scale: source.scale,
-    targetSize: source.labels.kind === 'class' ? 0 : sizeOf(source.labels.shape),
-  });
-  const ranks = config.workers ?? Math.min(availableParallelism(), config.batchSize);
-  lossOf(config.loss);
-  const { memory } = planRun({
-    model: config.model,
-    inputShape: train.inputShape,
+  const spec = planSpecFor({
+    model,
     loss: config.loss,
-    shards: config.shards ?? ranks,
-    ranks,
-    batchRows: Math.max(config.batchSize, validation ? (config.validationBatchSize ?? config.batchSize) : 0),
+    settings: config,
     optimizerSlots: updateRule(config.optimizer).slots.length,
-    train: specOf(train),
-    ...(validation && { validation: specOf(validation) }),
+    train,
+    ...(validation && { validation }),
   });
+  const { memory } = planRun(spec);
   const rows = [...memory.bytesByKind].map(([kind, bytes]) => `  ${kind.padEnd(14)}${bytes.toLocaleString('en-US').padStart(15)} bytes`);
-  process.stdout.write(`Memory of one host with ${ranks} workers, ${gibibytes(memory.bytes)}:\n${rows.join('\n')}\n`);
+  process.stdout.write(`Memory of one host with ${spec.ranks} workers, ${gibibytes(memory.bytes)}:\n${rows.join('\n')}\n`);
 }

@@ -5,7 +5,7 @@ import { Command, Option } from 'commander';
 import { checkWritable } from '../../src/checkpoint/safetensors.ts';
 import { train } from '../../src/local/train.ts';
 import { Model } from '../../src/model/model.ts';
-import { EventLog } from '../../src/telemetry/jsonl.ts';
+import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, workersOption } from './options.ts';
 
@@ -22,7 +22,8 @@ interface TrainFlags {
   readonly quiet?: boolean;
 }
 
-export function trainCommand(): Command {
+/** `unheard` is aborted when whoever reads our output has gone away: the run then ends as for a signal. */
+export function trainCommand(unheard: AbortSignal): Command {
   return new Command('train')
     .description('train the model of a config file on all cores')
     .argument('<config>', 'the config file (JSON)')
@@ -37,19 +38,22 @@ export function trainCommand(): Command {
     .option('--log <file>', 'write every step, epoch and the end as JSON lines')
     .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
     .option('--quiet', 'print nothing but errors')
-    .action(runTrain);
+    .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
 }
 
-async function runTrain(path: string, flags: TrainFlags): Promise<void> {
+async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): Promise<void> {
   const { model: modelConfig, data, ...settings } = configWith(path, flags);
   const model = new Model(modelConfig);
   const output: Output = {
     write: (text) => void (flags.quiet || process.stdout.write(text)),
     columns: process.stdout.isTTY ? process.stdout.columns || 80 : undefined,
   };
+  /** Before a line on standard error: the live line gives way where both are on a terminal. */
+  const clearLine = process.stdout.isTTY && process.stderr.isTTY && !flags.quiet ? '\r\x1b[K' : '';
   if (flags.save !== undefined) checkWritable(flags.save);
+  if (flags.log !== undefined) checkLog(flags.log);
   let progress: Progress | undefined;
-  const log = flags.log === undefined ? undefined : new EventLog(flags.log);
+  let log: EventLog | undefined;
   const { signal, release } = interruption((text) => progress?.line(text));
   try {
     const run = await train({
@@ -57,8 +61,10 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
       data,
       ...settings,
       init: flags.init,
-      signal,
+      signal: AbortSignal.any([signal, unheard]),
       onStart({ workers, shards, kernels, samples, steps, stepsPerEpoch }) {
+        // Not before all else is checked: opening the log empties the old one.
+        if (flags.log !== undefined) log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`${clearLine}lockstep: ${message}\n`));
         output.write(
           `${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${workers} workers, ${shards} shards\n`,
         );
@@ -70,9 +76,11 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
       onEvent: (event) => log?.write(event),
     });
     if (flags.save !== undefined) await model.save(flags.save);
+    log?.close();
     const rate = Math.round(run.samplesPerSecond).toLocaleString('en-US');
     progress?.line(`${run.interrupted ? 'interrupted' : 'done'}: ${run.steps} steps in ${duration(run.seconds)}, ${rate} samples/s`);
     progress?.line(`weights ${run.weightsSha256}${flags.save === undefined ? '' : ` saved to ${flags.save}`}`);
+    if (log && log.lost > 0) progress?.line(`log ${flags.log}: ${log.lost.toLocaleString('en-US')} of ${log.lines.toLocaleString('en-US')} lines lost`);
   } finally {
     release();
     log?.close();

@@ -9,6 +9,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { readUserFile } from '../config/file.ts';
 import { LockstepError } from '../errors.ts';
+import { sizeOf } from '../memory/shape.ts';
 
 /** A tensor of a weights file: row-major float32 numbers and their shape; [] is a single number. */
 export interface Tensor {
@@ -36,11 +37,6 @@ function quoted(name: string): string {
   return `\`${JSON.stringify(name).slice(1, -1)}\``;
 }
 
-/** The product of the sizes; 1 for []. */
-function count(shape: readonly number[]): number {
-  return shape.reduce((product, dimension) => product * dimension, 1);
-}
-
 /** A safetensors file of the tensors in the given order; the header is padded with spaces, so that data starts at a multiple of 8. */
 export function encodeSafetensors(tensors: Iterable<NamedTensor>, metadata?: Readonly<Record<string, string>>): Uint8Array {
   const entries = new Map<string, unknown>();
@@ -49,7 +45,7 @@ export function encodeSafetensors(tensors: Iterable<NamedTensor>, metadata?: Rea
   let end = 0;
   for (const { name, shape, data } of tensors) {
     if (name === metadataKey || entries.has(name)) refuse(`Expected tensors to have different names other than ${metadataKey}, got ${quoted(name)}; rename one.`);
-    if (count(shape) !== data.length) refuse(`Expected tensor ${quoted(name)} to hold ${count(shape)} numbers of shape [${shape.join(', ')}], got ${data.length}.`);
+    if (sizeOf(shape) !== data.length) refuse(`Expected tensor ${quoted(name)} to hold ${sizeOf(shape)} numbers of shape [${shape.join(', ')}], got ${data.length}.`);
     entries.set(name, { dtype: 'F32', shape, data_offsets: [end, end + data.byteLength] });
     blocks.push(data);
     end += data.byteLength;
@@ -82,8 +78,8 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'the safetensors fil
     if (from !== end || to < from) {
       refuse(`Expected the data of tensor ${quoted(name)} of ${what} to start at byte ${end}, where the one before ends, got [${from}, ${to}]; the file is damaged.`);
     }
-    if (to - from !== 4 * count(shape)) {
-      refuse(`Expected tensor ${quoted(name)} of ${what} to hold ${4 * count(shape)} bytes for its shape [${shape.join(', ')}], got ${to - from}; the file is damaged.`);
+    if (to - from !== 4 * sizeOf(shape)) {
+      refuse(`Expected tensor ${quoted(name)} of ${what} to hold ${4 * sizeOf(shape)} bytes for its shape [${shape.join(', ')}], got ${to - from}; the file is damaged.`);
     }
     if (dataStart + to > bytes.length) {
       refuse(`Expected ${what} to have ${dataStart + to} bytes or more for tensor ${quoted(name)}, got ${bytes.length}; the file is truncated.`);

@@ -8,7 +8,7 @@ import { LockstepError } from '../errors.ts';
 import { type DataConfig, dataSchema } from './data.ts';
 import { type LayerConfig, layerSchema, type ModelConfig, modelSchema } from './layers.ts';
 import { type OptimizerConfig, optimizerSchema } from './optimizers.ts';
-import { type RunConfig, type RunSettings, runSchema, settingsSchema } from './run.ts';
+import { type EvaluationSettings, evaluationSchema, type RunConfig, type RunSettings, runSchema, settingsSchema } from './run.ts';
 import { sentences } from './sentences.ts';
 
 function parse<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
@@ -25,6 +25,11 @@ export function parseRunConfig(value: unknown, where = 'config'): RunConfig {
 /** The settings of a run without model and data. Keys are told as `batchSize`, unless `where` says otherwise. */
 export function parseRunSettings(value: unknown, where = 'config'): RunSettings {
   return parse(settingsSchema, value, where);
+}
+
+/** The settings of an evaluation. Keys are told as in `parseRunSettings`. */
+export function parseEvaluationSettings(value: unknown, where = 'config'): EvaluationSettings {
+  return parse(evaluationSchema, value, where);
 }
 
 /** A model. Keys are told as `model.layers[0].units`. */

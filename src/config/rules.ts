@@ -15,16 +15,26 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
     .meta({ type: 'integer', minimum: min, maximum: max });
 }
 
-/** A finite number for which `accepts` holds; `schema` says the same in JSON Schema's words. */
+/**
+ * A number for which `accepts` holds; `schema` says as much of it as JSON Schema has words for. Kernels compute in float32, where
+ * 1e39 is Infinity and 1e-46 is 0: a rule is about what becomes of the number there.
+ */
 function numberWhere(rule: string, accepts: (value: number) => boolean, schema: Record<string, number>) {
   return z.number(rule).refine(accepts, rule).meta(schema);
 }
 
-export const positive = numberWhere('a number > 0', (value) => value > 0, { exclusiveMinimum: 0 });
-export const nonNegative = numberWhere('a number >= 0', (value) => value >= 0, { minimum: 0 });
+const isPositive = (value: number): boolean => Math.fround(value) > 0 && Math.fround(value) < Number.POSITIVE_INFINITY;
+
+/** For data that comes as values, not as a config: the predicate and the words of `positive`. */
+export const positiveRule = {
+  words: 'a finite number > 0 in float32',
+  accepts: (value: unknown): value is number => typeof value === 'number' && isPositive(value),
+};
+export const positive = numberWhere(positiveRule.words, isPositive, { exclusiveMinimum: 0 });
+export const nonNegative = numberWhere(`0 or ${positiveRule.words}`, (value) => value === 0 || isPositive(value), { minimum: 0 });
 export const fraction = numberWhere('a number from 0 to 1', (value) => value >= 0 && value <= 1, { minimum: 0, maximum: 1 });
-export const fractionBelowOne = numberWhere('a number >= 0 and < 1', (value) => value >= 0 && value < 1, { minimum: 0, exclusiveMaximum: 1 });
-export const finite = z.number('a finite number');
+export const fractionBelowOne = numberWhere('a number >= 0 that is < 1 in float32', (value) => value >= 0 && Math.fround(value) < 1, { minimum: 0, exclusiveMaximum: 1 });
+export const finite = numberWhere('a finite number in float32', (value) => Number.isFinite(Math.fround(value)), {});
 export const flag = z.boolean('true or false');
 export const text = z.string('a text of at least one character').min(1, 'a text of at least one character');
 

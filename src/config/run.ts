@@ -22,7 +22,7 @@ const settings = {
   dropRemainder: flag.default(d.dropRemainder).describe('Leave out the last batch of an epoch when it is not full.'),
   seed: integer(0).default(d.seed).describe('Everything random in the run follows from this.'),
   shards: integer(1).optional().describe('Slices of the global batch; they decide the bits. As many as workers when absent.'),
-  workers: integer(1).optional().describe('Worker threads; they never change the bits. As many as cores when absent.'),
+  workers: integer(1).optional().describe('Worker threads; they never change the bits. As many as cores when absent, but at most one a shard.'),
   kernels: choice('auto', 'wasm', 'blas').default(d.kernels).describe('Which kernels compute.'),
   onNonFinite: choice('halt', 'skip')
     .default(d.onNonFinite)
@@ -45,10 +45,22 @@ const dataFields = record('an object with `train` and, if wanted, `validation`',
 /** The settings of a run without its model and data: what `train()` in TypeScript takes as plain values. */
 export const settingsSchema = across(record('an object of settings', settings), shardsFitBatch);
 
+const { loss, metrics, batchSize, shards, workers, kernels } = settings;
+const evaluation = { loss, metrics, batchSize, shards, workers, kernels };
+
+/** The settings of an evaluation. A shard may be empty there, as in the small batches of a training's validation. */
+export const evaluationSchema = record('an object of settings', evaluation);
+
+/** The keys of both, for messages about what stands beside them. */
+export const settingsKeys: readonly string[] = Object.keys(settings);
+export const evaluationKeys: readonly string[] = Object.keys(evaluation);
+
 export const runSchema = across(record('an object with `model`, `data`, `loss` and `optimizer`', { model: modelSchema, data: dataFields, ...settings }), shardsFitBatch);
 
 export type RunSettingsInput = z.input<typeof settingsSchema>;
 export type RunSettings = z.output<typeof settingsSchema>;
+export type EvaluationSettingsInput = z.input<typeof evaluationSchema>;
+export type EvaluationSettings = z.output<typeof evaluationSchema>;
 export type RunConfigInput = z.input<typeof runSchema>;
 export type RunConfig = z.output<typeof runSchema>;
 

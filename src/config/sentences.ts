@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { nearest, show } from '../check.ts';
+import { LockstepError } from '../errors.ts';
 import { field } from './rules.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -42,6 +43,13 @@ function problemsOf(issue: Issue, path: Path, root: unknown, where: string): Pro
   const near = typeof received === 'string' ? nearest(received, namesOf(issue)) : undefined;
   const mend = missing ? '; add it.' : near === undefined ? '.' : `; did you mean \`${near}\`?`;
   return [{ place, missing, sentence: `Expected \`${place}\` to be ${issue.message}, got ${show(received)}${mend}` }];
+}
+
+/** Makes sure that an object that is no config has no other keys than these. Throws LOCKSTEP_CONFIG as a config would. */
+export function checkKeys(value: object, known: readonly string[], where: string): void {
+  const unknown = Object.keys(value).filter((key) => !known.includes(key));
+  if (unknown.length === 0) return;
+  throw new LockstepError('LOCKSTEP_CONFIG', unknown.map((key) => unknownKey(key, known, [], where).sentence).join('\n'));
 }
 
 function unknownKey(key: string, known: readonly string[], path: Path, where: string): Problem {

@@ -2,9 +2,11 @@
  * Room: data (level 3). Data that is already in memory: nested arrays or typed arrays. It promises that every row has
  * the same shape and every number is finite, or says which row is not; it never rounds labels or guesses a shape.
  */
-import { shape as checkShape, positiveNumber, show } from '../check.ts';
+import { shape as checkShape, show } from '../check.ts';
+import { checkKeys } from '../config/sentences.ts';
 import { LockstepError } from '../errors.ts';
-import { type DataSource, type Labels, memorySource, sizeOf } from './source.ts';
+import { sizeOf } from '../memory/shape.ts';
+import { checkScale, type DataSource, type Labels, memorySource } from './source.ts';
 
 /** Numbers nested to any depth: `[[0, 1], [2, 3]]`. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
@@ -28,9 +30,13 @@ function refuse(message: string): never {
   throw new LockstepError('LOCKSTEP_DATA', message);
 }
 
-/** A source over arrays. Typed arrays are kept, not copied: do not change them while the run lasts. */
-export function arraySource({ x, y, inputShape, targetShape, scale = 1, name = 'the arrays' }: ArrayData): DataSource {
-  positiveNumber('scale', scale);
+const keys = ['x', 'y', 'inputShape', 'targetShape', 'scale', 'name'] as const satisfies readonly (keyof ArrayData)[];
+
+/** A source over arrays, which messages call `place`. Typed arrays are kept, not copied: do not change them while the run lasts. */
+export function arraySource(data: ArrayData, place = 'data'): DataSource {
+  checkKeys(data, keys, place);
+  const { x, y, inputShape, targetShape, scale = 1, name = 'the arrays' } = data;
+  checkScale('scale', scale);
   const input = block('x', x, 'inputShape', inputShape);
   const labels = labelsOf(y, targetShape);
   const rows = input.values.length / sizeOf(input.shape);
@@ -56,7 +62,11 @@ function block(name: string, data: unknown, shapeName: string, given: readonly n
     return nested;
   }
   if (!(data instanceof Float32Array || data instanceof Uint8Array)) {
-    return refuse(`Expected \`${name}\` to be nested arrays, a Float32Array or a Uint8Array, got ${show(data)}.`);
+    const kinds =
+      name === 'x'
+        ? 'nested arrays, a Float32Array or a Uint8Array'
+        : 'class integers (an array, an Int32Array or a Uint8Array) or targets (nested arrays or a Float32Array)';
+    return refuse(`Expected \`${name}\` to be ${kinds}, got ${show(data)}.`);
   }
   if (given === undefined) return refuse(`Expected \`${shapeName}\` beside a flat \`${name}\`, got nothing; add the shape of one row.`);
   const size = sizeOf(given);

@@ -6,7 +6,8 @@
 import { gunzipSync } from 'node:zlib';
 import { readUserFile } from '../config/file.ts';
 import { LockstepError } from '../errors.ts';
-import { type DataSource, memorySource, sizeOf } from './source.ts';
+import { sizeOf } from '../memory/shape.ts';
+import { type DataSource, memorySource } from './source.ts';
 
 /** The numbers of an IDX file with their dimensions, the first of which counts the rows. */
 export interface IdxArray {

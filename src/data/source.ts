@@ -2,7 +2,10 @@
  * Room: data (level 3). What training reads: rows of one shape with labels, in the type they are stored in. It promises
  * that bytes stay bytes; scaling happens while rows are gathered. It never shuffles: the order of an epoch is computed.
  */
+import { shape as checkShape, oneOf, positiveInteger, show } from '../check.ts';
+import { positiveRule } from '../config/rules.ts';
 import { LockstepError } from '../errors.ts';
+import { sizeOf } from '../memory/shape.ts';
 
 /** What each row should give: a class (rows int32), or target values (rows times `shape` float32, row-major). */
 export type Labels =
@@ -30,9 +33,40 @@ export interface DataSource {
 /** What a source in memory is made of: its description and all rows' numbers, row-major. */
 export type Rows = Omit<DataSource, 'length' | 'inputType' | 'readRows' | 'readAll'> & { readonly values: Uint8Array | Float32Array };
 
-/** Numbers in one item of this shape. */
-export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((size, dimension) => size * dimension, 1);
+/** Makes sure that a scale is a number > 0, in float32 too, where inputs are divided by it. */
+export function checkScale(name: string, scale: unknown): void {
+  if (positiveRule.accepts(scale)) return;
+  throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${name}\` to be ${positiveRule.words}, got ${show(scale)}.`);
+}
+
+/**
+ * Makes sure that a source, which may be a user's own, keeps to its type: the arena is sized by what it says. `place` is what
+ * messages call it: `data.train`. Throws LOCKSTEP_USAGE for its description, LOCKSTEP_DATA for labels that do not fit it.
+ */
+export function checkSource(source: DataSource, place: string): DataSource {
+  const { name, inputShape, inputType, scale, labels } = source;
+  const rows = positiveInteger(`${place}.length`, source.length);
+  if (typeof name !== 'string') throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}.name\` to be a text, got ${show(name)}.`);
+  checkShape(`${place}.inputShape`, inputShape);
+  oneOf(`${place}.inputType`, inputType, ['uint8', 'float32']);
+  checkScale(`${place}.scale`, scale);
+  for (const method of ['readRows', 'readAll'] as const) {
+    if (typeof source[method] !== 'function') {
+      throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}.${method}\` to be a function, got ${show(source[method])}.`);
+    }
+  }
+  const kind = oneOf(`${place}.labels.kind`, labels?.kind, ['class', 'target']);
+  const size = labels.kind === 'target' ? sizeOf(checkShape(`${place}.labels.shape`, labels.shape)) : 1;
+  const type = kind === 'class' ? Int32Array : Float32Array;
+  const values: unknown = labels.values;
+  if (!(values instanceof type) || values.length !== rows * size) {
+    const received = values instanceof type ? `${values.length}` : show(values);
+    throw new LockstepError(
+      'LOCKSTEP_DATA',
+      `Expected \`${place}.labels.values\` to be ${kind === 'class' ? 'an Int32Array' : 'a Float32Array'} of ${rows * size} numbers for ${rows} rows, got ${received}; give every row its label.`,
+    );
+  }
+  return source;
 }
 
 /** A source whose rows are already in memory. The values are kept, not copied: do not change them. */

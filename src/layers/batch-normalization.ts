@@ -96,8 +96,8 @@ class BatchNormalization implements Operation {
       number,
     ];
     this.#permutation = layout.permutation && {
-      forward: builder.constants(layout.permutation.forward),
-      inverse: builder.constants(layout.permutation.inverse),
+      forward: builder.constants(size, layout.permutation.forward),
+      inverse: builder.constants(size, layout.permutation.inverse),
       gradient: builder.rows(size),
       output: builder.rows(size),
     };

@@ -8,8 +8,16 @@ export interface ChannelLayout {
   readonly channels: number;
   /** Values of a channel in one sample. */
   readonly positions: number;
-  /** Absent when the channel axes are the last ones already. `forward` maps (positions, channels) to the stored order. */
-  readonly permutation: { readonly forward: Int32Array; readonly inverse: Int32Array } | undefined;
+  /** Absent when the channel axes are the last ones already. */
+  readonly permutation: Permutation | undefined;
+}
+
+/** Writers of tables of (channels x positions) numbers: whether those fit memory is only known when a plan was made. */
+interface Permutation {
+  /** From (positions, channels) to the stored order. */
+  forward(table: Int32Array): void;
+  /** From the stored order to (positions, channels). */
+  inverse(table: Int32Array): void;
 }
 
 /** The layout of a sample of `shape` whose `axes` (ascending, 0 the sample's first dimension) together index the channels. */
@@ -21,17 +29,23 @@ export function channelLayout(shape: Shape, axes: readonly number[]): ChannelLay
   if (order.every((axis, i) => axis === i)) return { channels, positions, permutation: undefined };
 
   const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const forward = new Int32Array(channels * positions);
-  const inverse = new Int32Array(channels * positions);
-  for (let i = 0; i < forward.length; i++) {
+  const reversed = order.toReversed();
+  const storedAt = (i: number): number => {
     let rest = i;
     let stored = 0;
-    for (const axis of order.toReversed()) {
+    for (const axis of reversed) {
       stored += (rest % shape[axis]!) * strides[axis]!;
       rest = Math.floor(rest / shape[axis]!);
     }
-    forward[i] = stored;
-    inverse[stored] = i;
-  }
-  return { channels, positions, permutation: { forward, inverse } };
+    return stored;
+  };
+  const permutation: Permutation = {
+    forward(table) {
+      for (let i = 0; i < table.length; i++) table[i] = storedAt(i);
+    },
+    inverse(table) {
+      for (let i = 0; i < table.length; i++) table[storedAt(i)] = i;
+    },
+  };
+  return { channels, positions, permutation };
 }

@@ -112,8 +112,8 @@ export interface Builder {
   private(bytes: number): Address;
   /** An exchange area shared by all ranks, with a result private to this one. */
   exchange(channels: number, positions: number): ExchangeArea;
-  /** Constant int32 values, written when the rank starts. */
-  constants(values: Int32Array): Address;
+  /** `length` constant int32 values; `fill` writes them to their place when the rank starts, never while a plan is made. */
+  constants(length: number, fill: (place: Int32Array) => void): Address;
 }
 
 /** A layer by its config: pure, cheap, and enough for summary, memory plan and weights. */

@@ -54,5 +54,5 @@ export function defineScaledDense(
 
 /** A vector of one float32 number: what stands in the place of a weight that the layer does not have. */
 function constant(builder: Builder, length: number, value: number): WeightPlace['value'] {
-  return builder.constants(new Int32Array(new Float32Array(length).fill(value).buffer));
+  return builder.constants(length, (place) => new Float32Array(place.buffer, place.byteOffset, length).fill(value));
 }

@@ -2,16 +2,18 @@
  * Room: local (level 6). `evaluate()`: loss and metrics of a trained model over a data set, on all ranks, with moving
  * statistics.
  */
-import { parseRunSettings } from '../config/parse.ts';
-import type { RunSettingsInput } from '../config/run.ts';
+import { parseEvaluationSettings } from '../config/parse.ts';
+import type { EvaluationSettingsInput } from '../config/run.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { Model } from '../model/model.ts';
 import type { RunPlan } from '../model/plan.ts';
 import type { Evaluation } from '../telemetry/events.ts';
+import type { TrainingSpec } from '../train/rank.ts';
+import { checkEvaluateOptions } from './options.ts';
 import { type DataInput, openInput, openSession } from './session.ts';
 
-export interface EvaluateOptions extends Pick<RunSettingsInput, 'loss' | 'metrics' | 'batchSize' | 'workers' | 'shards' | 'kernels'> {
+export interface EvaluateOptions extends EvaluationSettingsInput {
   /** Must have weights. */
   readonly model: Model;
   readonly data: DataInput;
@@ -23,17 +25,27 @@ export interface EvaluationRun extends Evaluation {
   readonly seconds: number;
 }
 
+/** What ranks are told that never train: no update, no order, no policy is asked for. */
+const noTraining = {
+  optimizer: { type: 'sgd', learningRate: 0, momentum: 0, nesterov: false },
+  seed: 0,
+  shuffle: false,
+  onNonFinite: 'halt',
+  haltAfterSkipped: 1,
+} as const satisfies Partial<TrainingSpec>;
+
 /** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
-export async function evaluate({ model, data, onKernels, ...given }: EvaluateOptions): Promise<EvaluationRun> {
-  const settings = parseRunSettings({ ...given, optimizer: { type: 'sgd' } }, 'options');
+export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun> {
+  checkEvaluateOptions(options);
+  const { model, data, onKernels, ...given } = options;
+  const settings = parseEvaluationSettings(given, 'options');
+  const { loss, metrics, batchSize } = settings;
   const source = openInput(data, 'data');
-  model.build(source.inputShape);
-  const { batchSize, optimizer, metrics, onNonFinite, haltAfterSkipped } = settings;
   const { plan, arena, team } = openSession({
     model,
-    loss: settings.loss,
+    loss,
     settings,
-    training: { optimizer, seed: 0, shuffle: false, batchSize, validationBatchSize: batchSize, onNonFinite, haltAfterSkipped },
+    training: { ...noTraining, batchSize, validationBatchSize: batchSize },
     optimizerSlots: 0,
     validation: source,
     onKernels,

@@ -8,36 +8,44 @@ import { parseDataConfig } from '../config/parse.ts';
 import type { RunSettings } from '../config/run.ts';
 import { type ArrayData, arraySource } from '../data/arrays.ts';
 import { openData } from '../data/datasets.ts';
-import { checkLabels, type DataSource } from '../data/source.ts';
+import { checkSource, type DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type KernelSelection, selectKernels } from '../kernels/select.ts';
-import { type LossSpec, lossOf } from '../losses/loss.ts';
+import type { LossSpec } from '../losses/loss.ts';
 import { Arena } from '../memory/arena.ts';
-import { formatShape, sizeOf } from '../memory/shape.ts';
+import { sizeOf } from '../memory/shape.ts';
 import type { Model } from '../model/model.ts';
-import { type DataPlace, type DataSpec, planRun, type RunPlan } from '../model/plan.ts';
-import { endsInSoftmax } from '../model/topology.ts';
+import { type DataPlace, type DataSpec, type PlanSpec, planRun, type RunPlan } from '../model/plan.ts';
 import { storeWeights } from '../model/weights.ts';
 import type { TrainingSpec } from '../train/rank.ts';
+import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
+import { checkInput } from './options.ts';
 import { Team, type TeamOptions } from './team.ts';
 
 /** Data as users give it: a description of files, arrays in memory, or a source of their own. */
 export type DataInput = DataConfigInput | ArrayData | DataSource;
 
+/** `where` is what messages call the data: `data.train`. */
 export function openInput(input: DataInput, where: string): DataSource {
-  if ('readRows' in input) return input;
-  return 'x' in input ? arraySource(input) : openData(parseDataConfig(input, where));
+  checkInput(input, where);
+  if ('readRows' in input) return checkSource(input, where);
+  return checkSource('x' in input ? arraySource(input, where) : openData(parseDataConfig(input, where)), where);
 }
 
-export interface SessionOptions {
+/** What a plan is made from. */
+export interface PlanOptions {
   readonly model: Model;
   readonly loss: LossSpec;
-  readonly settings: Pick<RunSettings, 'workers' | 'shards' | 'kernels' | 'batchSize' | 'metrics'>;
-  readonly training: TrainingSpec;
+  readonly settings: Pick<RunSettings, 'workers' | 'shards' | 'batchSize' | 'validationBatchSize' | 'metrics'>;
   readonly optimizerSlots: number;
   readonly train?: DataSource;
   readonly validation?: DataSource;
   readonly inputGradient?: boolean;
+}
+
+export interface SessionOptions extends PlanOptions {
+  readonly settings: PlanOptions['settings'] & Pick<RunSettings, 'kernels'>;
+  readonly training: TrainingSpec;
   readonly fault?: TeamOptions['fault'];
   /** Told which kernels were taken and why, before the ranks start. */
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
@@ -51,91 +59,51 @@ export interface Session {
 }
 
 /**
- * Checks, plans, allocates, loads and starts. `settings.workers` defaults to the number of cores and `shards` to the number
- * of workers, neither more than the batch has rows. Training gives a model without weights its first ones, once the run is known to fit;
- * evaluation refuses it. The model's input shape is fixed by the data.
+ * What a run of `model`, built for its data, must be planned for, once everything about it was checked. `settings.workers` defaults
+ * to the number of cores, but no more than a batch has rows or there are shards; `shards` to the number of workers. Nothing is changed.
  */
-export function openSession(options: SessionOptions): Session {
-  const { model, loss, settings, training, train, validation } = options;
-  const source = (train ?? validation)!;
-  for (const [data, place] of [
-    [train, 'data.train'],
-    [validation, 'data.validation'],
-  ] as const) {
-    if (data) checkFit(model, loss, data, place, settings.metrics);
-  }
-  const largestBatch = Math.max(train ? training.batchSize : 0, validation ? training.validationBatchSize : 0);
-  const ranks = settings.workers ?? Math.min(availableParallelism(), training.batchSize);
-  const shards = settings.shards ?? ranks;
-  if (shards > training.batchSize) {
-    const name = settings.shards === undefined ? 'workers' : 'shards';
-    throw new LockstepError(
-      'LOCKSTEP_CONFIG',
-      `Expected \`${name}\` to be at most the batch size, ${training.batchSize}, got \`${shards}\`; use fewer ${name} or a larger batchSize.`,
-    );
-  }
-  const plan = planRun({
+export function planSpecFor({ model, loss, settings, optimizerSlots, train, validation, inputGradient = false }: PlanOptions): PlanSpec {
+  const { batchSize, validationBatchSize = batchSize, metrics } = settings;
+  checkModelFits(model, loss, metrics);
+  // What is asked for its input's gradient has that to compute.
+  if (train && !inputGradient) checkTrainable(model);
+  if (train) checkDataFits(model, loss, { source: train, place: 'data.train' });
+  if (validation) checkDataFits(model, loss, { source: validation, place: train ? 'data.validation' : 'data' });
+  const ranks = settings.workers ?? Math.min(availableParallelism(), batchSize, settings.shards ?? Number.POSITIVE_INFINITY);
+  return {
     model: model.config,
-    inputShape: source.inputShape,
+    inputShape: model.topology.inputShape,
     loss,
-    shards,
+    shards: settings.shards ?? ranks,
     ranks,
-    batchRows: largestBatch,
-    optimizerSlots: options.optimizerSlots,
+    // A batch larger than the data never comes.
+    batchRows: Math.max(train ? Math.min(batchSize, train.length) : 0, validation ? Math.min(validationBatchSize, validation.length) : 0),
+    optimizerSlots,
     ...(train && { train: dataSpec(train) }),
     ...(validation && { validation: dataSpec(validation) }),
-    ...(options.inputGradient && { inputGradient: true }),
-  });
+    ...(inputGradient && { inputGradient: true }),
+  };
+}
+
+/**
+ * Checks, plans, allocates, loads and starts. The model's input shape is fixed by the training data, or by what there is without
+ * it. Training gives a model without weights its first ones, once the run is known to fit; evaluation refuses it.
+ */
+export function openSession(options: SessionOptions): Session {
+  const { model, settings, training, train, validation } = options;
+  model.build((train ?? validation)!.inputShape);
+  // Ranks get room for the batches that they are told to compute.
+  const { batchSize, validationBatchSize } = training;
+  const plan = planRun(planSpecFor({ ...options, settings: { ...settings, batchSize, validationBatchSize } }));
   const kernels = selectKernels(settings.kernels);
   options.onKernels?.(kernels);
   const arena = Arena.create(plan.memory.bytes);
   if (train && !model.isInitialized) model.initialize(training.seed);
-  storeWeights(model.getWeights(), plan.weights, arena);
+  storeWeights(model.getWeights(), plan, arena);
   if (train && plan.train) storeData(train, plan.train, arena);
   if (validation && plan.validation) storeData(validation, plan.validation, arena);
   const team = new Team({ plan, training, kernels, arena, ...(options.fault && { fault: options.fault }) });
   return { plan, arena, team, kernels };
-}
-
-/** Data, model, loss and metrics must agree in shape and kind. Throws LOCKSTEP_SHAPE, LOCKSTEP_DATA or LOCKSTEP_CONFIG. */
-function checkFit(model: Model, loss: LossSpec, source: DataSource, place: string, metrics: readonly string[]): void {
-  model.build(source.inputShape);
-  const { outputShape } = model.topology;
-  const { labels, fusesSoftmax, countsCorrect } = lossOf(loss);
-  if (fusesSoftmax && !endsInSoftmax(model.config)) {
-    throw new LockstepError(
-      'LOCKSTEP_CONFIG',
-      'Expected the last layer to end in softmax for the loss sparseCategoricalCrossentropy; give it `activation: "softmax"`, or the loss `{ type: "sparseCategoricalCrossentropy", fromLogits: true }`.',
-    );
-  }
-  if (metrics.includes('accuracy') && !countsCorrect) {
-    throw new LockstepError(
-      'LOCKSTEP_CONFIG',
-      'Expected `metrics` without accuracy for a loss on target values, got `accuracy`; leave it out or train on classes with sparseCategoricalCrossentropy.',
-    );
-  }
-  if (labels === 'class') {
-    if (outputShape.length !== 1) {
-      throw new LockstepError(
-        'LOCKSTEP_SHAPE',
-        `Expected the model to give one number a class, shape (classes,), got ${formatShape(outputShape)}; end with flatten and dense layers.`,
-      );
-    }
-    checkLabels(source, outputShape[0]!);
-    return;
-  }
-  if (source.labels.kind !== 'target') {
-    throw new LockstepError(
-      'LOCKSTEP_DATA',
-      `Expected the labels of \`${place}\` to be target values for the loss meanSquaredError, got classes; give targets, or use sparseCategoricalCrossentropy.`,
-    );
-  }
-  if (sizeOf(source.labels.shape) !== sizeOf(outputShape)) {
-    throw new LockstepError(
-      'LOCKSTEP_SHAPE',
-      `Expected the targets of \`${place}\` to have the shape of the model's output, ${formatShape(outputShape)}, got ${formatShape(source.labels.shape)}; change the last layer or the targets.`,
-    );
-  }
 }
 
 function dataSpec({ length, inputShape, inputType, scale, labels }: DataSource): DataSpec {
@@ -143,6 +111,10 @@ function dataSpec({ length, inputShape, inputType, scale, labels }: DataSource):
 }
 
 function storeData(source: DataSource, { spec, inputs, labels }: DataPlace, { u8, f32, i32 }: Arena): void {
+  const expected = spec.length * Math.max(1, spec.targetSize);
+  if (source.labels.values.length !== expected) {
+    throw new LockstepError('LOCKSTEP_INTERNAL', `Expected ${expected} labels of ${source.name} as planned, got ${source.labels.values.length}; report this defect.`);
+  }
   const count = spec.length * sizeOf(spec.inputShape);
   source.readAll(spec.inputType === 'uint8' ? u8.subarray(inputs, inputs + count) : f32.subarray(inputs >>> 2, (inputs >>> 2) + count));
   if (source.labels.kind === 'class') i32.set(source.labels.values, labels >>> 2);

@@ -14,6 +14,7 @@ import { updateRule } from '../optimizers/rule.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
 import { readEvaluation } from './evaluate.ts';
 import { Averages, type History, historyOf } from './history.ts';
+import { checkTrainOptions } from './options.ts';
 import { ReportReader } from './reports.ts';
 import { type DataInput, openInput, openSession } from './session.ts';
 import type { TeamOptions } from './team.ts';
@@ -70,6 +71,7 @@ export interface Run {
  * weights bit for bit, whatever the number of workers. Errors are `LockstepError`s, all with a code.
  */
 export async function train(options: TrainOptions): Promise<Run> {
+  checkTrainOptions(options);
   const { model, data, init, onStep, onEpoch, onEvent, onStart, signal, fault, ...given } = options;
   const settings = parseRunSettings(given, 'options');
   const trainSource = openInput(data.train, 'data.train');

@@ -1,17 +1,17 @@
 /**
  * Room: model (level 4). What users hold: a chain of layers, with weights once it has been initialised, loaded or trained.
  */
-import { nonNegativeInteger } from '../check.ts';
+import { nonNegativeInteger, show } from '../check.ts';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { LayerConfigInput, ModelConfig } from '../config/layers.ts';
 import { parseModelConfig } from '../config/parse.ts';
 import { arraySource, type NestedNumbers } from '../data/arrays.ts';
 import { LockstepError } from '../errors.ts';
-import { formatShape, type Shape, sameShape } from '../memory/shape.ts';
+import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
 import { type Predictions, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
 import { resolveTopology, type Topology } from './topology.ts';
-import { initialWeights, matchWeights, type Weights, weightsHash } from './weights.ts';
+import { copyTensors, initialWeights, matchWeights, type Weights, weightsHash } from './weights.ts';
 
 export class Model {
   /** The model as plain data, every default filled in. `new Model(model.config)` is the same model without weights. */
@@ -78,9 +78,9 @@ export class Model {
     return this.#weights;
   }
 
-  /** Takes weights by name. Throws LOCKSTEP_WEIGHTS when they are not exactly those of the model; `what` names their origin. */
+  /** Takes copies of weights by name. Throws LOCKSTEP_WEIGHTS when they are not exactly those of the model; `what` names their origin. */
   setWeights(tensors: Iterable<NamedTensor>, what = 'the weights'): void {
-    this.#weights = matchWeights(this.topology, new Map([...tensors].map((tensor) => [tensor.name, tensor])), what);
+    this.#weights = matchWeights(this.topology, copyTensors(tensors, what), what);
   }
 
   /** Reads weights from a safetensors file. */
@@ -110,14 +110,19 @@ export class Model {
 }
 
 function flatRows(rows: NestedNumbers, inputShape: Shape): Float32Array {
-  const source = arraySource({ x: rows, y: new Int32Array(Array.isArray(rows) ? rows.length : 0), name: 'the rows' });
+  if (!Array.isArray(rows)) {
+    // Bytes are refused too: those of a training with a scale would give wrong predictions without a word.
+    const mend = 'convert typed arrays with Float32Array.from, and divide by the scale of the training data';
+    throw new LockstepError('LOCKSTEP_DATA', `Expected rows as nested arrays or a Float32Array, got ${show(rows)}; ${mend}.`);
+  }
+  const source = arraySource({ x: rows, y: new Int32Array(rows.length), name: 'the rows' });
   if (!sameShape(source.inputShape, inputShape)) {
     throw new LockstepError(
       'LOCKSTEP_SHAPE',
       `Expected rows of shape [${inputShape.join(', ')}], got [${source.inputShape.join(', ')}]; one row of the model's input is that shape.`,
     );
   }
-  const values = new Float32Array(source.length * inputShape.reduce((size, dimension) => size * dimension, 1));
+  const values = new Float32Array(source.length * sizeOf(inputShape));
   source.readAll(values);
   return values;
 }

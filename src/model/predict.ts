@@ -51,7 +51,7 @@ export function predict(config: ModelConfig, inputShape: Shape, weights: Weights
   const own = plan.ranks[0]!;
   const kernels = createWasmKernels(compileWasmKernels(), arena, own.scratch);
   const runtime = new RankRuntime(plan, 0, arena, kernels, { meet: () => {} }, 0);
-  storeWeights(weights, plan.weights, arena);
+  storeWeights(weights, plan, arena);
   const outputs = new Float32Array(rows * own.outputSize);
   for (let first = 0; first < rows; first += rowsAtOnce) {
     const count = Math.min(rowsAtOnce, rows - first);

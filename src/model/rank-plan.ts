@@ -23,6 +23,12 @@ interface PlannedOperation {
   readonly inputSize: number;
 }
 
+interface Constants {
+  readonly address: Address;
+  readonly length: number;
+  readonly fill: (place: Int32Array) => void;
+}
+
 export interface RankPlan {
   readonly shards: RankShards;
   /** Rows of this rank in the largest batch. */
@@ -43,7 +49,8 @@ export interface RankPlan {
   /** The gradient of the output, written by the loss. */
   readonly outputGradient: Address;
   readonly lossSums: Area;
-  readonly constants: readonly { readonly address: Address; readonly values: Int32Array }[];
+  /** int32 values that are written once, when the rank starts. */
+  readonly constants: readonly Constants[];
   /** Seconds by phase, see telemetry/timing.ts. */
   readonly times: Address;
   /** int32 [step, phase, layer]: where the rank is, for whoever must explain its death. */
@@ -69,7 +76,7 @@ export interface SharedPlaces {
 export function compileRank(places: SharedPlaces, shards: RankShards, capacity: number): RankPlan {
   const { memory, topology } = places;
   const rows = (size: number, bytesEach = 4): Address => memory.reserve('activations', Math.max(1, capacity) * size * bytesEach);
-  const constants: { address: Address; values: Int32Array }[] = [];
+  const constants: Constants[] = [];
   const input = rows(sizeOf(topology.inputShape));
   const firstTrained = topology.weights.find(({ definition }) => definition.role !== 'state')?.operation ?? topology.layers.length;
   let exchanges = 0;
@@ -91,9 +98,9 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
         channels,
         positions,
       }),
-      constants(values) {
-        const address = memory.reserve('statistics', values.byteLength);
-        constants.push({ address, values });
+      constants(length, fill) {
+        const address = memory.reserve('statistics', 4 * length);
+        constants.push({ address, length, fill });
         return address;
       },
     };

@@ -49,7 +49,7 @@ export class RankRuntime {
       seedLow,
       seedHigh,
     };
-    for (const { address, values } of this.own.constants) arena.i32.set(values, address >>> 2);
+    for (const { address, length, fill } of this.own.constants) fill(arena.i32.subarray(address >>> 2, (address >>> 2) + length));
   }
 
   /** Says how many rows the global batch has: which of them are ours, shard by shard, follows. */

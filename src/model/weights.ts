@@ -3,6 +3,7 @@
  * hash by which two runs are compared.
  */
 import { createHash } from 'node:crypto';
+import { show } from '../check.ts';
 import type { NamedTensor, Tensor } from '../checkpoint/safetensors.ts';
 import { LockstepError } from '../errors.ts';
 import { initialize } from '../layers/initializers.ts';
@@ -45,6 +46,22 @@ function list(words: string, names: readonly string[]): string {
   return `${words} ${shown.join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
 }
 
+/** Tensors by name, their numbers copied. Throws LOCKSTEP_WEIGHTS when one is no tensor of float32 numbers or comes twice. */
+export function copyTensors(tensors: Iterable<NamedTensor>, what: string): Map<string, Tensor> {
+  const copies = new Map<string, Tensor>();
+  for (const { name, shape, data } of tensors) {
+    if (!(data instanceof Float32Array)) {
+      throw new LockstepError('LOCKSTEP_WEIGHTS', `Expected \`${name}\` of ${what} to have a Float32Array as its \`data\`, got ${show(data)}; convert it.`);
+    }
+    if (!Array.isArray(shape)) {
+      throw new LockstepError('LOCKSTEP_WEIGHTS', `Expected \`${name}\` of ${what} to have a list of sizes as its \`shape\`, got ${show(shape)}; add it.`);
+    }
+    if (copies.has(name)) throw new LockstepError('LOCKSTEP_WEIGHTS', `Expected ${what} to hold each weight once, got \`${name}\` twice; leave one out.`);
+    copies.set(name, { shape: [...shape], data: Float32Array.from(data) });
+  }
+  return copies;
+}
+
 function checkedTensor({ name, definition, size }: WeightEntry, tensor: Tensor, what: string): Tensor {
   if (!sameShape(tensor.shape, definition.shape)) {
     throw new LockstepError(
@@ -58,8 +75,19 @@ function checkedTensor({ name, definition, size }: WeightEntry, tensor: Tensor, 
   return tensor;
 }
 
-/** Writes weights to their places in an arena. */
-export function storeWeights(weights: Weights, places: readonly Address[], { f32 }: Arena): void {
+/** Where a plan has its weights: `weights[i]` is the place of `topology.weights[i]`. */
+interface WeightPlaces {
+  readonly topology: Topology;
+  readonly weights: readonly Address[];
+}
+
+/** Writes weights to their places in an arena. Nothing is written unless all of them are exactly as large as their places. */
+export function storeWeights(weights: Weights, { topology, weights: places }: WeightPlaces, { f32 }: Arena): void {
+  const sizes = topology.weights.map(({ size }) => size);
+  const lengths = weights.map(({ data }) => data.length);
+  if (lengths.join() !== sizes.join()) {
+    throw new LockstepError('LOCKSTEP_INTERNAL', `Expected weights of ${sizes.join(', ')} numbers for the plan, got ${lengths.join(', ')}; report this defect.`);
+  }
   weights.forEach(({ data }, i) => {
     f32.set(data, places[i]! >>> 2);
   });

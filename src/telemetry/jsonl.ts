@@ -1,45 +1,118 @@
 /**
  * Room: telemetry (level 2). `--log`: every event of a run as one JSON object a line. Numbers that are not finite become null,
- * as JSON has no word for them. Lines are on their way to the disk when `write` returns; `close` waits for nothing.
+ * as JSON has no word for them. Events come in bursts; the lines of a burst are handed to the system together, before anything
+ * else happens: a crash or a kill of the process loses at most the burst it falls into. `close` waits for no disk.
+ * A log never ends a run: what the system refuses to write after the file was opened is told once and counted.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { LockstepError } from '../errors.ts';
 import type { RunEvent } from './events.ts';
 
-/** Lines kept before they are written, bytes: one system call for hundreds of steps. */
-const bufferBytes = 64 * 1024;
+/** Lines of one burst kept before they are written, in characters. */
+const bufferSize = 64 * 1024;
+
+const newline = 10;
+const nothing = Buffer.alloc(0);
 
 export class EventLog {
-  readonly #file: number;
+  readonly #path: string;
+  readonly #tell: (error: LockstepError) => void;
+  /** Undefined once closed. */
+  #file: number | undefined;
   #pending = '';
+  /** The rest of a line that the system took only the beginning of: it comes first when the system takes more. */
+  #torn: Buffer = nothing;
+  #lines = 0;
+  #dropped = 0;
+  #told = false;
 
-  /** Starts the file anew. Throws LOCKSTEP_FILE when it cannot be written. */
-  constructor(path: string) {
+  /**
+   * Starts the file anew. Throws LOCKSTEP_FILE when it cannot be opened. When it cannot be written later, `tell` hears of the
+   * first time, and every later burst tries again.
+   */
+  constructor(path: string, tell: (error: LockstepError) => void) {
+    this.#path = path;
+    this.#tell = tell;
     try {
       this.#file = openSync(path, 'w');
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-      throw new LockstepError(
-        'LOCKSTEP_FILE',
-        `Expected to write the log \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`,
-        { cause },
-      );
+      throw refused(path, cause, openMend);
     }
   }
 
+  /** Events written, those included that are lost. */
+  get lines(): number {
+    return this.#lines;
+  }
+
+  /** Events that the file does not hold, or only the beginning of; final once the log is closed. */
+  get lost(): number {
+    return this.#dropped + (this.#torn.length > 0 ? 1 : 0);
+  }
+
   write(event: RunEvent): void {
+    // A burst is handled within one turn of the event loop, and microtasks are what comes right after it.
+    if (!this.#pending) queueMicrotask(() => this.#flush());
     this.#pending += `${JSON.stringify(event)}\n`;
-    if (event.event !== 'step' || this.#pending.length > bufferBytes) this.flush();
+    this.#lines++;
+    if (this.#pending.length > bufferSize) this.#flush();
   }
 
-  flush(): void {
-    const text = this.#pending;
-    this.#pending = '';
-    if (text) writeSync(this.#file, text);
-  }
-
+  /** Writes what is left and lets go of the file; a second time does nothing. */
   close(): void {
-    this.flush();
-    closeSync(this.#file);
+    this.#flush();
+    const file = this.#file;
+    this.#file = undefined;
+    try {
+      if (file !== undefined) closeSync(file);
+    } catch (cause) {
+      this.#fail(cause);
+    }
   }
+
+  #flush(): void {
+    const bytes = Buffer.concat([this.#torn, Buffer.from(this.#pending)]);
+    if (bytes.length === 0 || this.#file === undefined) return;
+    this.#pending = '';
+    let insideLine = this.#torn.length > 0;
+    let written = 0;
+    try {
+      while (written < bytes.length) {
+        written += writeSync(this.#file, bytes, written);
+        insideLine = bytes[written - 1] !== newline;
+      }
+      this.#torn = nothing;
+    } catch (cause) {
+      const next = insideLine ? bytes.indexOf(newline, written) + 1 : written;
+      this.#torn = bytes.subarray(written, next);
+      this.#dropped += bytes.toString('latin1', next).split('\n').length - 1;
+      this.#fail(cause);
+    }
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#tell(refused(this.#path, cause, 'the run goes on and counts the lines that are lost, so make the place writable again to keep those to come'));
+  }
+}
+
+const openMend = 'check that its folder exists and can be written';
+
+/**
+ * Makes sure, as far as that can be seen without touching the file, that a log can be opened there. Throws LOCKSTEP_FILE as opening
+ * it does.
+ */
+export function checkLog(path: string): void {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw refused(path, cause, openMend);
+  }
+}
+
+function refused(path: string, cause: unknown, mend: string): LockstepError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new LockstepError('LOCKSTEP_FILE', `Expected to write the log \`${path}\`, but the system refused (${code}); ${mend}.`, { cause });
 }

@@ -85,7 +85,8 @@ export class Progress {
   }
 }
 
-function named(metrics: Metrics, prefix = ''): string[] {
+/** Metrics as people read them: `accuracy 97.50 %`, each name with `prefix` before it. */
+export function named(metrics: Metrics, prefix = ''): string[] {
   return Object.entries(metrics).map(([name, value]) => `${prefix}${name} ${name === 'accuracy' ? `${(100 * value).toFixed(2)} %` : value.toFixed(4)}`);
 }
 

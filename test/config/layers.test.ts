@@ -47,7 +47,7 @@ test('every layer type parses with its options', (t) => {
 test('a wrong option is told with place, rule and what was received', (t) => {
   t.deepEqual(layerProblems({ type: 'dense', units: '300' }), ['Expected `layer.units` to be an integer >= 1, got `"300"`.']);
   t.deepEqual(layerProblems({ type: 'dense' }), ['Expected `layer.units` to be an integer >= 1, got nothing; add it.']);
-  t.deepEqual(layerProblems({ type: 'dropout', rate: 1 }), ['Expected `layer.rate` to be a number >= 0 and < 1, got `1`.']);
+  t.deepEqual(layerProblems({ type: 'dropout', rate: 1 }), ['Expected `layer.rate` to be a number >= 0 that is < 1 in float32, got `1`.']);
   t.deepEqual(layerProblems({ type: 'flatten', name: '1st' }), [
     'Expected `layer.name` to be a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`, got `"1st"`.',
   ]);
@@ -94,7 +94,7 @@ test('a required key that is only misspelt is one problem', (t) => {
 
 test('an activation is a name or an object, and the nearer form is judged', (t) => {
   const activation = (value: unknown) => layerProblems({ type: 'activation', activation: value });
-  t.deepEqual(activation({ type: 'elu', alpha: -1 }), ['Expected `layer.activation.alpha` to be a number >= 0, got `-1`.']);
+  t.deepEqual(activation({ type: 'elu', alpha: -1 }), ['Expected `layer.activation.alpha` to be 0 or a finite number > 0 in float32, got `-1`.']);
   t.deepEqual(activation({ type: 'relu' }), []);
   t.deepEqual(activation({ type: 'relu', alpha: 1 }), ['Unknown key `layer.activation.alpha` (known: type).']);
   t.regex(activation({ type: 'Elu' })[0]!, /^Expected `layer\.activation\.type` to be an activation \(linear, .*\), got `"Elu"`; did you mean `elu`\?$/);
@@ -104,8 +104,8 @@ test('an activation is a name or an object, and the nearer form is judged', (t) 
 
 test('an initialiser is a name or an object, and constant needs its value', (t) => {
   const initializer = (value: unknown) => layerProblems({ type: 'dense', units: 1, kernelInitializer: value });
-  t.deepEqual(initializer({ type: 'constant' }), ['Expected `layer.kernelInitializer.value` to be a finite number, got nothing; add it.']);
-  t.deepEqual(initializer({ type: 'randomNormal', stddev: -1 }), ['Expected `layer.kernelInitializer.stddev` to be a number >= 0, got `-1`.']);
+  t.deepEqual(initializer({ type: 'constant' }), ['Expected `layer.kernelInitializer.value` to be a finite number in float32, got nothing; add it.']);
+  t.deepEqual(initializer({ type: 'randomNormal', stddev: -1 }), ['Expected `layer.kernelInitializer.stddev` to be 0 or a finite number > 0 in float32, got `-1`.']);
   t.regex(initializer('he_normal')[0]!, /did you mean `heNormal`\?$/);
   t.regex(initializer('constant')[0]!, /or an object like \{ type: "constant", value: 0\.1 \}, got `"constant"`\.$/);
 });

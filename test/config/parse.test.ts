@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parseDataConfig, parseLayer, parseModelConfig, parseOptimizer, parseRunConfig, parseRunSettings } from '../../src/config/parse.ts';
+import { parseDataConfig, parseEvaluationSettings, parseLayer, parseModelConfig, parseOptimizer, parseRunConfig, parseRunSettings } from '../../src/config/parse.ts';
 import { resolveLoss } from '../../src/config/resolve.ts';
 import { type RunConfigInput, runConfigJsonSchema } from '../../src/config/run.ts';
 import { problems } from './problems.ts';
@@ -69,7 +69,7 @@ test('all problems are told at once, one sentence a line', (t) => {
     [
       'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer).',
       'Expected `model.layers[2].units` to be an integer >= 1, got `"300"`.',
-      'Expected `optimizer.learningRate` to be a number >= 0, got `-1`.',
+      'Expected `optimizer.learningRate` to be 0 or a finite number > 0 in float32, got `-1`.',
       'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
       'Expected `batchSize` to be an integer >= 1, got `1.5`.',
       'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, seed, shards, workers, kernels, onNonFinite, haltAfterSkipped).',
@@ -95,6 +95,42 @@ test('more shards than rows in a batch are refused', (t) => {
   t.deepEqual(runProblems({ batchSize: 4, shards: 4, workers: 9 }), []);
 });
 
+test('numbers are judged by what they are in float32, in which kernels compute', (t) => {
+  const optimizer = (options: object) => problems(() => parseOptimizer({ type: 'adamw', ...options }));
+  const received = (key: string, rule: string, value: number) => [`Expected \`optimizer.${key}\` to be ${rule} in float32, got \`${value}\`.`];
+  t.deepEqual(optimizer({ epsilon: 1e-46 }), received('epsilon', 'a finite number > 0', 1e-46));
+  t.deepEqual(optimizer({ epsilon: 1e39 }), received('epsilon', 'a finite number > 0', 1e39));
+  for (const key of ['learningRate', 'weightDecay', 'clipvalue', 'clipnorm', 'globalClipnorm']) {
+    t.deepEqual(optimizer({ [key]: 1e-46 }), received(key, '0 or a finite number > 0', 1e-46));
+    t.deepEqual(optimizer({ [key]: 1e39 }), received(key, '0 or a finite number > 0', 1e39));
+    t.deepEqual(optimizer({ [key]: 0 }), []);
+  }
+  t.deepEqual(optimizer({ beta1: 1 - 1e-9 }), received('beta1', 'a number >= 0 that is < 1', 1 - 1e-9));
+  t.deepEqual(optimizer({ epsilon: 2 ** -149, learningRate: 3.4e38, beta1: 1 - 2 ** -24 }), []);
+  t.deepEqual(
+    problems(() => parseDataConfig({ format: 'idx', images: 'a', labels: 'b', scale: 1e39 })),
+    ['Expected `data.scale` to be a finite number > 0 in float32, got `1e+39`.'],
+  );
+  t.deepEqual(
+    problems(() => parseLayer({ type: 'dense', units: 1, kernelInitializer: { type: 'constant', value: -1e39 } })),
+    ['Expected `layer.kernelInitializer.value` to be a finite number in float32, got `-1e+39`.'],
+  );
+});
+
+test('an evaluation has settings of its own, and may have more shards than rows in a batch', (t) => {
+  t.deepEqual(parseEvaluationSettings({ loss: 'meanSquaredError', shards: 8, batchSize: 4 }), {
+    loss: 'meanSquaredError',
+    metrics: [],
+    shards: 8,
+    batchSize: 4,
+    kernels: 'auto',
+  });
+  t.deepEqual(
+    problems(() => parseEvaluationSettings({ loss: 'meanSquaredError', optimizer: { type: 'sgd' } })),
+    ['Unknown key `optimizer` (known: loss, metrics, batchSize, shards, workers, kernels).'],
+  );
+});
+
 test('the settings of a run keep their rules and their ranges', (t) => {
   t.deepEqual(runProblems({ seed: 2 ** 53 }), ['Expected `seed` to be an integer >= 0, got `9007199254740992`.']);
   t.deepEqual(runProblems({ seed: -1 }), ['Expected `seed` to be an integer >= 0, got `-1`.']);
@@ -118,7 +154,7 @@ test('data is a file format or a named data set, and the one that is meant is ju
   t.deepEqual(data({ format: 'idx', images: 5, scale: 0 }), [
     'Expected `data.train.images` to be a text of at least one character, got `5`.',
     'Expected `data.train.labels` to be a text of at least one character, got nothing; add it.',
-    'Expected `data.train.scale` to be a number > 0, got `0`.',
+    'Expected `data.train.scale` to be a finite number > 0 in float32, got `0`.',
   ]);
   t.deepEqual(data({ dataset: 'mnst', split: 'train' }), [
     'Expected `data.train.dataset` to be a known data set (mnist, fashionMnist), got `"mnst"`; did you mean `mnist`?',

@@ -57,7 +57,7 @@ export class Network {
     this.arena.u8.fill(0xff);
     this.#runtime = new RankRuntime(this.plan, 0, this.arena, set, { meet: () => {} }, seed);
     this.#rows = rows;
-    storeWeights(initialWeights(this.plan.topology, seed), this.plan.weights, this.arena);
+    storeWeights(initialWeights(this.plan.topology, seed), this.plan, this.arena);
     this.setBatch(rows, 1);
   }
 

@@ -77,6 +77,26 @@ test('labels that are no classes are refused with their row', (t) => {
 
 test('options that are wrong are refused as usage', (t) => {
   const usage = (data: ArrayData) => refusal('LOCKSTEP_USAGE', () => arraySource(data));
-  t.is(usage({ x: [[1]], y: [0], scale: 0 }), 'Expected `scale` to be a number > 0, got `0`.');
+  t.is(usage({ x: [[1]], y: [0], scale: 0 }), 'Expected `scale` to be a finite number > 0 in float32, got `0`.');
+  t.is(usage({ x: [[1]], y: [0], scale: 1e39 }), 'Expected `scale` to be a finite number > 0 in float32, got `1e+39`.');
+  t.is(usage({ x: [[1]], y: [0], scale: 1e-46 }), 'Expected `scale` to be a finite number > 0 in float32, got `1e-46`.');
   t.is(usage({ x: new Uint8Array(4), y: [0], inputShape: [0] }), 'Expected `inputShape` to be a list of integers >= 1, got `[0]`.');
+});
+
+test('a misspelt key is refused with the right one', (t) => {
+  t.is(
+    refusal('LOCKSTEP_CONFIG', () => arraySource({ x: new Uint8Array(2), y: [0], inputshape: [2] } as never, 'data.train')),
+    'Unknown key `data.train.inputshape`; did you mean `inputShape`? (known: x, y, inputShape, targetShape, scale, name).',
+  );
+});
+
+test('what cannot be rows or labels is refused with all that can', (t) => {
+  t.is(
+    dataRefusal({ x: new Float64Array(2), y: [0], inputShape: [2] } as never),
+    'Expected `x` to be nested arrays, a Float32Array or a Uint8Array, got `Float64Array of 16 bytes`.',
+  );
+  t.is(
+    dataRefusal({ x: [[1]], y: new Float64Array(1) } as never),
+    'Expected `y` to be class integers (an array, an Int32Array or a Uint8Array) or targets (nested arrays or a Float32Array), got `Float64Array of 8 bytes`.',
+  );
 });

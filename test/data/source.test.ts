@@ -1,5 +1,5 @@
 import test from 'ava';
-import { checkLabels, memorySource } from '../../src/data/source.ts';
+import { checkLabels, checkSource, type DataSource, memorySource } from '../../src/data/source.ts';
 import { refusal } from './folder.ts';
 
 const source = memorySource({
@@ -56,4 +56,35 @@ test('rows can be read into shared memory', (t) => {
   const shared = new Float32Array(new SharedArrayBuffer(16));
   source.readRows(Int32Array.of(2, 2), shared);
   t.deepEqual([...shared], [5, 6, 5, 6]);
+});
+
+test('a source of our own passes its check as it is', (t) => {
+  t.is(checkSource(source, 'data'), source);
+});
+
+test("a user's own source is refused where it does not keep to its type", (t) => {
+  const usage = (changes: object): string => refusal('LOCKSTEP_USAGE', () => checkSource({ ...source, ...changes } as DataSource, 'data.train'));
+  const data = (labels: object): string => refusal('LOCKSTEP_DATA', () => checkSource({ ...source, labels } as DataSource, 'data.train'));
+  for (const length of [0, -1, 1.5, Number.NaN, '3', undefined]) t.regex(usage({ length }), /^Expected `data\.train\.length` to be an integer >= 1, got /);
+  for (const inputShape of [[], [0], [1.5], 4, undefined]) t.regex(usage({ inputShape }), /^Expected `data\.train\.inputShape` to be a list of integers >= 1, got /);
+  t.is(usage({ inputType: 'float64' }), 'Expected `data.train.inputType` to be one of uint8, float32, got `"float64"`; did you mean `float32`?');
+  for (const scale of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e39, 1e-46, '1', undefined]) {
+    t.regex(usage({ scale }), /^Expected `data\.train\.scale` to be a finite number > 0 in float32, got /);
+  }
+  t.is(usage({ name: 5 }), 'Expected `data.train.name` to be a text, got `5`.');
+  t.is(usage({ readAll: undefined }), 'Expected `data.train.readAll` to be a function, got nothing.');
+  t.is(usage({ labels: undefined }), 'Expected `data.train.labels.kind` to be one of class, target, got nothing.');
+  t.is(usage({ labels: { kind: 'target', values: new Float32Array(3) } }), 'Expected `data.train.labels.shape` to be a list of integers >= 1, got nothing.');
+  t.is(
+    data({ kind: 'class', values: Int32Array.of(0, 1) }),
+    'Expected `data.train.labels.values` to be an Int32Array of 3 numbers for 3 rows, got 2; give every row its label.',
+  );
+  t.is(
+    data({ kind: 'class', values: [0, 1, 2] }),
+    'Expected `data.train.labels.values` to be an Int32Array of 3 numbers for 3 rows, got `[0,1,2]`; give every row its label.',
+  );
+  t.is(
+    data({ kind: 'target', shape: [2], values: new Float32Array(3) }),
+    'Expected `data.train.labels.values` to be a Float32Array of 6 numbers for 3 rows, got 3; give every row its label.',
+  );
 });

@@ -100,3 +100,17 @@ test.serial('a model without weights is refused', async (t) => {
     },
   );
 });
+
+test.serial('there may be more shards than rows in a batch, as in the validation of a training', async (t) => {
+  const model = await trained();
+  const data = classified(10, [6], 4, 2);
+  const run = async (workers: number) => {
+    const { loss, metrics } = await evaluate({ model, data, loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], shards: 8, batchSize: 4, workers });
+    return { loss, metrics };
+  };
+  const expected = await run(1);
+  t.deepEqual(await run(2), expected);
+  const whole = await evaluate({ model, data, loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], shards: 1, batchSize: 10 });
+  t.true(Math.abs(whole.loss - expected.loss) < 1e-6 * whole.loss);
+  t.deepEqual(whole.metrics, expected.metrics);
+});

@@ -197,3 +197,34 @@ test('weights of other numbers than their shape says are refused', (t) => {
     message: /hold the 6 numbers of its shape, got 600/,
   });
 });
+
+test('weights are copied when they are taken, so nobody changes them from outside', (t) => {
+  const model = tiny();
+  const tensors = initialized(tiny()).getWeights();
+  model.setWeights(tensors);
+  const before = model.weightsSha256;
+  tensors[0]!.data.fill(7);
+  t.is(model.weightsSha256, before);
+});
+
+test('weights that are no float32 numbers, or come twice, are refused', (t) => {
+  const [kernel, bias] = initialized(tiny()).getWeights();
+  const refused = (...tensors: object[]): string | undefined => t.throws(() => tiny().setWeights(tensors as never), { code: 'LOCKSTEP_WEIGHTS' })?.message;
+  t.is(
+    refused({ ...kernel!, data: [1, 2, 3, 4, 5, 6] }, bias!),
+    'Expected `dense/kernel` of the weights to have a Float32Array as its `data`, got `[1,2,3,4,5,6]`; convert it.',
+  );
+  t.regex(refused({ ...kernel!, data: new Float64Array(6) }, bias!)!, /got `Float64Array of 48 bytes`; convert it\.$/);
+  t.is(
+    refused({ name: 'dense/kernel', data: kernel!.data }, bias!),
+    'Expected `dense/kernel` of the weights to have a list of sizes as its `shape`, got nothing; add it.',
+  );
+  t.is(refused(kernel!, bias!, kernel!), 'Expected the weights to hold each weight once, got `dense/kernel` twice; leave one out.');
+});
+
+test('bytes are no rows to predict: nobody would know their scale', (t) => {
+  t.is(
+    t.throws(() => initialized(tiny()).predict(new Uint8Array(2) as never), { code: 'LOCKSTEP_DATA' })?.message,
+    'Expected rows as nested arrays or a Float32Array, got `Uint8Array of 2 bytes`; convert typed arrays with Float32Array.from, and divide by the scale of the training data.',
+  );
+});

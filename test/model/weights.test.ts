@@ -109,9 +109,19 @@ test('weights go into an arena and come back, as copies', (t) => {
   const plan = planRun({ model, inputShape: [3], shards: 1, ranks: 1, batchRows: 1, optimizerSlots: 0 });
   const arena = Arena.create(plan.memory.bytes);
   const weights = initialWeights(topology, 3);
-  storeWeights(weights, plan.weights, arena);
+  storeWeights(weights, plan, arena);
   const loaded = loadWeights(topology, plan.weights, arena);
   t.is(weightsHash(loaded), weightsHash(weights));
   arena.f32.fill(0);
   t.is(weightsHash(loaded), weightsHash(weights));
+});
+
+test('weights that are not as large as their places are a defect, and none is written', (t) => {
+  const plan = planRun({ model, inputShape: [3], shards: 1, ranks: 1, batchRows: 1, optimizerSlots: 0 });
+  const arena = Arena.create(plan.memory.bytes);
+  const larger = initialWeights(resolveTopology(parseModelConfig({ layers: [layers.dense({ units: 2, inputShape: [9] }), layers.batchNormalization()] })), 3);
+  for (const weights of [larger, larger.slice(1), []]) {
+    t.throws(() => storeWeights(weights, plan, arena), { code: 'LOCKSTEP_INTERNAL', message: /^Expected weights of 6, 2, 2, 2, 2, 2 numbers for the plan, got / });
+  }
+  t.true(arena.f32.every((value) => value === 0));
 });

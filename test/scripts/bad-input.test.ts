@@ -154,7 +154,24 @@ for (const [title, changes, received, mend] of [
     'use fewer shards or fewer units',
   ],
   ['a layer beyond all measure', layers({ type: 'dense', units: 1e12 }, output), '', 'use fewer shards or fewer units'],
-  ['a batch', { batchSize: 50_000_000 }, '', 'use a smaller batchSize or fewer units'],
+  ['a batch', { ...layers({ type: 'dense', units: 2_000_000 }, output), batchSize: 200 }, '', 'use a smaller batchSize or fewer units'],
+  [
+    'a permutation of axes',
+    {
+      model: {
+        layers: [
+          { type: 'flatten' },
+          { type: 'dense', units: 65_536 * 4096 },
+          { type: 'reshape', targetShape: [65_536, 4096] },
+          { type: 'batchNormalization', axis: 1 },
+          { type: 'flatten' },
+          output,
+        ],
+      },
+    },
+    '',
+    'use fewer shards or fewer units',
+  ],
 ] as const) {
   test(`${title} that does not fit 4 GiB`, async (t) => {
     const path = changed(title.replaceAll(' ', '-'), changes);
@@ -258,7 +275,7 @@ test('a place that cannot be written is refused before the training, not after i
   const nowhere = at('absent/weights.safetensors');
   const words = (path: string, code: string): string =>
     `Expected to write the weights file \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`;
-  const endless = ['train', run, '--epochs', '1000000000'];
+  const endless = ['train', run, '--epochs', '100000000'];
   refused(t, await lockstep(...endless, '--save', nowhere), words(nowhere, 'ENOENT'));
   refused(t, await lockstep(...endless, '--save', folder), words(folder, 'EISDIR'));
   const under = join(run, 'weights.safetensors');

@@ -37,7 +37,7 @@ for (const set of ['wasm', 'auto'] as const) {
     const train = { length: 8000, inputShape: [8], inputType: 'float32', scale: 1, targetSize: 0 } as const;
     const plan = planRun({ model: config, inputShape: [8], loss: 'sparseCategoricalCrossentropy', shards: 3, ranks: 1, batchRows: 8, optimizerSlots: 1, train });
     const arena = Arena.create(plan.memory.bytes);
-    storeWeights(initialWeights(plan.topology, 1), plan.weights, arena);
+    storeWeights(initialWeights(plan.topology, 1), plan, arena);
     const inputs = plan.train!.inputs >>> 2;
     for (let i = 0; i < 64_000; i++) arena.f32[inputs + i] = ((i * 7919) % 101) / 50 - 1;
     const kernels = openKernels(selectKernels(set), arena, plan.ranks[0]!.scratch);

@@ -1,0 +1,74 @@
+/**
+ * Room: local (level 6). Whether model, loss, metrics and data belong together in shape and kind. It only looks: the model
+ * was built before, from the training data or, without any, from the data that it is evaluated on.
+ */
+import { checkLabels, type DataSource } from '../data/source.ts';
+import { LockstepError } from '../errors.ts';
+import { type LossSpec, lossOf } from '../losses/loss.ts';
+import { formatShape, sameShape } from '../memory/shape.ts';
+import type { Model } from '../model/model.ts';
+import { endsInSoftmax } from '../model/topology.ts';
+
+/** Model, loss and metrics, whatever the data. Throws LOCKSTEP_CONFIG or LOCKSTEP_SHAPE. */
+export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly string[]): void {
+  const { outputShape } = model.topology;
+  const { labels, fusesSoftmax, countsCorrect } = lossOf(loss);
+  const softmax = endsInSoftmax(model.config);
+  if (fusesSoftmax && !softmax) {
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      'Expected the last layer to end in softmax for the loss sparseCategoricalCrossentropy; give it `activation: "softmax"`, or the loss `{ type: "sparseCategoricalCrossentropy", fromLogits: true }`.',
+    );
+  }
+  if (labels === 'class' && !fusesSoftmax && softmax) {
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      'Expected the last layer to give logits for a loss with `fromLogits: true`, got one that ends in softmax; leave out `fromLogits` or the softmax.',
+    );
+  }
+  if (metrics.includes('accuracy') && !countsCorrect) {
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      'Expected `metrics` without accuracy for a loss on target values, got `accuracy`; leave it out or train on classes with sparseCategoricalCrossentropy.',
+    );
+  }
+  if (labels === 'class' && outputShape.length !== 1) {
+    throw new LockstepError(
+      'LOCKSTEP_SHAPE',
+      `Expected the model to give one number a class, shape (classes,), got ${formatShape(outputShape)}; end with flatten and dense layers.`,
+    );
+  }
+}
+
+/** A training changes weights: a model of flatten and dropout has none. Throws LOCKSTEP_CONFIG. */
+export function checkTrainable(model: Model): void {
+  if (model.countParams().trainable > 0) return;
+  throw new LockstepError('LOCKSTEP_CONFIG', 'Expected the model to have weights to train, got none in its layers; add a dense layer.');
+}
+
+/** Rows and labels of one set. `place` is what messages call it. Throws LOCKSTEP_SHAPE or LOCKSTEP_DATA. */
+export function checkDataFits(model: Model, loss: LossSpec, { source, place }: { readonly source: DataSource; readonly place: string }): void {
+  const { inputShape, outputShape } = model.topology;
+  if (!sameShape(source.inputShape, inputShape)) {
+    throw new LockstepError(
+      'LOCKSTEP_SHAPE',
+      `Expected the rows of \`${place}\` to have the shape that the model is built for, ${formatShape(inputShape)}, got ${formatShape(source.inputShape)}; give all data rows of one shape.`,
+    );
+  }
+  if (lossOf(loss).labels === 'class') {
+    checkLabels(source, outputShape[0]!);
+    return;
+  }
+  if (source.labels.kind !== 'target') {
+    throw new LockstepError(
+      'LOCKSTEP_DATA',
+      `Expected the labels of \`${place}\` to be target values for the loss meanSquaredError, got classes; give targets, or use sparseCategoricalCrossentropy.`,
+    );
+  }
+  if (!sameShape(source.labels.shape, outputShape)) {
+    throw new LockstepError(
+      'LOCKSTEP_SHAPE',
+      `Expected the targets of \`${place}\` to have the shape of the model's output, ${formatShape(outputShape)}, got ${formatShape(source.labels.shape)}; change the last layer or the targets.`,
+    );
+  }
+}

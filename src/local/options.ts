@@ -1,0 +1,74 @@
+/**
+ * Room: local (level 6). What programs hand to `train()` and `evaluate()`, looked at before anything is done with it: what
+ * TypeScript would have refused gets a sentence here too. Settings are the config room's, rows the data room's.
+ */
+import { show } from '../check.ts';
+import { evaluationKeys, settingsKeys } from '../config/run.ts';
+import { checkKeys } from '../config/sentences.ts';
+import { LockstepError } from '../errors.ts';
+import { Model } from '../model/model.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "idx", images, labels }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
+const callbacks = ['onStep', 'onEpoch', 'onEvent', 'onStart'] as const;
+
+function refuse(place: string, rule: string, value: unknown, mend = ''): never {
+  throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}\` to be ${rule}, got ${show(value)}${mend && `; ${mend}`}.`);
+}
+
+/** An object that is no list and no typed array. */
+function fieldsOf(value: unknown): Fields | undefined {
+  const isFields = typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  return isFields ? (value as Fields) : undefined;
+}
+
+/** Throws LOCKSTEP_USAGE or, for unknown keys, LOCKSTEP_CONFIG. Settings and rows are checked when they are parsed. */
+export function checkTrainOptions(options: unknown): void {
+  const { model, data, init, signal, ...others } = checkOptions(options, ['model', 'data', 'init', 'signal', 'fault', ...callbacks, ...settingsKeys], '`optimizer`');
+  checkModel(model);
+  checkTrainData(data);
+  if (init !== undefined && typeof init !== 'string') refuse('options.init', 'the path of a safetensors file', init, 'for a seed use `seed`');
+  if (signal !== undefined && !(signal instanceof AbortSignal)) refuse('options.signal', 'an AbortSignal', signal, 'give the `signal` of an AbortController');
+  for (const name of callbacks) checkCallback(name, others[name]);
+}
+
+/** As `checkTrainOptions`, for `evaluate()`. */
+export function checkEvaluateOptions(options: unknown): void {
+  const { model, data, onKernels } = checkOptions(options, ['model', 'data', 'onKernels', ...evaluationKeys], '`loss`');
+  checkModel(model);
+  checkInput(data, 'data');
+  checkCallback('onKernels', onKernels);
+}
+
+/** Anything that may be rows passes: an object, whose fields are looked at when it is opened. */
+export function checkInput(input: unknown, place: string): void {
+  if (!fieldsOf(input)) refuse(place, inputWords, input, input === undefined ? 'add it' : '');
+}
+
+function checkOptions(options: unknown, known: readonly string[], last: string): Fields {
+  const fields = fieldsOf(options);
+  if (!fields) refuse('options', `an object with \`model\`, \`data\`, \`loss\` and ${last}`, options);
+  checkKeys(fields, known, 'options');
+  return fields;
+}
+
+function checkModel(model: unknown): void {
+  if (model instanceof Model) return;
+  refuse('options.model', 'a Model', model, 'make one with `sequential([...])`, from a config with `new Model(parseModelConfig(config))`');
+}
+
+function checkTrainData(data: unknown): void {
+  const rule = 'an object with `train` and, if wanted, `validation`';
+  const fields = fieldsOf(data);
+  if (!fields) refuse('data', rule, data, data === 'mnist' || data === 'fashionMnist' ? `use \`datasets.${data}()\`` : 'add `{ train: { x, y } }`');
+  const isOneSet = ['x', 'format', 'dataset', 'readRows'].some((key) => key in fields);
+  if (isOneSet && fields['train'] === undefined) refuse('data', rule, data, 'put these rows under `train`');
+  checkKeys(fields, ['train', 'validation'], 'data');
+  checkInput(fields['train'], 'data.train');
+  if (fields['validation'] !== undefined) checkInput(fields['validation'], 'data.validation');
+}
+
+function checkCallback(name: string, callback: unknown): void {
+  if (callback !== undefined && typeof callback !== 'function') refuse(`options.${name}`, 'a function', callback);
+}
