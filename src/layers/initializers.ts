@@ -10,7 +10,7 @@ import type { WeightDefinition } from './layer.ts';
 
 /** Fills `values` (as many as the weight's shape holds) with the first values of weight number `index` of the model. */
 export function initialize(values: Float32Array, weight: WeightDefinition, seed: number, index: number): void {
-  const fan = weight.fan ?? { in: weight.shape[0] ?? 1, out: weight.shape.at(-1) ?? 1 };
+  const fan = { in: weight.shape[0] ?? 1, out: weight.shape.at(-1) ?? 1 };
   const value = elementValue(resolveInitializer(weight.initializer), fan, new Draws(seed, index));
   for (let i = 0; i < values.length; i++) values[i] = value(i);
 }

@@ -15,8 +15,6 @@ export interface WeightDefinition {
   readonly name: string;
   readonly shape: Shape;
   readonly initializer: InitializerConfig;
-  /** Inputs and outputs of one unit, for the variance-scaling initialisers; by default the shape's first and last dimension, as in Keras. */
-  readonly fan?: { readonly in: number; readonly out: number };
   /**
    * `summed`: trained; every shard makes a gradient of its own. `synced`: trained; the layer's sync point already makes the
    * global gradient. `state`: not trained; the layer changes it in `commit`.
