@@ -25,7 +25,7 @@ function runDoctor(): void {
     if (set === 'wasm' || selection.set === 'blas') {
       const scratch = new MemoryPlan().reserve('scratch', kernelScratchBytes);
       const arena = Arena.create(2 ** 24);
-      say('', `${selection.set}: ${gemmRate(openKernels(selection, arena, scratch)).toFixed(0)} GFLOP/s a core on (512, 784) x (784, 300)`);
+      say(set === 'wasm' ? 'wasm' : '', `${selection.set}: ${gemmRate(openKernels(selection, arena, scratch)).toFixed(0)} GFLOP/s a core on (512, 784) x (784, 300)`);
     }
   }
   for (const [name, data] of [

@@ -15,7 +15,8 @@ function integer(min: number): (text: string) => number {
   };
 }
 
-export const workersOption = (): Option => new Option('--workers <n>', 'worker threads; never changes the result (default: one a core)').argParser(integer(1));
+export const workersOption = (): Option =>
+  new Option('--workers <n>', 'worker threads; with the same --shards they never change the result (default: one a core)').argParser(integer(1));
 export const shardsOption = (): Option =>
   new Option('--shards <s>', 'slices of the global batch; part of the result (default: as many as workers)').argParser(integer(1));
 export const kernelsOption = (): Option => new Option('--kernels <set>', 'what computes').choices(['auto', 'wasm', 'blas']);

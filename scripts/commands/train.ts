@@ -53,6 +53,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   if (flags.save !== undefined) checkWritable(flags.save);
   if (flags.log !== undefined) checkLog(flags.log);
   let progress: Progress | undefined;
+  let skipped = 0;
   let log: EventLog | undefined;
   const { signal, release } = interruption((text) => progress?.line(text));
   try {
@@ -68,17 +69,23 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
         output.write(
           `${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${workers} workers, ${shards} shards\n`,
         );
+        if (workers > shards) output.write(`${workers - shards} workers have no shard to compute and only cost time; use fewer, or more shards\n`);
         output.write(`kernels ${kernels.reason}\n`);
         progress = new Progress(output, { steps, stepsPerEpoch });
       },
-      onStep: (event) => progress?.step(event),
+      onStep: (event) => {
+        skipped += event.skipped ? 1 : 0;
+        progress?.step(event);
+      },
       onEpoch: (event) => progress?.epoch(event),
       onEvent: (event) => log?.write(event),
     });
     if (flags.save !== undefined) await model.save(flags.save);
     log?.close();
     const rate = Math.round(run.samplesPerSecond).toLocaleString('en-US');
-    progress?.line(`${run.interrupted ? 'interrupted' : 'done'}: ${run.steps} steps in ${duration(run.seconds)}, ${rate} samples/s`);
+    progress?.line(
+      `${run.interrupted ? 'interrupted' : 'done'}: ${run.steps} steps${skipped > 0 ? `, ${skipped} of them skipped,` : ''} in ${duration(run.seconds)}, ${rate} samples/s`,
+    );
     progress?.line(`weights ${run.weightsSha256}${flags.save === undefined ? '' : ` saved to ${flags.save}`}`);
     if (log && log.lost > 0) progress?.line(`log ${flags.log}: ${log.lost.toLocaleString('en-US')} of ${log.lines.toLocaleString('en-US')} lines lost`);
   } finally {

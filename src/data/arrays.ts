@@ -68,7 +68,10 @@ function block(name: string, data: unknown, shapeName: string, given: readonly n
         : 'class integers (an array, an Int32Array or a Uint8Array) or targets (nested arrays or a Float32Array)';
     return refuse(`Expected \`${name}\` to be ${kinds}, got ${show(data)}.`);
   }
-  if (given === undefined) return refuse(`Expected \`${shapeName}\` beside a flat \`${name}\`, got nothing; add the shape of one row.`);
+  if (given === undefined)
+    return refuse(
+      `Expected \`${shapeName}\` beside a flat \`${name}\`, got nothing; add the shape of one row${name === 'y' ? ', or give classes as an Int32Array' : ''}.`,
+    );
   const size = sizeOf(given);
   if (data.length === 0 || data.length % size !== 0) {
     refuse(`Expected \`${name}\` to hold rows of ${given.join(' x ')} = ${size} numbers, got ${data.length} numbers; check \`${shapeName}\`.`);

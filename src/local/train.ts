@@ -68,7 +68,7 @@ export interface Run {
 
 /**
  * Trains `model` on all cores and returns when the run is done. The same options, data and `shards` give the same
- * weights bit for bit, whatever the number of workers. Errors are `LockstepError`s, all with a code.
+ * weights bit for bit, whatever the number of workers (`shards` defaults to that number: give it to compare). Errors are `LockstepError`s, all with a code.
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);

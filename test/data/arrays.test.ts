@@ -64,7 +64,10 @@ test('wrong lengths and shapes are refused', (t) => {
   t.is(dataRefusal({ x: new Uint8Array(4), y: [0] }), 'Expected `inputShape` beside a flat `x`, got nothing; add the shape of one row.');
   t.is(dataRefusal({ x: new Uint8Array(5), y: [0], inputShape: [2, 2] }), 'Expected `x` to hold rows of 2 x 2 = 4 numbers, got 5 numbers; check `inputShape`.');
   t.is(dataRefusal({ x: [[1, 2]], y: [0], inputShape: [3] }), 'Expected `inputShape` to be the shape of the rows of `x`, [2], got [3]; leave it out.');
-  t.is(dataRefusal({ x: [[1]], y: Float32Array.of(1) }), 'Expected `targetShape` beside a flat `y`, got nothing; add the shape of one row.');
+  t.is(
+    dataRefusal({ x: [[1]], y: Float32Array.of(1) }),
+    'Expected `targetShape` beside a flat `y`, got nothing; add the shape of one row, or give classes as an Int32Array.',
+  );
 });
 
 test('labels that are no classes are refused with their row', (t) => {
