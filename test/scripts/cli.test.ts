@@ -191,7 +191,7 @@ test('doctor says what the machine offers', async (t) => {
     'cores +\\d+ \\(',
     'memory +.+ GiB',
     'kernels +(blas|wasm): ',
-    ' +wasm: \\d+ GFLOP/s a core',
+    'wasm +wasm: \\d+ GFLOP/s a core',
     'mnist +60,000 training rows found',
     'fashionMnist +\\S',
   ]) {
