@@ -52,7 +52,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
   });
   try {
     const began = performance.now();
-    await team.obey({ kind: 'evaluate', data: 'validation' });
+    await team.obey({ kind: 'evaluate' });
     return { ...readEvaluation(plan, arena, source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
   } finally {
     await team.end();

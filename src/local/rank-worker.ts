@@ -46,7 +46,7 @@ function follow(rank: Rank, control: ControlIndex): void {
         trainBatches(rank, command);
         break;
       case 'evaluate':
-        evaluate(rank, (command.data === 'train' ? runtime.plan.train : runtime.plan.validation)!);
+        evaluate(rank, runtime.plan.validation!);
         break;
       default:
         command satisfies never;

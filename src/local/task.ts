@@ -31,11 +31,11 @@ export type RankOutcome =
 /** What the doorbell can ask for. */
 export type Command =
   | ({ readonly kind: 'train' } & TrainOrder)
-  /** Loss and correct predictions over the validation data, or the training data. */
-  | { readonly kind: 'evaluate'; readonly data: 'train' | 'validation' }
+  /** Loss and correct predictions over the validation data. */
+  | { readonly kind: 'evaluate' }
   | { readonly kind: 'end' };
 
-const commandNumber = { end: 1, train: 2, evaluateTrain: 3, evaluateValidation: 4 } as const;
+const commandNumber = { end: 1, train: 2, evaluate: 3 } as const;
 
 /** The words of a train command, in order; with its number they fit a cache line. */
 const trainWords = ['epoch', 'firstBatch', 'batches', 'firstStep', 'updates', 'skippedInARow'] as const satisfies readonly (keyof TrainOrder)[];
@@ -47,7 +47,7 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
       i32[at] = commandNumber.end;
       return;
     case 'evaluate':
-      i32[at] = command.data === 'train' ? commandNumber.evaluateTrain : commandNumber.evaluateValidation;
+      i32[at] = commandNumber.evaluate;
       return;
     case 'train':
       i32.set([commandNumber.train, ...trainWords.map((word) => command[word])], at);
@@ -62,10 +62,8 @@ export function readCommand({ i32 }: Arena, { command: at }: ControlIndex): Comm
   switch (i32[at]) {
     case commandNumber.train:
       return { kind: 'train', ...(Object.fromEntries(trainWords.map((word, i) => [word, i32[at + 1 + i]!])) as unknown as TrainOrder) };
-    case commandNumber.evaluateTrain:
-      return { kind: 'evaluate', data: 'train' };
-    case commandNumber.evaluateValidation:
-      return { kind: 'evaluate', data: 'validation' };
+    case commandNumber.evaluate:
+      return { kind: 'evaluate' };
     default:
       return { kind: 'end' };
   }

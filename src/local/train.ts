@@ -139,7 +139,7 @@ export async function train(options: TrainOptions): Promise<Run> {
         throw haltedAt(last!, skippedInARow);
       }
       const evaluates = validation !== undefined && !signal?.aborted;
-      if (evaluates) await team.obey({ kind: 'evaluate', data: 'validation' });
+      if (evaluates) await team.obey({ kind: 'evaluate' });
       const event: EpochEvent = {
         event: 'epoch',
         epoch,
