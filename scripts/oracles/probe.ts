@@ -5,7 +5,7 @@
 import type { LayerConfigInput } from '../../src/config/layers.ts';
 import { parseModelConfig, parseOptimizer } from '../../src/config/parse.ts';
 import { memorySource } from '../../src/data/source.ts';
-import { openSession } from '../../src/local/session.ts';
+import { openStation } from '../../src/local/session.ts';
 import { Model } from '../../src/model/model.ts';
 import { loadWeights } from '../../src/model/weights.ts';
 import { updateRule } from '../../src/optimizers/rule.ts';
@@ -44,7 +44,7 @@ export async function probe({ layers, x, dy, weights = {}, kernels, workers, sha
     values: Float32Array.from(x.data),
     labels: { kind: 'target', values: Float32Array.from(dy.data), shape: dy.shape.slice(1) },
   });
-  const { plan, arena, team } = openSession({
+  const station = openStation({
     model,
     loss: { type: 'given' },
     settings: { workers, shards, kernels, batchSize: rows, metrics: [] },
@@ -53,12 +53,14 @@ export async function probe({ layers, x, dy, weights = {}, kernels, workers, sha
     train: source,
     inputGradient: true,
   });
+  const { plan, arena, team } = station;
   try {
+    station.begin();
     await team.obey({ kind: 'train', epoch: 0, firstBatch: 0, batches: 1, firstStep: 1, updates: 0, skippedInARow: 0 });
     const take = (address: number, length: number): Float32Array => Float32Array.from(arena.f32.subarray(address >>> 2, (address >>> 2) + length));
     const joined = (size: number, address: (rank: (typeof plan.ranks)[number]) => number): Float32Array =>
       Float32Array.from(plan.ranks.flatMap((rank) => [...take(address(rank), rank.capacity * size)]));
-    const gradients = plan.tensors.map(({ weight, offset, size }) => [plan.topology.weights[weight]!.name, take(plan.gradients[0]! + offset, size)] as const);
+    const gradients = plan.tensors.map(({ weight, offset, size }) => [plan.topology.weights[weight]!.name, take(plan.gradients.global + offset, size)] as const);
     const state = loadWeights(plan.topology, plan.weights, arena).filter((_, i) => plan.topology.weights[i]!.definition.role === 'state');
     const inputSize = x.data.length / rows;
     return {

@@ -48,6 +48,11 @@ export function controlIndex(address: Address): ControlIndex {
   return Object.fromEntries(words.map((word, line) => [word, (address + line * lineBytes) >>> 2])) as Record<ControlWord, number>;
 }
 
+/** As at first, for new ranks: nobody may use the words. Reports and the wish to stop outlast the ranks. */
+export function resetControl({ i32 }: Arena, control: ControlIndex): void {
+  for (const word of words) if (word !== 'reported' && word !== 'consumed' && word !== 'stopRequest') Atomics.store(i32, control[word], 0);
+}
+
 /** Says that rank `rank` (or -1 for the main thread) is gone, and wakes everybody who waits for anything. */
 export function abort({ i32 }: Arena, control: ControlIndex, rank: number): void {
   Atomics.compareExchange(i32, control.abort, 0, rank + 2);

@@ -24,6 +24,8 @@ export interface WeightDefinition {
 
 /** The area of one sync point: a block of 2 x channels float64 for every shard, and the rank's own merged block. */
 export interface ExchangeArea {
+  /** Its number among those of the model. */
+  readonly index: number;
   readonly blocks: Address;
   readonly result: Address;
   readonly channels: number;

@@ -5,13 +5,12 @@
 import { parseEvaluationSettings } from '../config/parse.ts';
 import type { EvaluationSettingsInput } from '../config/run.ts';
 import type { KernelSelection } from '../kernels/select.ts';
-import type { Arena } from '../memory/arena.ts';
 import type { Model } from '../model/model.ts';
-import type { RunPlan } from '../model/plan.ts';
 import type { Evaluation } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { checkEvaluateOptions } from './options.ts';
-import { type DataInput, openInput, openSession } from './session.ts';
+import { type DataInput, openInput, openStation } from './session.ts';
+import type { Station } from './station.ts';
 
 export interface EvaluateOptions extends EvaluationSettingsInput {
   /** Must have weights. */
@@ -41,7 +40,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, metrics, batchSize } = settings;
   const source = openInput(data, 'data');
-  const { plan, arena, team } = openSession({
+  const station = openStation({
     model,
     loss,
     settings,
@@ -51,16 +50,17 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
     onKernels,
   });
   try {
+    station.begin();
     const began = performance.now();
-    await team.obey({ kind: 'evaluate' });
-    return { ...readEvaluation(plan, arena, source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
+    await station.team.obey({ kind: 'evaluate' });
+    return { ...readEvaluation(station, source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
   } finally {
-    await team.end();
+    await station.team.end();
   }
 }
 
 /** What the ranks' last evaluation came to. */
-export function readEvaluation(plan: RunPlan, { f64 }: Arena, rows: number, metrics: readonly string[]): Evaluation {
+export function readEvaluation({ plan, arena: { f64 } }: Station, rows: number, metrics: readonly string[]): Evaluation {
   const sums = plan.ranks[0]!.lossSums.result >>> 3;
   return { loss: f64[sums]! / rows, metrics: metrics.includes('accuracy') ? { accuracy: f64[sums + 1]! / rows } : {} };
 }

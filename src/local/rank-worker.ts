@@ -5,6 +5,7 @@
  */
 import { Aborted } from '../collectives/barrier.ts';
 import { abort, type ControlIndex, controlIndex } from '../collectives/control.ts';
+import { Recalled } from '../collectives/uplink.ts';
 import { isLockstepError } from '../errors.ts';
 import { openKernels } from '../kernels/select.ts';
 import { Arena } from '../memory/arena.ts';
@@ -24,6 +25,7 @@ export default function runRank(task: RankTask): RankOutcome {
     return { kind: 'done' };
   } catch (error) {
     if (error instanceof Aborted) return { kind: 'aborted' };
+    if (error instanceof Recalled) return { kind: 'recalled' };
     abort(arena, control, task.rank);
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     return { kind: 'failed', code: isLockstepError(error) ? error.code : undefined, message, stack };

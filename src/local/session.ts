@@ -12,15 +12,16 @@ import { checkSource, type DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type KernelSelection, selectKernels } from '../kernels/select.ts';
 import type { LossSpec } from '../losses/loss.ts';
-import { Arena } from '../memory/arena.ts';
+import type { Arena } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { Model } from '../model/model.ts';
-import { type DataPlace, type DataSpec, type PlanSpec, planRun, type RunPlan } from '../model/plan.ts';
+import type { DataPlace, DataSpec, PlanSpec } from '../model/plan.ts';
 import { storeWeights } from '../model/weights.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
 import { checkInput } from './options.ts';
-import { Team, type TeamOptions } from './team.ts';
+import { Station } from './station.ts';
+import type { TeamOptions } from './team.ts';
 
 /** Data as users give it: a description of files, arrays in memory, or a source of their own. */
 export type DataInput = DataConfigInput | ArrayData | DataSource;
@@ -51,13 +52,6 @@ export interface SessionOptions extends PlanOptions {
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
 }
 
-export interface Session {
-  readonly plan: RunPlan;
-  readonly arena: Arena;
-  readonly team: Team;
-  readonly kernels: KernelSelection;
-}
-
 /**
  * What a run of `model`, built for its data, must be planned for, once everything about it was checked. `settings.workers` defaults
  * to the number of cores, but no more than a batch has rows or there are shards; `shards` to the number of workers. Nothing is changed.
@@ -86,24 +80,25 @@ export function planSpecFor({ model, loss, settings, optimizerSlots, train, vali
 }
 
 /**
- * Checks, plans, allocates, loads and starts. The model's input shape is fixed by the training data, or by what there is without
- * it. Training gives a model without weights its first ones, once the run is known to fit; evaluation refuses it.
+ * Checks, plans, allocates and loads; the ranks do not run yet. The model's input shape is fixed by the training data, or by what
+ * there is without it. Training gives a model without weights its first ones, once the run is known to fit; evaluation refuses it.
+ * `changes` as for a Station.
  */
-export function openSession(options: SessionOptions): Session {
+export function openStation(options: SessionOptions, changes = false): Station {
   const { model, settings, training, train, validation } = options;
   model.build((train ?? validation)!.inputShape);
   // Ranks get room for the batches that they are told to compute.
   const { batchSize, validationBatchSize } = training;
-  const plan = planRun(planSpecFor({ ...options, settings: { ...settings, batchSize, validationBatchSize } }));
+  const spec = planSpecFor({ ...options, settings: { ...settings, batchSize, validationBatchSize } });
   const kernels = selectKernels(settings.kernels);
   options.onKernels?.(kernels);
-  const arena = Arena.create(plan.memory.bytes);
+  const station = new Station({ spec, training, kernels, changes, ...(options.fault && { fault: options.fault }) });
+  const { plan, arena } = station;
   if (train && !model.isInitialized) model.initialize(training.seed);
   storeWeights(model.getWeights(), plan, arena);
   if (train && plan.train) storeData(train, plan.train, arena);
   if (validation && plan.validation) storeData(validation, plan.validation, arena);
-  const team = new Team({ plan, training, kernels, arena, ...(options.fault && { fault: options.fault }) });
-  return { plan, arena, team, kernels };
+  return station;
 }
 
 function dataSpec({ length, inputShape, inputType, scale, labels }: DataSource): DataSpec {

@@ -22,9 +22,10 @@ export interface RankTask {
   readonly fault?: { readonly step: number; readonly layer: number; readonly kind: 'throw' | 'exit' };
 }
 
-/** How a rank's task ended: told to, because another rank failed, or by an error of its own. */
+/** How a rank's task ended: told to, because its generation of hosts was recalled, because another rank failed, or by an error of its own. */
 export type RankOutcome =
   | { readonly kind: 'done' }
+  | { readonly kind: 'recalled' }
   | { readonly kind: 'aborted' }
   | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string; readonly stack: string | undefined };
 

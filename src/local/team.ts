@@ -1,11 +1,13 @@
 /**
  * Room: local (level 6). The ranks of this machine: a Piscina pool with one long-lived task a thread, rung through the arena.
- * It promises that `obey` either returns when all ranks have finished or throws an error that names the rank, the phase and
- * the layer that failed; nothing hangs, and no thread outlives `end`. The main thread never blocks.
+ * It promises that `obey` either returns when all ranks have finished or were recalled, or throws an error that names the rank, the
+ * phase and the layer that failed; nothing hangs, and no thread outlives `end`. The main thread never blocks.
+ * A plan lasts as long as its tasks: another one begins with `begin`, on the same threads.
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { abort, type ControlIndex, controlIndex } from '../collectives/control.ts';
+import { abort, type ControlIndex, controlIndex, resetControl } from '../collectives/control.ts';
+import { recall, uplinkIndex } from '../collectives/uplink.ts';
 import { LockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Arena } from '../memory/arena.ts';
@@ -22,31 +24,34 @@ import { type Command, type RankOutcome, type RankTask, writeCommand } from './t
 const spinsOnOwnCore = 200_000;
 
 export interface TeamOptions {
-  readonly plan: RunPlan;
+  readonly ranks: number;
   readonly training: TrainingSpec;
   readonly kernels: KernelSelection;
-  readonly arena: Arena;
   /** The fault of one rank, for tests. */
   readonly fault?: RankTask['fault'] & { readonly rank: number };
 }
 
+/** How a command ended: `recalled` when its step was given up because another host was lost. */
+export type Obeyed = 'finished' | 'recalled';
+
 export class Team {
-  readonly #plan: RunPlan;
-  readonly #arena: Arena;
-  readonly #control: ControlIndex;
+  readonly #options: TeamOptions;
   readonly #pool: Piscina;
-  readonly #tasks: Promise<unknown>;
+  #plan!: RunPlan;
+  #arena!: Arena;
+  #control!: ControlIndex;
+  #tasks: Promise<unknown> = Promise.resolve();
   /** What the first rank to fail failed of. */
   #failure: LockstepError | undefined;
   #commands = 0;
+  /** Ranks that have left because they were recalled. */
+  #recalled = 0;
   /** True while ranks obey a command: then only an abort ends them. */
   #busy = false;
 
-  constructor({ plan, training, kernels, arena, fault }: TeamOptions) {
-    const { ranks } = plan.spec;
-    this.#plan = plan;
-    this.#arena = arena;
-    this.#control = controlIndex(plan.control);
+  constructor(options: TeamOptions) {
+    const { ranks } = options;
+    this.#options = options;
     // Every task runs until the end, so threads and tasks must be as many; Piscina's own waiting and idling is of no use.
     this.#pool = new Piscina<RankTask, RankOutcome>({
       filename: new URL('./rank-worker.js', import.meta.url).href,
@@ -58,18 +63,29 @@ export class Team {
       // A rank makes no garbage but clock readings; more room would only be touched bit by bit.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
+    // A thread that dies idle, or its replacement, is no failure of the run: tasks tell their own.
+    this.#pool.on('error', () => {});
+  }
+
+  /** Lets the ranks go on with `plan`, of which the scratch must be zeroed; those of the plan before have ended (`rest`). */
+  begin(plan: RunPlan, arena: Arena): void {
+    const { ranks, training, kernels, fault } = this.#options;
+    this.#plan = plan;
+    this.#arena = arena;
+    this.#control = controlIndex(plan.control);
+    this.#commands = 0;
+    this.#recalled = 0;
+    resetControl(arena, this.#control);
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
       const task: RankTask = { memory: arena.memory, plan: plan.spec, training, kernels, rank, spins, ...(fault?.rank === rank && { fault }) };
       await this.#supervise(rank, this.#pool.run(task));
     });
     this.#tasks = Promise.all(tasks);
-    // A thread that dies idle, or its replacement, is no failure of the run: tasks tell their own.
-    this.#pool.on('error', () => {});
   }
 
-  /** Gives a command to all ranks and waits until they have finished it. */
-  async obey(command: Command): Promise<void> {
+  /** Gives a command to all ranks and waits until they have finished it, or left it because of a recall. */
+  async obey(command: Command): Promise<Obeyed> {
     const { i32 } = this.#arena;
     const { doorbell, finished } = this.#control;
     writeCommand(this.#arena, this.#control, command);
@@ -77,39 +93,52 @@ export class Team {
     Atomics.store(i32, doorbell, this.#commands);
     Atomics.notify(i32, doorbell);
     this.#busy = true;
-    const expected = this.#commands * this.#plan.spec.ranks;
+    const { ranks } = this.#options;
+    const expected = this.#commands * ranks;
     // `waitAsync` alone does not keep the process alive.
     const alive = setInterval(() => {}, 2 ** 30);
     try {
       for (;;) {
         const done = Atomics.load(i32, finished);
         if (this.#failure) throw this.#failure;
-        if (done >= expected) break;
+        if (this.#recalled === ranks) return 'recalled';
+        if (done >= expected) return 'finished';
         const change = Atomics.waitAsync(i32, finished, done);
         if (change.async) await change.value;
       }
-      this.#busy = false;
     } finally {
+      // A failure leaves ranks behind which only an abort ends.
+      this.#busy = this.#failure !== undefined;
       clearInterval(alive);
     }
   }
 
-  /** Asks the ranks to stop training after the step they are in. */
-  requestStop(): void {
-    Atomics.store(this.#arena.i32, this.#control.stopRequest, 1);
+  /** Asks the ranks to stop training after the step they are in; `false` takes that back. */
+  requestStop(asked = true): void {
+    Atomics.store(this.#arena.i32, this.#control.stopRequest, asked ? 1 : 0);
   }
 
-  /** Ends all ranks, whatever they do, and their threads. */
-  async end(): Promise<void> {
-    const { i32 } = this.#arena;
+  /** Makes ranks that wait for other hosts leave their step. Nothing may be counted as come after it. */
+  recall(): void {
+    if (this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink));
+  }
+
+  /** Ends all ranks, whatever they do; the threads stay for another plan. */
+  async rest(): Promise<void> {
     if (this.#busy) {
       abort(this.#arena, this.#control, -1);
-    } else {
+    } else if (this.#arena) {
+      const { i32 } = this.#arena;
       writeCommand(this.#arena, this.#control, { kind: 'end' });
       Atomics.store(i32, this.#control.doorbell, this.#commands + 1);
       Atomics.notify(i32, this.#control.doorbell);
     }
     await this.#tasks;
+  }
+
+  /** Ends all ranks and their threads. */
+  async end(): Promise<void> {
+    await this.rest();
     await this.#pool.destroy();
   }
 
@@ -121,6 +150,10 @@ export class Team {
     } catch (error) {
       abort(this.#arena, this.#control, rank);
       outcome = { kind: 'failed', code: undefined, message: error instanceof Error ? error.message : String(error), stack: undefined };
+    }
+    if (outcome.kind === 'recalled') {
+      this.#recalled++;
+      Atomics.notify(this.#arena.i32, this.#control.finished);
     }
     if (outcome.kind !== 'failed') return;
     const cause = new Error(outcome.message);

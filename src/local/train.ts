@@ -12,11 +12,12 @@ import type { Model } from '../model/model.ts';
 import { loadWeights } from '../model/weights.ts';
 import { updateRule } from '../optimizers/rule.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
+import { type OpenCrew, openLocalCrew } from './crew.ts';
 import { readEvaluation } from './evaluate.ts';
 import { Averages, type History, historyOf } from './history.ts';
 import { checkTrainOptions } from './options.ts';
 import { ReportReader } from './reports.ts';
-import { type DataInput, openInput, openSession } from './session.ts';
+import { type DataInput, openInput } from './session.ts';
 import type { TeamOptions } from './team.ts';
 
 export interface TrainOptions extends RunSettingsInput {
@@ -34,6 +35,8 @@ export interface TrainOptions extends RunSettingsInput {
   readonly onStart?: ((run: RunStart) => void) | undefined;
   /** Aborting ends the run after the step it is in; the run then returns, `interrupted`. */
   readonly signal?: AbortSignal | undefined;
+  /** Who does the work, when it is not this machine alone; the cluster's. @internal */
+  readonly openCrew?: OpenCrew | undefined;
   /** Makes a rank fail on purpose; for tests of supervision. @internal */
   readonly fault?: TeamOptions['fault'];
 }
@@ -43,6 +46,8 @@ const mostSteps = 2 ** 31 - 1;
 
 /** What a run turned out to be. */
 export interface RunStart {
+  readonly hosts: number;
+  /** Of all hosts. */
   readonly workers: number;
   readonly shards: number;
   readonly kernels: KernelSelection;
@@ -72,7 +77,7 @@ export interface Run {
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);
-  const { model, data, init, onStep, onEpoch, onEvent, onStart, signal, fault, ...given } = options;
+  const { model, data, init, onStep, onEpoch, onEvent, onStart, signal, openCrew = openLocalCrew, fault, ...given } = options;
   const settings = parseRunSettings(given, 'options');
   const trainSource = openInput(data.train, 'data.train');
   const validation = data.validation && openInput(data.validation, 'data.validation');
@@ -94,7 +99,7 @@ export async function train(options: TrainOptions): Promise<Run> {
 
   if (steps > mostSteps) throw new LockstepError('LOCKSTEP_CONFIG', `Expected at most ${mostSteps} steps in a run, got ${steps}; use fewer epochs.`);
 
-  const { plan, arena, team, kernels } = openSession({
+  const crew = await openCrew({
     model,
     loss,
     settings,
@@ -104,11 +109,15 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...(validation && { validation }),
     ...(fault && { fault }),
   });
-  const { ranks: workers, shards } = plan.spec;
-  const stop = (): void => team.requestStop();
+  const { station, workers, hosts } = crew;
+  // What reports and weights are read from lasts, whatever becomes of the plan.
+  const { plan, arena, kernels } = station;
+  const { shards } = plan.spec;
+  const stop = (): void => crew.requestStop();
+  let failure: unknown;
   signal?.addEventListener('abort', stop);
   try {
-    onStart?.({ workers, shards, kernels, samples: trainSource.length, stepsPerEpoch: perEpoch, steps, arenaBytes: plan.memory.bytes });
+    onStart?.({ hosts, workers, shards, kernels, samples: trainSource.length, stepsPerEpoch: perEpoch, steps, arenaBytes: plan.memory.bytes });
     if (signal?.aborted) stop();
     const epochs: EpochEvent[] = [];
     const averages = new Averages();
@@ -129,7 +138,7 @@ export async function train(options: TrainOptions): Promise<Run> {
     for (let done = 0, epoch = 0; done < steps && !signal?.aborted; epoch++) {
       const batches = Math.min(perEpoch, steps - done);
       const before = performance.now();
-      await reader.during(team.obey({ kind: 'train', epoch, firstBatch: 0, batches, firstStep: done + 1, updates, skippedInARow }), stop);
+      await reader.during(crew.train({ epoch, firstBatch: 0, batches, firstStep: done + 1, updates, skippedInARow }), stop);
       trainingSeconds += (performance.now() - before) / 1000;
       const ran = (last?.step ?? 0) - done;
       done += ran;
@@ -139,12 +148,12 @@ export async function train(options: TrainOptions): Promise<Run> {
         throw haltedAt(last!, skippedInARow);
       }
       const evaluates = validation !== undefined && !signal?.aborted;
-      if (evaluates) await team.obey({ kind: 'evaluate' });
+      if (evaluates) await crew.evaluate();
       const event: EpochEvent = {
         event: 'epoch',
         epoch,
         ...averages.take(),
-        ...(evaluates && { validation: readEvaluation(plan, arena, validation.length, metrics) }),
+        ...(evaluates && { validation: readEvaluation(station, validation.length, metrics) }),
         ...(ran < perEpoch && { partial: true as const }),
       };
       epochs.push(event);
@@ -160,9 +169,12 @@ export async function train(options: TrainOptions): Promise<Run> {
     const end: EndEvent = { event: 'end', steps: done, seconds, samplesPerSecond, weightsSha256, ...(interrupted && { interrupted: true as const }) };
     onEvent?.(end);
     return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
+  } catch (error) {
+    failure = error;
+    throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
-    await team.end();
+    await crew.end(failure);
   }
 }
 

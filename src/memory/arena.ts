@@ -1,7 +1,7 @@
 /**
  * Room: memory (level 1). The arena: one shared `WebAssembly.Memory` per host, of which every tensor is a view.
- * It promises that its size never changes after creation, so views stay valid for the whole run. It never allocates
- * inside the memory itself: that is the memory plan's work.
+ * It promises that views stay valid for the whole run: one that grows keeps its addresses, and whoever wants to see the new part
+ * attaches anew. It never allocates inside the memory itself: that is the memory plan's work.
  */
 import { LockstepError } from '../errors.ts';
 
@@ -33,14 +33,14 @@ export class Arena {
   }
 
   /** Makes a zeroed arena of at least `bytes` bytes. Throws LOCKSTEP_MEMORY over 4 GiB or when the system has no room. */
-  static create(bytes: number): Arena {
+  static create(bytes: number, { growable = false } = {}): Arena {
     const pages = Math.max(1, Math.ceil(bytes / pageBytes));
     const gib = (bytes / 2 ** 30).toFixed(2);
     if (pages * pageBytes > arenaLimitBytes) {
       throw new LockstepError('LOCKSTEP_MEMORY', `Expected the run to fit an arena of 4 GiB, got ${gib} GiB; use a smaller batch or model, or limit the data.`);
     }
     try {
-      return new Arena(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }));
+      return new Arena(new WebAssembly.Memory({ initial: pages, maximum: growable ? arenaLimitBytes / pageBytes : pages, shared: true }));
     } catch (cause) {
       throw new LockstepError(
         'LOCKSTEP_MEMORY',
@@ -48,5 +48,18 @@ export class Arena {
         { cause },
       );
     }
+  }
+
+  /** The same memory with room for at least `bytes` bytes. Throws LOCKSTEP_MEMORY when it was not made growable or the system has no room. */
+  grown(bytes: number): Arena {
+    const missing = Math.ceil((bytes - this.u8.length) / pageBytes);
+    if (missing <= 0) return this;
+    try {
+      this.memory.grow(missing);
+    } catch (cause) {
+      const gib = (bytes / 2 ** 30).toFixed(2);
+      throw new LockstepError('LOCKSTEP_MEMORY', `Expected the arena to grow to ${gib} GiB, but the system refused; free memory or use a smaller batch or model.`, { cause });
+    }
+    return new Arena(this.memory);
   }
 }

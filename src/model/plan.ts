@@ -3,18 +3,20 @@
  * A pure function of its spec: each thread makes the same plan for itself, so no address is ever sent.
  */
 import { reserveControl } from '../collectives/control.ts';
-import { planShards, type RankShards, type ShardPlan } from '../collectives/shard-plan.ts';
-import { privateBlocks } from '../collectives/shared.ts';
+import { type Part, planShards, type RankShards, type ShardPlan } from '../collectives/shard-plan.ts';
+import { privateBlocks, sharedBlocks } from '../collectives/shared.ts';
+import { reserveUplink } from '../collectives/uplink.ts';
 import type { ModelConfig } from '../config/layers.ts';
 import { shardStart } from '../data/sampler.ts';
 import type { WeightPlace } from '../layers/layer.ts';
 import { type LossSpec, lossOf } from '../losses/loss.ts';
-import type { Address } from '../memory/arena.ts';
+import { type Address, arenaLimitBytes } from '../memory/arena.ts';
 import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { fuseFirstNormalization } from './fusion.ts';
+import { type GradientPlan, planGradients } from './gradients.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
 import { resolveTopology, type Topology, withoutFinalSoftmax } from './topology.ts';
 
@@ -37,6 +39,8 @@ export interface PlanSpec {
   readonly loss?: LossSpec;
   readonly shards: number;
   readonly ranks: number;
+  /** Among several hosts, which shards are computed here; absent: all. */
+  readonly part?: Part;
   /** Rows of the largest global batch, in training or evaluation. */
   readonly batchRows: number;
   /** Vectors as long as the parameters that the optimizer keeps. */
@@ -48,9 +52,10 @@ export interface PlanSpec {
 }
 
 /** A trained tensor within the vectors of parameters, gradients and optimizer slots. */
-interface ParameterTensor {
-  /** Its index in `topology.weights`. */
+export interface ParameterTensor {
+  /** Its index in `topology.weights`, and the layer whose operation makes its gradient. */
   readonly weight: number;
+  readonly layer: number;
   /** Bytes from the start of each vector. */
   readonly offset: number;
   readonly size: number;
@@ -65,26 +70,46 @@ export interface DataPlace {
   readonly labels: Address;
 }
 
+/** Where the blocks of a sync point are, for whoever exchanges them. */
+export interface SharedArea {
+  readonly blocks: Address;
+  readonly channels: number;
+}
+
+/**
+ * A plan has two parts. Up to `lasting` everything stands at the same address whatever the host's part of the run and its ranks:
+ * control words, the state (weights and optimizer vectors, [state.from, state.to)) and the data. What follows is scratch of
+ * one plan, zeroed when it begins.
+ */
 export interface RunPlan {
   readonly spec: PlanSpec;
   readonly topology: Topology;
   readonly shards: ShardPlan;
   readonly memory: MemoryPlan;
+  readonly lasting: Address;
+  readonly state: { readonly from: Address; readonly to: Address };
   readonly control: Address;
   readonly reports: ReportLayout;
+  /** int32 [step, updates, skipped in a row] as of the last step that was committed or skipped (rank 0, while training). */
+  readonly standing: Address;
   /** Where the value of every weight is, in model order. */
   readonly weights: readonly Address[];
   readonly tensors: readonly ParameterTensor[];
   /** Norm blocks over `tensors`. */
   readonly blocks: Blocks;
-  /** The vectors: parameters, the optimizer's, and a gradient for every published subtree, of which the first becomes global. */
+  /** The vectors: parameters, the optimizer's, and the gradients'. */
   readonly parameters: Address;
   readonly optimizerSlots: readonly Address[];
-  readonly gradients: readonly Address[];
+  readonly gradients: GradientPlan;
   /** float64 square sum of each block. */
   readonly squareSums: Address;
-  /** One int32 a rank: what a diagnosis found, see train/diagnose.ts. */
+  /** One int32 a rank: what a diagnosis found, see train/diagnose.ts; then the least of the other hosts'. */
   readonly findings: Address;
+  /** Words for the exchange with other hosts, the areas of sync points by index, and the record of the verdict; 0 and empty on a single host. */
+  readonly uplink: Address;
+  readonly areas: readonly SharedArea[];
+  readonly lossBlocks: Address;
+  readonly verdict: Address;
   readonly train: DataPlace | undefined;
   readonly validation: DataPlace | undefined;
   readonly ranks: readonly RankPlan[];
@@ -96,15 +121,17 @@ export function planRun(spec: PlanSpec): RunPlan {
   const fused = spec.loss !== undefined && lossOf(spec.loss).fusesSoftmax;
   const resolved = resolveTopology(fused ? withoutFinalSoftmax(spec.model) : spec.model, spec.inputShape);
   const topology = spec.inputGradient ? resolved : fuseFirstNormalization(resolved);
-  const shards = planShards(spec.shards, spec.ranks);
+  const shards = planShards(spec.shards, spec.ranks, spec.part);
+  const trains = spec.train !== undefined;
+
   const control = reserveControl(memory);
   const reports = reserveReports(memory);
-
+  const standing = memory.reserve('control', 12);
   const tensors: ParameterTensor[] = [];
   let vectorBytes = 0;
-  for (const [weight, { definition, size }] of topology.weights.entries()) {
+  for (const [weight, { definition, size, operation }] of topology.weights.entries()) {
     if (definition.role === 'state') continue;
-    tensors.push({ weight, offset: vectorBytes, size, summed: definition.role === 'summed' });
+    tensors.push({ weight, layer: operation, offset: vectorBytes, size, summed: definition.role === 'summed' });
     vectorBytes += Math.ceil((4 * size) / alignmentBytes) * alignmentBytes;
   }
   const parameters = memory.reserve('parameters', vectorBytes);
@@ -114,53 +141,60 @@ export function planRun(spec: PlanSpec): RunPlan {
     return tensor ? parameters + tensor.offset : memory.reserve('parameters', 4 * size);
   });
   const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
-  const trains = spec.train !== undefined;
-  const gradients = shards.published.map(() => (trains ? memory.reserve('gradients', vectorBytes) : 0));
-  // Vectors that do not fit would make tables of blocks that do not fit either.
-  memory.checkFits();
-  const blocks = cutBlocks(tensors.map(({ size }) => size));
+  const state = { from: parameters, to: memory.bytes };
+  const train = spec.train && placeData(memory, spec.train);
+  const validation = spec.validation && placeData(memory, spec.validation);
+  const lasting = memory.bytes;
 
+  // Vectors that do not fit would make tables of blocks that do not fit either.
+  const blocks = cutBlocks(lasting > arenaLimitBytes ? [] : tensors.map(({ size }) => size));
+  const gradients = trains ? planGradients(memory, shards, tensors, vectorBytes, blocks) : noGradients;
+  memory.checkFits();
   /** Partial sums that a rank holds beside its roots: room for the weights of one operation, as operations take turns. */
-  const largest = Math.max(0, ...topology.layers.map((_, layer) => operationBytes(tensors, topology, layer)));
+  const largest = Math.max(0, ...topology.layers.map((_, layer) => operationBytes(tensors, layer)));
   const temporaries = shards.ranks.map(({ buffers, roots }) => Array.from({ length: trains ? buffers - roots.length : 0 }, () => memory.reserve('gradients', largest)));
-  const exchangeBlocks: Address[] = [];
+  const areas: SharedArea[] = [];
+  const areaBlocks = sharedBlocks(shards);
   const places: SharedPlaces = {
     memory,
     topology,
     labelSize: Math.max(1, spec.train?.targetSize ?? 0, spec.validation?.targetSize ?? 0),
     privateBlocks: privateBlocks(shards),
-    exchangeBlocks: (index, channels) => (exchangeBlocks[index] ??= memory.reserve('statistics', spec.shards * 16 * channels)),
-    lossBlocks: memory.reserve('statistics', spec.shards * 16),
+    exchangeBlocks: (index, channels) => (areas[index] ??= { blocks: memory.reserve('statistics', areaBlocks * 16 * channels), channels }).blocks,
+    lossBlocks: memory.reserve('statistics', areaBlocks * 16),
     inputGradient: spec.inputGradient ?? false,
     weightPlace: (weight, owner) => weightPlace(weight, owner),
   };
   function weightPlace(weight: number, owner: RankShards): WeightPlace {
-    const { size, operation } = topology.weights[weight]!;
+    const { size } = topology.weights[weight]!;
     const value = weights[weight]!;
     const tensor = tensorOf.get(weight);
     if (!tensor || !trains) return { value, size, gradients: [] };
-    if (!tensor.summed) return { value, size, gradients: [gradients[0]! + tensor.offset] };
-    const within = tensor.offset - tensors.find((other) => topology.weights[other.weight]!.operation === operation)!.offset;
-    const roots = owner.roots.map((_, i) => gradients[owner.firstPlace + i]! + tensor.offset);
+    if (!tensor.summed) return { value, size, gradients: [gradients.global + tensor.offset] };
+    const within = tensor.offset - tensors.find(({ layer }) => layer === tensor.layer)!.offset;
+    const roots = owner.roots.map((_, i) => gradients.vectors[owner.firstPlace + i]! + tensor.offset);
     const own = temporaries[shards.ranks.indexOf(owner)]!.map((address) => address + within);
     return { value, size, gradients: [...roots, ...own] };
   }
   const squareSums = memory.reserve('gradients', 8 * blocks.count);
-  const findings = memory.reserve('control', 4 * spec.ranks);
+  const findings = memory.reserve('control', 4 * (spec.ranks + 1));
   const ranks = shards.ranks.map((owner) => {
     const capacity = shardStart(spec.batchRows, spec.shards, owner.first + owner.count) - shardStart(spec.batchRows, spec.shards, owner.first);
     return compileRank(places, owner, capacity);
   });
-  const train = spec.train && placeData(memory, spec.train);
-  const validation = spec.validation && placeData(memory, spec.validation);
+  const uplink = shards.hosts ? reserveUplink(memory) : 0;
+  const verdict = shards.hosts ? memory.reserve('control', verdictBytes(tensors.length)) : 0;
   memory.checkFits();
   return {
     spec,
     topology,
     shards,
     memory,
+    lasting,
+    state,
     control,
     reports,
+    standing,
     weights,
     tensors,
     blocks,
@@ -169,16 +203,27 @@ export function planRun(spec: PlanSpec): RunPlan {
     gradients,
     squareSums,
     findings,
+    uplink,
+    areas,
+    lossBlocks: places.lossBlocks,
+    verdict,
     train,
     validation,
     ranks,
   };
 }
 
+const noGradients: GradientPlan = { vectors: [], merges: [], global: 0, hosts: undefined };
+
 /** Bytes of the tensors that the operation of `layer` trains. They stand one after the other, also when layers were fused. */
-function operationBytes(tensors: readonly ParameterTensor[], topology: Topology, layer: number): number {
-  const own = tensors.filter(({ weight }) => topology.weights[weight]!.operation === layer);
+function operationBytes(tensors: readonly ParameterTensor[], layer: number): number {
+  const own = tensors.filter((tensor) => tensor.layer === layer);
   return own.reduce((bytes, { size }) => bytes + Math.ceil((4 * size) / alignmentBytes) * alignmentBytes, 0);
+}
+
+/** Bytes of the record of a verdict: eight numbers and the factor of each tensor, see train/verdict.ts. */
+function verdictBytes(tensors: number): number {
+  return 8 * (8 + tensors);
 }
 
 function placeData(memory: MemoryPlan, spec: DataSpec): DataPlace {

@@ -93,6 +93,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
       rows,
       private: (bytes) => memory.reserve('statistics', bytes),
       exchange: (channels, positions): ExchangeArea => ({
+        index: exchanges,
         blocks: places.exchangeBlocks(exchanges++, channels),
         result: memory.reserve('statistics', places.privateBlocks * 16 * channels),
         channels,
@@ -145,7 +146,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
     output: current,
     outputSize: sizeOf(topology.outputShape),
     outputGradient: gradients[0],
-    lossSums: { blocks: places.lossBlocks, result: memory.reserve('statistics', places.privateBlocks * 16), channels: 1, positions: 1 },
+    lossSums: { index: -1, blocks: places.lossBlocks, result: memory.reserve('statistics', places.privateBlocks * 16), channels: 1, positions: 1 },
     constants,
     times: reserveTimes(memory),
     progress: memory.reserve('control', 12),

@@ -3,6 +3,7 @@
  * forward and backward walk through them. It knows nothing of steps, losses or updates.
  */
 import { type Meeting, SharedSync } from '../collectives/shared.ts';
+import type { Uplink } from '../collectives/uplink.ts';
 import { shardRows, shardStart } from '../data/sampler.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Batch, OwnShards, RankContext } from '../layers/layer.ts';
@@ -21,10 +22,11 @@ export class RankRuntime {
   readonly own: RankPlan;
   readonly rank: number;
   readonly context: RankContext;
+  readonly sync: SharedSync;
   /** Rows of every shard of the batch. */
   readonly shardRows: Int32Array;
 
-  constructor(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, meeting: Meeting, seed: number) {
+  constructor(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, meeting: Meeting, seed: number, uplink?: Uplink) {
     this.plan = plan;
     this.rank = rank;
     this.own = plan.ranks[rank]!;
@@ -38,10 +40,11 @@ export class RankRuntime {
       steps: steps.map((step) => (step.kind === 'leaf' ? { ...step, from: -1 } : { ...step, shard: -1 })),
     };
     const [seedLow, seedHigh] = seedKey(seed);
+    this.sync = new SharedSync(arena, meeting, plan.shards, rank, this.shardRows, uplink);
     this.context = {
       arena,
       kernels,
-      sync: new SharedSync(arena, meeting, plan.shards, rank, this.shardRows),
+      sync: this.sync,
       shards: own,
       batch,
       rank,

@@ -34,17 +34,18 @@ export function cutBlocks(sizes: readonly number[]): Blocks {
 }
 
 /**
- * The blocks [from, to) of one of `ranks` equal shares, by elements rather than by number of blocks: boundaries fall on the
- * start of a block that is nearest to the share's, counted over all elements.
+ * The blocks [from, to) of one of `ranks` equal shares of the blocks [first, end), by elements rather than by number of blocks:
+ * boundaries fall on the start of a block that is nearest to the share's, counted over all elements.
  */
-export function blockShare(blocks: Blocks, rank: number, ranks: number): readonly [from: number, to: number] {
-  const total = blocks.length.reduce((sum, length) => sum + length, 0);
+export function blockShare(blocks: Blocks, rank: number, ranks: number, first = 0, end = blocks.count): readonly [from: number, to: number] {
+  let total = 0;
+  for (let block = first; block < end; block++) total += blocks.length[block]!;
   const boundary = (share: number): number => {
     const target = (total * share) / ranks;
     let before = 0;
-    let block = 0;
-    while (block < blocks.count && before + blocks.length[block]! / 2 <= target) before += blocks.length[block++]!;
-    return share === 0 ? 0 : share === ranks ? blocks.count : block;
+    let block = first;
+    while (block < end && before + blocks.length[block]! / 2 <= target) before += blocks.length[block++]!;
+    return share === 0 ? first : share === ranks ? end : block;
   };
   return [boundary(rank), boundary(rank + 1)];
 }

@@ -41,9 +41,10 @@ export function maximalSubtrees(shards: number, a: number, b: number): Subtree[]
 /**
  * The merges that turn disjoint `nodes` of the tree over `shards` leaves into the largest nodes they cover, in an order
  * that can be run from first to last. The result of a node is in the place of its leftmost part; when the nodes cover all
- * shards, the sum ends in the place of the node that starts at 0.
+ * shards, the sum ends in the place of the node that starts at 0; or, with `keep`, in place `keep` whatever that node is:
+ * an addition of two finite numbers gives the same bits either way round.
  */
-export function mergeProgram(shards: number, nodes: readonly Subtree[]): Merge[] {
+export function mergeProgram(shards: number, nodes: readonly Subtree[], keep = -1): Merge[] {
   const places = new Map(nodes.map((node, place) => [`${node.start}:${node.end}`, place]));
   const merges: Merge[] = [];
   const visit = (start: number, end: number): number | undefined => {
@@ -53,8 +54,9 @@ export function mergeProgram(shards: number, nodes: readonly Subtree[]): Merge[]
     const left = visit(start, middle);
     const right = visit(middle, end);
     if (left === undefined || right === undefined) return undefined;
-    merges.push({ into: left, from: right });
-    return left;
+    const [into, from] = right === keep ? [right, left] : [left, right];
+    merges.push({ into, from });
+    return into;
   };
   visit(0, shards);
   return merges;

@@ -5,8 +5,8 @@
 import type { Address, Arena } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 
-/** Phases of a step, in order. `wait` is time at barriers, wherever it was spent. */
-export const phases = ['data', 'forward', 'loss', 'backward', 'reduce', 'update', 'wait'] as const;
+/** Phases of a step, in order. `wait` is time at barriers and `network` time waiting for other hosts, wherever it was spent. */
+export const phases = ['data', 'forward', 'loss', 'backward', 'reduce', 'update', 'wait', 'network'] as const;
 export type Phase = (typeof phases)[number];
 export const phaseIndex = Object.fromEntries(phases.map((phase, i) => [phase, i])) as Record<Phase, number>;
 

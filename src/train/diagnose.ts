@@ -44,6 +44,7 @@ export function diagnose(rank: Rank): Finding {
   runtime.forward(true, undefined, (i) => look('forward', own.operations[i]!.layer, own.operations[i]!.operation.output, own.operations[i]!.size));
   computeLoss(rank, true);
   look('loss', -1, own.outputGradient, own.outputSize);
+  rank.uplink?.await('flushed');
   runtime.backward(undefined, (i) => {
     const { dx, inputSize, layer } = own.operations[i]!;
     if (dx !== 0) look('backward', layer, dx, inputSize);
@@ -53,7 +54,24 @@ export function diagnose(rank: Rank): Finding {
   rank.meeting.meet();
   let first = nothing;
   for (let r = 0; r < plan.spec.ranks; r++) first = Math.min(first, arena.i32[(plan.findings >>> 2) + r]!);
+  first = overHosts(rank, first);
   return looks[first] ?? firstGradient(rank);
+}
+
+/** On the coordinator the least of all hosts; elsewhere the host's own. */
+function overHosts({ runtime, uplink, arena }: Rank, first: number): number {
+  const { hosts } = runtime.plan.shards;
+  if (!uplink || !hosts) return first;
+  const place = (runtime.plan.findings >>> 2) + runtime.plan.spec.ranks;
+  if (hosts.host === 0) {
+    uplink.take('findings');
+    return Math.min(first, arena.i32[place]!);
+  }
+  if (runtime.rank === 0) {
+    arena.i32[place] = first;
+    uplink.announce('findings');
+  }
+  return first;
 }
 
 /** When every tensor of rows was finite, a sum over them was not: the first layer whose gradient shows it. */

@@ -40,12 +40,12 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
 /**
  * Loss sum and number of correct predictions over a whole data set, with moving statistics, in its own order. Each shard
  * adds its batches in order, then the shards meet once along the tree: the same bits for any number of ranks.
- * Afterwards the two sums are at `own.lossSums.result` of every rank.
+ * Afterwards the two sums are at `own.lossSums.result` of every rank; among hosts, of the coordinator's.
  */
 export function evaluate(rank: Rank, data: DataPlace): void {
   const { runtime, spec, arena } = rank;
-  const { own, context } = runtime;
-  const { shards, sync } = context;
+  const { own, context, plan } = runtime;
+  const { shards } = context;
   const batchSize = spec.validationBatchSize;
   const sums = new Float64Array(2 * shards.count);
   rank.clock.restart(0);
@@ -62,5 +62,15 @@ export function evaluate(rank: Rank, data: DataPlace): void {
     for (let i = 0; i < sums.length; i++) sums[i]! += arena.f64[blocks + i]!;
   }
   arena.f64.set(sums, blocks);
-  sync.mergeSums(own.lossSums);
+  if (!rank.uplink) {
+    runtime.sync.mergeSums(own.lossSums);
+    return;
+  }
+  runtime.sync.publishSums(own.lossSums);
+  if (plan.shards.hosts!.host === 0) {
+    rank.uplink.take('sums');
+    runtime.sync.combineSums(own.lossSums);
+  } else if (runtime.rank === 0) {
+    rank.uplink.announce('losses');
+  }
 }

@@ -7,6 +7,7 @@ import { sizeOf } from '../memory/shape.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { orderKeys } from '../numerics/permutation.ts';
 import { enterPhase, type Rank } from './rank.ts';
+import { contributeBucket } from './reduce.ts';
 
 /** Puts the keys of the epoch's order where the kernel reads them. Once an epoch. */
 export function setOrder({ arena, runtime, spec }: Rank, epoch: number): void {
@@ -55,13 +56,21 @@ export function computeLoss({ arena, runtime, loss }: Rank, training: boolean): 
   }
 }
 
-/** Forward, loss and backward of the rows that were gathered, in training mode. */
+/** Forward, loss and backward of the rows that were gathered, in training mode; gradients' buckets leave as they are complete. */
 export function forwardBackward(rank: Rank): void {
-  const { runtime, markLayer } = rank;
+  const { runtime, markLayer, buckets } = rank;
   enterPhase(rank, 'forward');
   runtime.forward(true, markLayer);
   enterPhase(rank, 'loss');
   computeLoss(rank, true);
   enterPhase(rank, 'backward');
-  runtime.backward(markLayer);
+  rank.uplink?.await('flushed');
+  if (buckets.length === 0) {
+    runtime.backward(markLayer);
+    return;
+  }
+  let complete = 0;
+  runtime.backward(markLayer, (i) => {
+    while (complete < buckets.length && runtime.own.operations[i]!.layer <= buckets[complete]!.bucket.layer) contributeBucket(rank, complete++);
+  });
 }

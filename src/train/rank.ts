@@ -5,6 +5,7 @@
 import { Barrier } from '../collectives/barrier.ts';
 import { type ControlIndex, controlIndex } from '../collectives/control.ts';
 import type { Meeting } from '../collectives/shared.ts';
+import { Uplink } from '../collectives/uplink.ts';
 import type { OptimizerConfig } from '../config/optimizers.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { type Loss, lossOf } from '../losses/loss.ts';
@@ -15,6 +16,7 @@ import { blockShare } from '../numerics/norm.ts';
 import { type ClipOutcome, clipOutcome } from '../optimizers/clip.ts';
 import { type UpdateRule, updateRule } from '../optimizers/rule.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
+import { type BucketWork, bucketWork } from './buckets.ts';
 
 /** What a run is beside its plan. Plain data: it crosses threads as it is. */
 export interface TrainingSpec {
@@ -37,7 +39,7 @@ export interface Rank {
   readonly loss: Loss;
   readonly rule: UpdateRule;
   readonly clip: ClipOutcome;
-  /** The norm blocks [from, to) that this rank reduces and updates. */
+  /** The norm blocks [from, to) that this rank updates, and on a single host reduces. */
   readonly blocksFrom: number;
   readonly blocksTo: number;
   readonly clock: PhaseClock;
@@ -45,6 +47,12 @@ export interface Rank {
   readonly markLayer: Visit;
   /** Where all ranks wait for each other. */
   readonly meeting: Meeting;
+  /** The way to other hosts, if there are any; what this rank does with the gradient's buckets; whether other hosts reduce any. */
+  readonly uplink: Uplink | undefined;
+  readonly buckets: readonly BucketWork[];
+  readonly awaitsReduced: boolean;
+  /** Whether training ends after the step, as agreed with everybody. */
+  stops: boolean;
   /** Updates applied and steps skipped in a row so far: the same on every rank, set by each command anew. */
   updates: number;
   skippedInARow: number;
@@ -63,7 +71,8 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
       clock.enter(phase);
     },
   };
-  const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed);
+  const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink), clock);
+  const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed, uplink);
   const [blocksFrom, blocksTo] = blockShare(plan.blocks, rank, plan.spec.ranks);
   const layerWord = (own.progress >>> 2) + 2;
   return {
@@ -81,9 +90,24 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
       arena.i32[layerWord] = own.operations[index]!.layer;
     },
     meeting,
+    uplink,
+    buckets: bucketWork(plan, rank),
+    awaitsReduced: plan.shards.hosts?.owners.some((host) => host !== plan.shards.hosts?.host) ?? false,
+    stops: false,
     updates: 0,
     skippedInARow: 0,
   };
+}
+
+/** The time of waiting for other hosts goes to a phase of its own. */
+function timed(uplink: Uplink, clock: PhaseClock): Uplink {
+  const wait = uplink.await.bind(uplink);
+  uplink.await = (word) => {
+    const phase = clock.enter(phaseIndex.network);
+    wait(word);
+    clock.enter(phase);
+  };
+  return uplink;
 }
 
 /** Says where the rank is, for the clock and for whoever must explain its death. The layer is set by `markLayer`. */

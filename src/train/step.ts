@@ -5,12 +5,13 @@
  */
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows } from '../data/sampler.ts';
-import { clip } from '../optimizers/clip.ts';
 import { reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
-import { type Decision, decide } from './decision.ts';
+import type { Decision } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
 import { forwardBackward, gather } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
+import { reduceShare, sumOnHost } from './reduce.ts';
+import { reachVerdict } from './verdict.ts';
 
 /** Which batch a step is. */
 export interface StepOrder {
@@ -32,48 +33,18 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   runtime.setBatch(batchRows(data.spec.length, spec.batchSize, order.batch), order.step);
   gather(rank, data, order.batch * spec.batchSize, spec.shuffle);
   forwardBackward(rank);
-  sumGradients(rank);
-  const decision = decideUpdate(rank);
+  if (rank.uplink) reduceShare(rank);
+  else sumOnHost(rank);
+  const decision = reachVerdict(rank);
   let finding = noFinding;
   if (decision === 'apply') update(rank);
   else finding = diagnose(rank);
-  const stopped = Atomics.load(arena.i32, control.stopAgreed) !== 0;
   rank.meeting.meet();
-  if (runtime.rank === 0) report(rank, order, (performance.now() - began) / 1000, decision, finding);
-  return decision !== 'halt' && !stopped;
-}
-
-/**
- * The shards' gradients become the global one, in the place of the first published subtree, each rank reducing its own
- * blocks in tree order; with it the square sum of every block. The loss's sums travel with the first meeting.
- */
-function sumGradients(rank: Rank): void {
-  const { runtime, blocksFrom, blocksTo, meeting } = rank;
-  const { plan, own, context } = runtime;
-  const { kernels } = context;
-  const { blocks, tensors, gradients, squareSums } = plan;
-  const { merges } = plan.shards;
-  enterPhase(rank, 'reduce');
-  context.sync.mergeSums(own.lossSums);
-  for (let block = blocksFrom; block < blocksTo; block++) {
-    const tensor = tensors[blocks.tensor[block]!]!;
-    const offset = tensor.offset + 4 * blocks.start[block]!;
-    const length = blocks.length[block]!;
-    if (tensor.summed) for (const { into, from } of merges) kernels.add(gradients[into]! + offset, gradients[from]! + offset, length);
-    kernels.squareSum(gradients[0]! + offset, length, squareSums + 8 * block);
+  if (runtime.rank === 0) {
+    stand(rank, order.step);
+    report(rank, order, (performance.now() - began) / 1000, decision, finding);
   }
-  meeting.meet();
-}
-
-/** Every rank decides from the same numbers by the same function, so nobody has to be told. */
-function decideUpdate(rank: Rank): Decision {
-  const { runtime, arena, spec } = rank;
-  const { plan, own } = runtime;
-  clip(rank.clip, spec.optimizer, plan.blocks, arena.f64, plan.squareSums >>> 3);
-  const decision = decide(arena.f64[own.lossSums.result >>> 3]!, rank.clip.gradNorm, rank.skippedInARow, spec);
-  rank.updates += decision === 'apply' ? 1 : 0;
-  rank.skippedInARow = decision === 'apply' ? 0 : rank.skippedInARow + 1;
-  return decision;
+  return decision !== 'halt' && !rank.stops;
 }
 
 /** This rank's blocks of the parameters follow their gradient; moving statistics follow their batch. */
@@ -87,9 +58,17 @@ function update(rank: Rank): void {
     const tensor = blocks.tensor[block]!;
     const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
     const scale = outcomeOfClip.tensorScale[tensor]!;
-    rule.apply(context.kernels, parameters + offset, optimizerSlots, offset, gradients[0]! + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
+    rule.apply(context.kernels, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
   }
   runtime.commit();
+}
+
+/** The step is over, for everybody on this host. */
+function stand({ runtime: { plan }, arena: { i32 }, updates, skippedInARow }: Rank, step: number): void {
+  const at = plan.standing >>> 2;
+  i32[at + 1] = updates;
+  i32[at + 2] = skippedInARow;
+  Atomics.store(i32, at, step);
 }
 
 function report(rank: Rank, order: StepOrder, seconds: number, decision: Decision, finding: Finding): void {

@@ -63,7 +63,7 @@ test('one rank alone meets once a reduction', (t) => {
   const { arena, room } = controlArena(16 * 3 * 2);
   let meetings = 0;
   const sync = new SharedSync(arena, { meet: () => void meetings++ }, planShards(3, 1), 0, Int32Array.of(1, 1, 1));
-  const area = { blocks: room, result: room + 48, channels: 1, positions: 1 };
+  const area = { index: 0, blocks: room, result: room + 48, channels: 1, positions: 1 };
   arena.f64.set([1, 10, 2, 20, 4, 40], room >>> 3);
   sync.mergeSums(area);
   t.deepEqual([...arena.f64.subarray(area.result >>> 3, (area.result >>> 3) + 2)], [7, 70]);
@@ -76,6 +76,6 @@ test('a reduction whose meeting throws, throws', (t) => {
     throw new Error('gone');
   };
   const sync = new SharedSync(arena, { meet }, planShards(1, 1), 0, Int32Array.of(1));
-  t.throws(() => sync.mergeSums({ blocks: room, result: room + 16, channels: 1, positions: 1 }), { message: 'gone' });
-  t.throws(() => sync.mergeMoments({ blocks: room, result: room + 16, channels: 1, positions: 1 }), { message: 'gone' });
+  t.throws(() => sync.mergeSums({ index: 0, blocks: room, result: room + 16, channels: 1, positions: 1 }), { message: 'gone' });
+  t.throws(() => sync.mergeMoments({ index: 0, blocks: room, result: room + 16, channels: 1, positions: 1 }), { message: 'gone' });
 });

@@ -89,7 +89,7 @@ export class Network {
     this.arena.f32.set(dy, own.outputGradient >>> 2);
     this.#runtime.backward();
     const { gradients, tensors, topology } = this.plan;
-    const weights = tensors.map(({ weight, offset, size }) => [topology.weights[weight]!.name, this.#read(gradients[0]! + offset, size)] as const);
+    const weights = tensors.map(({ weight, offset, size }) => [topology.weights[weight]!.name, this.#read(gradients.global + offset, size)] as const);
     const dx = own.operations[0]?.dx ?? own.outputGradient;
     return { dx: this.#read(dx, dx === 0 ? 0 : this.#rows * sizeOf(topology.inputShape)), weights: new Map(weights) };
   }

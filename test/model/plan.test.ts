@@ -90,7 +90,7 @@ test.serial('every tensor is as large as what is written to it', (t) => {
   };
   for (const [i, { size, name }] of plan.topology.weights.entries()) t.true(room(plan.weights[i]!) >= 4 * size, name);
   for (const { offset, size } of plan.tensors) {
-    for (const vector of [plan.parameters, ...plan.optimizerSlots, ...plan.gradients]) t.true(room(vector + offset) >= 4 * size);
+    for (const vector of [plan.parameters, ...plan.optimizerSlots, ...plan.gradients.vectors]) t.true(room(vector + offset) >= 4 * size);
   }
   for (const { input, output, outputGradient, outputSize, capacity, operations, labels, indices } of plan.ranks) {
     t.true(room(input) >= 4 * 12 * capacity && room(output) >= 4 * outputSize * capacity && room(outputGradient) >= 4 * outputSize * capacity);

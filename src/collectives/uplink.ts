@@ -1,0 +1,135 @@
+/**
+ * Room: collectives (level 3). A rank's way to other hosts: words of the arena by which ranks tell the main thread what is
+ * there to be sent, and the main thread tells ranks what has come. Only counts cross; who sends what where is known on both
+ * sides from the plan.
+ *
+ *   leader (rank 0) --outbox entries, outgoing--> main thread --messages--> other hosts
+ *   ranks <--counts of what has come-- main thread <--messages, straight into the arena--
+ *
+ * Every count begins at 0 with a generation and only grows. When a generation is recalled the main thread first stops
+ * counting, then says so: a wait for a count that was reached goes on, any other ends, for every rank the same ones.
+ */
+import type { Address, Arena } from '../memory/arena.ts';
+import type { MemoryPlan } from '../memory/plan.ts';
+import { throwIfAborted } from './barrier.ts';
+import type { ControlIndex } from './control.ts';
+
+const lineBytes = 64;
+
+/** What ranks wait for; each word counts completed ones. */
+export const arrivals = [
+  /** Sync points of which all other hosts' blocks (star: the merged block) are there. */
+  'statistics',
+  /** Buckets to which all other hosts have contributed their gradients, where this host reduces. */
+  'contributions',
+  /** Steps of which the global gradient is there. */
+  'reduced',
+  /** Coordinator: how often all other hosts' loss and square sums have come. */
+  'sums',
+  /** Verdicts on steps, from the coordinator. */
+  'verdicts',
+  /** Coordinator: how often all other hosts' findings have come. */
+  'findings',
+  /** Bulk entries of the outbox that have left the arena, so that their places may be written again. */
+  'flushed',
+] as const;
+export type Arrival = (typeof arrivals)[number];
+
+/** What the leader announces, each with the index of an area or bucket (0 where there is none). */
+export const outboxKinds = ['statistics', 'merged', 'contribution', 'reduced', 'losses', 'sums', 'verdict', 'findings'] as const;
+export type OutboxKind = (typeof outboxKinds)[number];
+
+/** Entries on their way at once; a leader waits for other hosts long before it is so far ahead. A power of two. */
+const outboxLength = 1024;
+
+const words = [...arrivals, 'outgoing', 'recalled'] as const;
+
+/** Reserved in every generation anew, hence zeroed. */
+export function reserveUplink(plan: MemoryPlan): Address {
+  return plan.reserve('control', words.length * lineBytes + outboxLength * 8);
+}
+
+/** Index into `arena.i32` of every word, and of the outbox. */
+export type UplinkIndex = Readonly<Record<(typeof words)[number] | 'outbox', number>>;
+
+export function uplinkIndex(address: Address): UplinkIndex {
+  const entries = [...words, 'outbox'].map((word, line) => [word, (address + line * lineBytes) >>> 2]);
+  return Object.fromEntries(entries) as UplinkIndex;
+}
+
+/** Entry number `entry` of the outbox: [kind, index]. */
+export function readOutbox({ i32 }: Arena, { outbox }: UplinkIndex, entry: number): readonly [kind: OutboxKind, index: number] {
+  const at = outbox + 2 * (entry & (outboxLength - 1));
+  return [outboxKinds[i32[at]!]!, i32[at + 1]!];
+}
+
+/** Main thread: one more of `word` has come. */
+export function countArrival({ i32 }: Arena, index: UplinkIndex, word: Arrival): void {
+  Atomics.add(i32, index[word], 1);
+  Atomics.notify(i32, index[word]);
+}
+
+/** Main thread: nothing will come any more. */
+export function recall({ i32 }: Arena, index: UplinkIndex): void {
+  Atomics.store(i32, index.recalled, 1);
+  for (const word of arrivals) Atomics.notify(i32, index[word]);
+}
+
+/** Thrown in ranks whose generation was recalled: the step they are in is forgotten. */
+export class Recalled extends Error {
+  override readonly name = 'Recalled';
+}
+
+/** Looks before sleeping: some microseconds. The main thread needs a core to bring what is waited for. */
+const fewestSpins = 500;
+/** How long a sleeper sleeps before it looks at the abort word, which wakes nobody here, ms. */
+const lookAgainMs = 50;
+
+export class Uplink {
+  readonly #i32: Int32Array;
+  readonly #control: ControlIndex;
+  readonly #index: UplinkIndex;
+  readonly #expected: Record<Arrival, number>;
+  #announced = 0;
+
+  constructor(arena: Arena, control: ControlIndex, address: Address) {
+    this.#i32 = arena.i32;
+    this.#control = control;
+    this.#index = uplinkIndex(address);
+    this.#expected = Object.fromEntries(arrivals.map((word) => [word, 0])) as Record<Arrival, number>;
+  }
+
+  /** Leader only: an entry of the outbox is complete in the arena. */
+  announce(kind: OutboxKind, index = 0): void {
+    const at = this.#index.outbox + 2 * (this.#announced & (outboxLength - 1));
+    this.#i32[at] = outboxKinds.indexOf(kind);
+    this.#i32[at + 1] = index;
+    Atomics.store(this.#i32, this.#index.outgoing, ++this.#announced);
+    Atomics.notify(this.#i32, this.#index.outgoing);
+  }
+
+  /** One more of `word` is awaited, now or by a later `await`. Every rank calls it at the same places of a step. */
+  expect(word: Arrival): void {
+    this.#expected[word]++;
+  }
+
+  /** Waits for one more of `word`. */
+  take(word: Arrival): void {
+    this.expect(word);
+    this.await(word);
+  }
+
+  /** Waits until all that was expected of `word` has come. Throws Recalled, or Aborted. */
+  await(word: Arrival): void {
+    const at = this.#index[word];
+    const count = this.#expected[word];
+    for (let i = 0; i < fewestSpins; i++) if (Atomics.load(this.#i32, at) >= count) return;
+    for (;;) {
+      const come = Atomics.load(this.#i32, at);
+      if (come >= count) return;
+      throwIfAborted(this.#i32, this.#control);
+      if (Atomics.load(this.#i32, this.#index.recalled) !== 0 && Atomics.load(this.#i32, at) < count) throw new Recalled('The generation was recalled.');
+      Atomics.wait(this.#i32, at, come, lookAgainMs);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Room: local (level 6). Who does the work of a run: the ranks of this machine, or those of many. `train()` gives it commands and
+ * never knows how many obey; the cluster has a crew of its own.
+ */
+import type { TrainOrder } from '../train/loop.ts';
+import { openStation, type SessionOptions } from './session.ts';
+import type { Station } from './station.ts';
+
+export interface Crew {
+  /** This machine's arena and plan: reports, weights and evaluations are read there. */
+  readonly station: Station;
+  /** Of all hosts. */
+  readonly workers: number;
+  readonly hosts: number;
+  /** Trains until the batches are done, the policy halts the run, or a stop was asked for; reports tell how far it came. */
+  train(order: TrainOrder): Promise<void>;
+  /** Loss and metrics over the validation data; to be read with `readEvaluation`. */
+  evaluate(): Promise<void>;
+  /** Asks to stop training after the running step. Only reads and writes memory: safe in signal handlers. */
+  requestStop(): void;
+  /** Ends everybody, whatever they do; `error` is why when it is not over. */
+  end(error?: unknown): Promise<void>;
+}
+
+/** Makes a crew for a run that was checked. */
+export type OpenCrew = (options: SessionOptions) => Promise<Crew>;
+
+/** The ranks of this machine. */
+export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
+  const station = openStation(options);
+  const { team, plan } = station;
+  station.begin();
+  return {
+    station,
+    workers: plan.spec.ranks,
+    hosts: 1,
+    train: async (order) => void (await team.obey({ kind: 'train', ...order })),
+    evaluate: async () => void (await team.obey({ kind: 'evaluate' })),
+    requestStop: () => team.requestStop(),
+    end: () => team.end(),
+  };
+}
