@@ -27,7 +27,10 @@ export function encodeFrame(message: Message, payload: Uint8Array = nothing): Bu
   if (header.length > maxHeaderBytes) {
     throw new LockstepError('LOCKSTEP_INTERNAL', `Expected the header of a ${message.type} message to take at most ${maxHeaderBytes} bytes, got ${header.length}.`);
   }
-  const frame = Buffer.allocUnsafe(start + payload.length);
+  // V8 copies shared memory by words only between addresses that are equal modulo 8, else by bytes, a tenth as fast: so the frame starts where its payload does.
+  const shift = payload.byteOffset & 7;
+  const whole = Buffer.allocUnsafe(shift + start + payload.length);
+  const frame = shift === 0 ? whole : whole.subarray(shift);
   frame.writeUInt32LE(header.length, 0);
   frame.set(header, prefix);
   frame.fill(0, prefix + header.length, start);

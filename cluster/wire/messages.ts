@@ -25,7 +25,7 @@ function list<T extends z.ZodType>(item: T, min: number, max: number) {
 const count = integer(0, 2 ** 31 - 1);
 const countOrNone = integer(-1, 2 ** 31 - 1);
 const bytes = integer(0);
-const workers = (min: number) => integer(min, 4096);
+const workers = (min: number) => integer(min, 1024);
 const digest = text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/, 64, 64);
 const name = text('a text of 1 to 200 characters, none of control', /^\P{Cc}*$/u, 1, 200);
 const reason = text('a text of at most 100 characters, none of control', /^\P{Cc}*$/u, 0, 100);
@@ -56,7 +56,7 @@ const kinds = {
   ],
   welcome: [{ proof: digest }, "Listener to dialer: the listener's proof of the token; from now on both talk freely."],
   refused: [{ reason, message: sentence }, 'Either to either, last of all: why the sender closes the connection.'],
-  heartbeat: [{ ranks: list(rankProgress, 0, 4096) }, 'Either to either, twice a second: the sender lives, and its ranks are there.'],
+  heartbeat: [{ ranks: list(rankProgress, 0, 1024) }, 'Either to either, twice a second: the sender lives, and its ranks are there.'],
   apply: [{ name, workers: workers(1), address, dataFolder: flag }, 'Host to coordinator: wants to take part with so many workers; other hosts reach it at `address`.'],
   run: [
     {

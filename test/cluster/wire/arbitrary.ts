@@ -47,12 +47,12 @@ const dataSet = { sha256: digest, bytes: Number.MAX_SAFE_INTEGER, chunks: times(
 
 /** The messages with lists, each as long as it may be. */
 export const longest: readonly Message[] = [
-  { type: 'heartbeat', ...envelope, ranks: times(4096, { step: most, phase: most, layer: most }) },
+  { type: 'heartbeat', ...envelope, ranks: times(1024, { step: most, phase: most, layer: most }) },
   { type: 'wantData', ...envelope, set: 'validation', chunks: times(4096, most) },
   {
     type: 'generation',
     ...envelope,
-    members: times(1024, { id: most, name, workers: 4096, first: most, end: most, address: 'w'.repeat(300) }),
+    members: times(1024, { id: most, name, workers: 1024, first: most, end: most, address: 'w'.repeat(300) }),
     self: most,
     topology: 'mesh',
     receivesState: true,

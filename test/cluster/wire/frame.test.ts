@@ -29,6 +29,17 @@ function refusal(frame: Uint8Array): string | undefined {
   }
 }
 
+/** Milliseconds that a frame takes, at best of ten: other work of the machine does not count. */
+function duration(frame: Uint8Array): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 10 && best > 2; run++) {
+    const started = performance.now();
+    refusal(frame);
+    best = Math.min(best, performance.now() - started);
+  }
+  return best;
+}
+
 const payloads = fc.uint8Array({ minLength: 0, maxLength: 200 });
 const bytesOf = (text: string): number[] => [...Buffer.from(text)];
 
@@ -71,8 +82,15 @@ test('a frame is length, header, zeros and payload', (t) => {
   t.deepEqual([...frame], [39, 0, 0, 0, ...header, 0, 0, 0, 0, 0, 7, 8, 9]);
 });
 
-test('a payload may lie in shared memory, and a frame anywhere', (t) => {
-  const shared = new Uint8Array(new SharedArrayBuffer(64), 8, 24).fill(5);
+test('a payload may lie anywhere in shared memory, and a frame anywhere', (t) => {
+  const memory = new SharedArrayBuffer(64);
+  for (let offset = 0; offset < 16; offset++) {
+    const payload = new Uint8Array(memory, offset, 24).fill(offset);
+    const frame = encodeFrame(train, payload);
+    t.is(frame.byteOffset % 8, offset % 8, 'so that V8 copies words');
+    t.deepEqual([...decodeFrame(frame).payload], [...payload]);
+  }
+  const shared = new Uint8Array(memory, 8, 24).fill(5);
   const frame = encodeFrame(train, shared);
   shared.fill(6);
   const moved = new Uint8Array(frame.length + 3);
@@ -167,6 +185,7 @@ test('hostile headers are refused before anything is made of them', (t) => {
     const after = process.memoryUsage();
     t.regex(message ?? '', fault, what);
     t.true(after.heapUsed + after.external - before.heapUsed - before.external < 1e6, what);
+    t.true(duration(frame) < 10, what);
   }
 });
 
@@ -211,15 +230,13 @@ test('20,000 mutated frames are refused or read, quickly and in little memory', 
         const frame = Buffer.from(whole);
         // Most edits hit the header: what follows it is never looked at.
         for (const [at, value] of mutation) frame[at % Math.min(frame.length, 4 + whole.readUInt32LE())] = value;
-        const started = performance.now();
         if (refusal(frame) !== undefined) refused++;
-        slowest = Math.max(slowest, performance.now() - started);
+        slowest = Math.max(slowest, duration(frame));
       }
     }),
     { numRuns: 1000 },
   );
   t.true(refused > 10_000, `${refused} refused`);
-  // A few ms, but the machine may be busy with something else.
-  t.true(slowest < 200, `${slowest} ms`);
+  t.true(slowest < 10, `${slowest} ms`);
   t.true(process.memoryUsage().external - before < 50e6);
 });
