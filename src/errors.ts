@@ -16,6 +16,7 @@ export const errorCodes = {
   LOCKSTEP_KERNELS: { exit: 2, meaning: 'The kernel set that was asked for cannot be had on this machine.' },
   LOCKSTEP_NON_FINITE: { exit: 1, meaning: 'Loss or gradient stopped being finite and the policy says halt.' },
   LOCKSTEP_RANK_FAILED: { exit: 1, meaning: 'A rank threw or died; the run ended and its model keeps the weights it came with.' },
+  LOCKSTEP_PROTOCOL: { exit: 1, meaning: 'A peer sent what the protocol does not allow.' },
   LOCKSTEP_INTERNAL: { exit: 1, meaning: 'A promise inside Lockstep was broken: a defect to report.' },
 } as const;
 
