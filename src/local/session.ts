@@ -101,11 +101,13 @@ export function openStation(options: SessionOptions, changes = false): Station {
   return station;
 }
 
-function dataSpec({ length, inputShape, inputType, scale, labels }: DataSource): DataSpec {
+/** How the rows of a source are stored. */
+export function dataSpec({ length, inputShape, inputType, scale, labels }: DataSource): DataSpec {
   return { length, inputShape, inputType, scale, targetSize: labels.kind === 'class' ? 0 : sizeOf(labels.shape) };
 }
 
-function storeData(source: DataSource, { spec, inputs, labels }: DataPlace, { u8, f32, i32 }: Arena): void {
+/** Writes all rows and labels of a source to the place that was planned for its `dataSpec`. */
+export function storeData(source: DataSource, { spec, inputs, labels }: DataPlace, { u8, f32, i32 }: Arena): void {
   const expected = spec.length * Math.max(1, spec.targetSize);
   if (source.labels.values.length !== expected) {
     throw new LockstepError('LOCKSTEP_INTERNAL', `Expected ${expected} labels of ${source.name} as planned, got ${source.labels.values.length}; report this defect.`);

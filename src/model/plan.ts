@@ -70,12 +70,6 @@ export interface DataPlace {
   readonly labels: Address;
 }
 
-/** Where the blocks of a sync point are, for whoever exchanges them. */
-export interface SharedArea {
-  readonly blocks: Address;
-  readonly channels: number;
-}
-
 /**
  * A plan has two parts. Up to `lasting` everything stands at the same address whatever the host's part of the run and its ranks:
  * control words, the state (weights and optimizer vectors, [state.from, state.to)) and the data. What follows is scratch of
@@ -105,9 +99,9 @@ export interface RunPlan {
   readonly squareSums: Address;
   /** One int32 a rank: what a diagnosis found, see train/diagnose.ts; then the least of the other hosts'. */
   readonly findings: Address;
-  /** Words for the exchange with other hosts, the areas of sync points by index, and the record of the verdict; 0 and empty on a single host. */
+  /** Words for the exchange with other hosts, and the record of the verdict; 0 on a single host. */
   readonly uplink: Address;
-  readonly areas: readonly SharedArea[];
+  /** A block of loss sums a shard. */
   readonly lossBlocks: Address;
   readonly verdict: Address;
   readonly train: DataPlace | undefined;
@@ -153,14 +147,14 @@ export function planRun(spec: PlanSpec): RunPlan {
   /** Partial sums that a rank holds beside its roots: room for the weights of one operation, as operations take turns. */
   const largest = Math.max(0, ...topology.layers.map((_, layer) => operationBytes(tensors, layer)));
   const temporaries = shards.ranks.map(({ buffers, roots }) => Array.from({ length: trains ? buffers - roots.length : 0 }, () => memory.reserve('gradients', largest)));
-  const areas: SharedArea[] = [];
+  const exchangeBlocks: Address[] = [];
   const areaBlocks = sharedBlocks(shards);
   const places: SharedPlaces = {
     memory,
     topology,
     labelSize: Math.max(1, spec.train?.targetSize ?? 0, spec.validation?.targetSize ?? 0),
     privateBlocks: privateBlocks(shards),
-    exchangeBlocks: (index, channels) => (areas[index] ??= { blocks: memory.reserve('statistics', areaBlocks * 16 * channels), channels }).blocks,
+    exchangeBlocks: (index, channels) => (exchangeBlocks[index] ??= memory.reserve('statistics', areaBlocks * 16 * channels)),
     lossBlocks: memory.reserve('statistics', areaBlocks * 16),
     inputGradient: spec.inputGradient ?? false,
     weightPlace: (weight, owner) => weightPlace(weight, owner),
@@ -204,7 +198,6 @@ export function planRun(spec: PlanSpec): RunPlan {
     squareSums,
     findings,
     uplink,
-    areas,
     lossBlocks: places.lossBlocks,
     verdict,
     train,

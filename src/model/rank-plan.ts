@@ -49,6 +49,8 @@ export interface RankPlan {
   /** The gradient of the output, written by the loss. */
   readonly outputGradient: Address;
   readonly lossSums: Area;
+  /** Those of the sync points, by index. */
+  readonly areas: readonly Area[];
   /** int32 values that are written once, when the rank starts. */
   readonly constants: readonly Constants[];
   /** Seconds by phase, see telemetry/timing.ts. */
@@ -79,7 +81,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
   const constants: Constants[] = [];
   const input = rows(sizeOf(topology.inputShape));
   const firstTrained = topology.weights.find(({ definition }) => definition.role !== 'state')?.operation ?? topology.layers.length;
-  let exchanges = 0;
+  const areas: Area[] = [];
   let current = input;
 
   const compiled = topology.layers.flatMap(({ definition, inputShape }, layer) => {
@@ -92,13 +94,13 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
       weight: (name) => places.weightPlace(weights.find((weight) => weight.name === name)!.index, shards),
       rows,
       private: (bytes) => memory.reserve('statistics', bytes),
-      exchange: (channels, positions): ExchangeArea => ({
-        index: exchanges,
-        blocks: places.exchangeBlocks(exchanges++, channels),
-        result: memory.reserve('statistics', places.privateBlocks * 16 * channels),
-        channels,
-        positions,
-      }),
+      exchange(channels, positions): ExchangeArea {
+        const index = areas.length;
+        const result = memory.reserve('statistics', places.privateBlocks * 16 * channels);
+        const area = { index, blocks: places.exchangeBlocks(index, channels), result, channels, positions };
+        areas.push(area);
+        return area;
+      },
       constants(length, fill) {
         const address = memory.reserve('statistics', 4 * length);
         constants.push({ address, length, fill });
@@ -147,6 +149,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
     outputSize: sizeOf(topology.outputShape),
     outputGradient: gradients[0],
     lossSums: { index: -1, blocks: places.lossBlocks, result: memory.reserve('statistics', places.privateBlocks * 16), channels: 1, positions: 1 },
+    areas,
     constants,
     times: reserveTimes(memory),
     progress: memory.reserve('control', 12),
