@@ -11,8 +11,8 @@ import { withoutComments } from './architecture/rules.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const codes = Object.entries(errorCodes);
 
-/** The code of src/ and scripts/, without comments and without the list itself. */
-const sources = ['src', 'scripts']
+/** The code of src/, cluster/ and scripts/, without comments and without the list itself. */
+const sources = ['src', 'cluster', 'scripts']
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(root, folder, path)))
   .filter((path) => path.endsWith('.ts') && path !== join(root, 'src', 'errors.ts'))
   .map((path) => withoutComments(readFileSync(path, 'utf8')))
