@@ -46,7 +46,7 @@ export async function dial(url: string, options: DialOptions): Promise<Link> {
 /** The link is made as soon as the socket opens: the listener speaks first, and nothing of it may be lost. */
 function opened(socket: WebSocket, options: LinkOptions): Promise<Link> {
   return new Promise((resolve, reject) => {
-    socket.once('error', reject);
+    socket.on('error', reject);
     socket.once('open', () => {
       socket.off('error', reject);
       resolve(new Link(socket, options));

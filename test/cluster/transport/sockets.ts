@@ -52,6 +52,17 @@ export async function dialed(t: ExecutionContext, url: string, options: Partial<
   return link;
 }
 
+/** `dialed`, again and again until the door has noticed that others have left. */
+export async function letIn(t: ExecutionContext, url: string): Promise<void> {
+  let link: Link | undefined;
+  for (const deadline = performance.now() + 10_000; link === undefined; await pause(1)) {
+    link = await dialed(t, url).catch((error) => {
+      if (performance.now() > deadline) throw error;
+      return undefined;
+    });
+  }
+}
+
 /** Both ends of a proven connection. */
 export async function pair(t: ExecutionContext): Promise<{ near: Link; far: Link; door: Door }> {
   const door = await openDoor(t);
