@@ -15,6 +15,7 @@ export const errorCodes = {
   LOCKSTEP_MEMORY: { exit: 2, meaning: 'The run does not fit the 4 GiB arena of a host.' },
   LOCKSTEP_KERNELS: { exit: 2, meaning: 'The kernel set that was asked for cannot be had on this machine.' },
   LOCKSTEP_NON_FINITE: { exit: 1, meaning: 'Loss or gradient stopped being finite and the policy says halt.' },
+  LOCKSTEP_NETWORK: { exit: 1, meaning: 'A connection between hosts could not be made or kept.' },
   LOCKSTEP_RANK_FAILED: { exit: 1, meaning: 'A rank threw or died; the run ended and its model keeps the weights it came with.' },
   LOCKSTEP_PROTOCOL: { exit: 1, meaning: 'A peer sent what the protocol does not allow.' },
   LOCKSTEP_VERSION: { exit: 1, meaning: 'A peer speaks another version of the protocol.' },
