@@ -104,6 +104,7 @@ export interface RunPlan {
   /** A block of loss sums a shard. */
   readonly lossBlocks: Address;
   readonly verdict: Address;
+  readonly verdictBytes: number;
   readonly train: DataPlace | undefined;
   readonly validation: DataPlace | undefined;
   readonly ranks: readonly RankPlan[];
@@ -177,7 +178,9 @@ export function planRun(spec: PlanSpec): RunPlan {
     return compileRank(places, owner, capacity);
   });
   const uplink = shards.hosts ? reserveUplink(memory) : 0;
-  const verdict = shards.hosts ? memory.reserve('control', verdictBytes(tensors.length)) : 0;
+  // Eight numbers and the factor of each tensor, see train/verdict.ts.
+  const verdictBytes = 8 * (8 + tensors.length);
+  const verdict = shards.hosts ? memory.reserve('control', verdictBytes) : 0;
   memory.checkFits();
   return {
     spec,
@@ -200,6 +203,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     uplink,
     lossBlocks: places.lossBlocks,
     verdict,
+    verdictBytes,
     train,
     validation,
     ranks,
@@ -212,11 +216,6 @@ const noGradients: GradientPlan = { vectors: [], merges: [], global: 0, hosts: u
 function operationBytes(tensors: readonly ParameterTensor[], layer: number): number {
   const own = tensors.filter((tensor) => tensor.layer === layer);
   return own.reduce((bytes, { size }) => bytes + Math.ceil((4 * size) / alignmentBytes) * alignmentBytes, 0);
-}
-
-/** Bytes of the record of a verdict: eight numbers and the factor of each tensor, see train/verdict.ts. */
-function verdictBytes(tensors: number): number {
-  return 8 * (8 + tensors);
 }
 
 function placeData(memory: MemoryPlan, spec: DataSpec): DataPlace {
