@@ -1,7 +1,7 @@
 /**
  * Room: cluster (level 7), membership. Which host computes which shards: a pure function of counts and speeds, the same on
  * every machine. It promises contiguous ranges in the order of the hosts that cover every shard once, and a step that is at
- * most 5 % longer than the shortest one that such ranges allow.
+ * most 5 % longer than the shortest one in which every host that is worth it takes part.
  *
  * A host with n shards takes `ceil(n / workers) / speed` for a step: the time of its worker with the most shards. The step takes
  * as long as its slowest host. Among the assignments within 5 % of the best, in this order:
