@@ -31,6 +31,11 @@ export class Member {
     return this.#generation?.generation ?? 0;
   }
 
+  /** The shards [first, end) of the member with the id `id`. */
+  placeOf(id: number): { readonly first: number; readonly end: number } | undefined {
+    return this.#generation?.members.find((member) => member.id === id);
+  }
+
   /** The last step that was committed here. */
   get committed(): number {
     const { arena, plan } = this.station;

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { joinCommand } from './commands/join.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
 
@@ -23,6 +24,7 @@ const program = new Command('lockstep')
   .option('--verbose', 'print stack traces of errors')
   .showSuggestionAfterError()
   .addCommand(trainCommand(unheard.signal))
+  .addCommand(joinCommand(unheard.signal))
   .addCommand(evaluateCommand())
   .addCommand(summaryCommand())
   .addCommand(doctorCommand());

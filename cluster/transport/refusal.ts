@@ -16,6 +16,7 @@ export const refusalReasons = {
   numerics: 'The other side computes other bits.',
   data: 'The other side has other data.',
   stale: 'The other side speaks of a generation that is over.',
+  failure: 'A rank of the other side failed.',
   address: 'The other side cannot be reached, or is not who belongs to its address.',
 } as const;
 

@@ -7,7 +7,7 @@ import { parseRunConfig } from '../../src/config/parse.ts';
 import type { RunConfig } from '../../src/config/run.ts';
 
 /** Parser of an option that is an integer >= min. */
-function integer(min: number): (text: string) => number {
+export function integer(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) throw new InvalidArgumentError(`Expected an integer >= ${min}.`);
@@ -15,8 +15,8 @@ function integer(min: number): (text: string) => number {
   };
 }
 
-export const workersOption = (): Option =>
-  new Option('--workers <n>', 'worker threads; with the same --shards they never change the result (default: one a core)').argParser(integer(1));
+export const workersOption = (min = 1): Option =>
+  new Option('--workers <n>', 'worker threads; with the same --shards they never change the result (default: one a core)').argParser(integer(min));
 export const shardsOption = (): Option =>
   new Option('--shards <s>', 'slices of the global batch; part of the result (default: as many as workers)').argParser(integer(1));
 export const kernelsOption = (): Option => new Option('--kernels <set>', 'what computes').choices(['auto', 'wasm', 'blas']);
@@ -25,7 +25,7 @@ export const epochsOption = (): Option => new Option('--epochs <n>', 'passes ove
 export const seedOption = (): Option => new Option('--seed <n>', 'everything random follows from it').argParser(integer(0));
 
 /** The settings of a config that options may override. */
-type Overrides = Partial<Pick<RunConfig, 'workers' | 'shards' | 'kernels' | 'steps' | 'epochs' | 'seed'>>;
+type Overrides = { readonly [Key in 'workers' | 'shards' | 'kernels' | 'steps' | 'epochs' | 'seed']?: RunConfig[Key] | undefined };
 
 /**
  * The config file with the options laid over it and checked anew. `--steps` without `--epochs` means exactly so many

@@ -3,13 +3,16 @@
  */
 import { Command, Option } from 'commander';
 import { checkWritable } from '../../src/checkpoint/safetensors.ts';
+import { LockstepError } from '../../src/errors.ts';
 import { train } from '../../src/local/train.ts';
 import { Model } from '../../src/model/model.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
+import { clusterOptions, type ClusterFlags, serveWith } from './cluster-options.ts';
+import { interruption } from './interruption.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, workersOption } from './options.ts';
 
-interface TrainFlags {
+interface TrainFlags extends ClusterFlags {
   readonly workers?: number;
   readonly shards?: number;
   readonly kernels?: 'auto' | 'wasm' | 'blas';
@@ -24,10 +27,10 @@ interface TrainFlags {
 
 /** `unheard` is aborted when whoever reads our output has gone away: the run then ends as for a signal. */
 export function trainCommand(unheard: AbortSignal): Command {
-  return new Command('train')
+  const command = new Command('train')
     .description('train the model of a config file on all cores')
     .argument('<config>', 'the config file (JSON)')
-    .addOption(workersOption())
+    .addOption(workersOption(0))
     .addOption(shardsOption())
     .addOption(kernelsOption())
     .addOption(stepsOption())
@@ -39,10 +42,15 @@ export function trainCommand(unheard: AbortSignal): Command {
     .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
     .option('--quiet', 'print nothing but errors')
     .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
+  for (const option of clusterOptions()) command.addOption(option);
+  return command;
 }
 
 async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): Promise<void> {
-  const { model: modelConfig, data, ...settings } = configWith(path, flags);
+  const coordinates = flags.listen !== undefined;
+  checkWorkers(flags);
+  // How many workers this process has is its own affair where others take part.
+  const { model: modelConfig, data, ...settings } = configWith(path, coordinates ? { ...flags, workers: undefined } : flags);
   const model = new Model(modelConfig);
   const output: Output = {
     write: (text) => void (flags.quiet || process.stdout.write(text)),
@@ -56,18 +64,22 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   let skipped = 0;
   let log: EventLog | undefined;
   const { signal, release } = interruption((text) => progress?.line(text));
+  const ends = AbortSignal.any([signal, unheard]);
+  const news = (text: string): void => (progress ? progress.line(text) : void output.write(`${text}\n`));
+  const serving = coordinates ? serveWith({ ...flags, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
   try {
     const run = await train({
       model,
       data,
       ...settings,
       init: flags.init,
-      signal: AbortSignal.any([signal, unheard]),
-      onStart({ workers, shards, kernels, samples, steps, stepsPerEpoch }) {
+      signal: ends,
+      ...(serving && { openCrew: serving.openCrew }),
+      onStart({ hosts, workers, shards, kernels, samples, steps, stepsPerEpoch }) {
         // Not before all else is checked: opening the log empties the old one.
         if (flags.log !== undefined) log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`${clearLine}lockstep: ${message}\n`));
         output.write(
-          `${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${workers} workers, ${shards} shards\n`,
+          `${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${hosts > 1 ? `${hosts} hosts, ` : ''}${workers} workers, ${shards} shards\n`,
         );
         if (workers > shards) output.write(`${workers - shards} workers have no shard to compute and only cost time; use fewer, or more shards\n`);
         output.write(`kernels ${kernels.reason}\n`);
@@ -94,20 +106,8 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   }
 }
 
-/** SIGINT and SIGTERM end the run after its step; a second one ends the process at once. */
-function interruption(say: (text: string) => void): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    say('stopping after this step; once more to stop at once');
-    controller.abort();
-  };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const name of signals) process.on(name, onSignal);
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const name of signals) process.off(name, onSignal);
-    },
-  };
+/** A process without workers can only coordinate. */
+function checkWorkers({ workers, listen }: TrainFlags): void {
+  if (workers !== 0 || listen !== undefined) return;
+  throw new LockstepError('LOCKSTEP_USAGE', 'Expected `--workers` to be an integer >= 1, got 0; only a coordinator (--listen) may have none.');
 }

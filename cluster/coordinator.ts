@@ -1,0 +1,311 @@
+/**
+ * Room: cluster (level 7). The coordinator: the shell around the membership's state machine. It turns messages, closed sockets and
+ * silences into events, carries out the effects, and gives the run's commands to all hosts, its own ranks among them. As a `Crew`
+ * it does for `train()` what the ranks of one machine do; nothing is decided here that the machine could decide.
+ */
+import type { Crew } from '../src/local/crew.ts';
+import type { Station } from '../src/local/station.ts';
+import type { Command } from '../src/local/task.ts';
+import type { TrainOrder } from '../src/train/loop.ts';
+import { isStepMessage } from './exchange.ts';
+import { Gate } from './gate.ts';
+import { type Guest, Guests } from './guests.ts';
+import { Member } from './member.ts';
+import { transition } from './membership/machine.ts';
+import { silentHosts, explainSilence } from './membership/silence.ts';
+import { type Effect, type MembershipEvent, newRun, type RunState } from './membership/state.ts';
+import { Refusal } from './transport/refusal.ts';
+import { heartbeatMs } from './host.ts';
+import type { Offer } from './offer.ts';
+import { type Message, protocolVersion } from './wire/messages.ts';
+
+export interface CoordinatorOptions {
+  readonly name: string;
+  /** 0: this process computes no shards, it only keeps the state and decides. */
+  readonly workers: number;
+  readonly minHosts: number;
+  readonly topology: 'star' | 'mesh';
+  readonly heartbeatTimeoutMs: number;
+  /** A line for the user. */
+  readonly onNews: (sentence: string) => void;
+}
+
+type Generation = Extract<Effect, { kind: 'newGeneration' }>;
+
+/** Bytes of a piece of the state. */
+const statePieceBytes = 256 * 1024;
+
+export class Coordinator implements Crew {
+  readonly station: Station;
+  readonly #options: CoordinatorOptions;
+  readonly #guests: Guests;
+  readonly #offer: Offer;
+  readonly #member: Member;
+  readonly #timer: NodeJS.Timeout;
+  #state: RunState;
+  #stopsForUser = false;
+  /** Parts of generations begin one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  /** Open while all members stand and are ready for a command; the other once the run is over. */
+  readonly #permission = new Gate();
+  readonly #over = new Gate();
+  #failure: unknown;
+
+  constructor(options: CoordinatorOptions, guests: Guests, offer: Offer, station: Station) {
+    this.#options = options;
+    this.#guests = guests;
+    this.#offer = offer;
+    this.station = station;
+    this.#member = new Member(station);
+    const { name, workers, minHosts } = options;
+    this.#state = newRun({ shards: station.plan.spec.shards, minHosts, coordinator: { name, workers, address: '' }, committed: 0 });
+    guests.take({
+      onApplied: ({ id, name: host, workers: own, address }) => this.#tell({ kind: 'applied', id, name: host, workers: own, address }),
+      onMessage: (guest, message, payload) => this.#receive(guest, message, payload),
+      onLost: ({ id }, reason) => this.#tell({ kind: 'lost', id, reason }),
+    });
+    this.#timer = setInterval(() => this.#watch(), heartbeatMs);
+    this.#tell({ kind: 'prepared', id: 0 });
+  }
+
+  get workers(): number {
+    return this.#options.workers + this.#guests.workers;
+  }
+
+  get hosts(): number {
+    return (this.#options.workers > 0 ? 1 : 0) + this.#guests.count;
+  }
+
+  async train(order: TrainOrder): Promise<void> {
+    const { onNonFinite, haltAfterSkipped } = this.#offer.document.training;
+    let done = 0;
+    const rest = (): Command | undefined => {
+      const { step, updates, skippedInARow } = this.#member.standing;
+      if (step >= order.firstStep) done = step - order.firstStep + 1;
+      const halted = done > 0 && onNonFinite === 'halt' && skippedInARow >= haltAfterSkipped;
+      if (done >= order.batches || halted || this.#stopsForUser) return undefined;
+      if (done === 0) return { ...order, kind: 'train' };
+      return { kind: 'train', epoch: order.epoch, firstBatch: order.firstBatch + done, batches: order.batches - done, firstStep: order.firstStep + done, updates, skippedInARow };
+    };
+    for (;;) {
+      await this.#permitted();
+      const command = rest();
+      if (!command) return;
+      await this.#work(command);
+    }
+  }
+
+  async evaluate(): Promise<void> {
+    for (;;) {
+      await this.#permitted();
+      if ((await this.#work({ kind: 'evaluate' })) === 'finished') return;
+    }
+  }
+
+  requestStop(): void {
+    this.#stopsForUser = true;
+    this.#member.station.team.requestStop();
+    this.#permission.nudge();
+  }
+
+  async end(error?: unknown): Promise<void> {
+    if (error === undefined) {
+      this.#tell({ kind: 'workDone' });
+      // Hosts finish the step that all agreed to stop after; one that does not is named by its silence.
+      while (!this.#over.isOpen) await this.#over.change();
+    } else {
+      this.#tell({ kind: 'failed', reason: `The run failed: ${error instanceof Error ? error.message : String(error)}` });
+    }
+    clearInterval(this.#timer);
+    this.#member.recall();
+    await this.#turn.catch(() => {});
+    await this.#guests.close();
+    await this.station.team.end();
+  }
+
+  /** What this host has sent of gradients, for benches and metrics. */
+  get gradientBytesOut(): number {
+    return this.#member.traffic.gradientBytesOut;
+  }
+
+  /** Waits until all members stand and are ready, or the user wants no more. */
+  async #permitted(): Promise<void> {
+    while (!this.#permission.isOpen && !this.#stopsForUser && this.#failure === undefined) await this.#permission.change();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #work(command: Command): ReturnType<Member['obey']> {
+    this.#permission.close();
+    const { generation } = this.#member;
+    this.#tell({ kind: 'workBegan', generation });
+    if (command.kind === 'train') {
+      const { kind, ...order } = command;
+      this.#toMembers({ type: kind, ...order });
+    } else {
+      this.#toMembers({ type: 'evaluate' });
+    }
+    const obeyed = await this.#member.obey(command);
+    this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
+    return obeyed;
+  }
+
+  #tell(event: MembershipEvent): void {
+    const { state, effects } = transition(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case 'prepare':
+        this.#offer.to(this.#guests.get(effect.id)!.link);
+        return;
+      case 'stopAtBoundary':
+        this.#member.station.team.requestStop();
+        return;
+      case 'recall':
+        this.#member.recall();
+        this.#toMembers({ type: 'recall' });
+        return;
+      case 'newGeneration':
+        this.#permission.close();
+        this.#announceGeneration(effect);
+        this.#turn = this.#turn.then(() => this.#enter(effect)).catch((error: unknown) => this.#fail(error));
+        return;
+      case 'startWork':
+        // A stop that was asked for because of membership has been obeyed.
+        this.station.team.requestStop(this.#stopsForUser);
+        this.#permission.open();
+        return;
+      case 'release':
+        this.#send(effect.id, { type: 'goodbye', message: effect.message });
+        this.#guests.dismiss(effect.id);
+        return;
+      case 'drop':
+        this.#guests.dismiss(effect.id, { reason: 'address', message: effect.reason });
+        return;
+      case 'pause':
+        this.#permission.close();
+        this.#options.onNews(effect.sentence);
+        return;
+      case 'announce':
+        this.#options.onNews(effect.sentence);
+        return;
+      case 'end':
+        this.#over.open();
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#permission.nudge();
+  }
+
+  #announceGeneration({ generation, members }: Generation): void {
+    const places = members.map(({ receivesState: _, ...place }) => place);
+    const step = this.#member.committed;
+    members.forEach(({ id, receivesState }, self) => {
+      const guest = this.#guests.get(id);
+      if (!guest) return;
+      const envelope = { version: protocolVersion, generation, step } as const;
+      guest.link.send({ ...envelope, type: 'generation', members: places, self, topology: this.#options.topology, receivesState });
+      if (!receivesState) return;
+      const { arena, plan } = this.station;
+      const { from, to } = plan.state;
+      const began = performance.now();
+      let at = from;
+      const sending = guest.link.sendBulk(() => {
+        if (at >= to || this.#state.generation !== generation) return undefined;
+        const end = Math.min(to, at + statePieceBytes);
+        const piece = { message: { ...envelope, type: 'state', offset: at - from } as const, payload: arena.u8.subarray(at, end) };
+        at = end;
+        return piece;
+      });
+      sending.then(
+        () => {
+          const seconds = (performance.now() - began) / 1000;
+          if (to - from > 2 ** 24) this.#options.onNews(`host ${guest.name} got ${((to - from) / 2 ** 30).toFixed(2)} GiB of state in ${seconds.toFixed(1)} s`);
+        },
+        () => {},
+      );
+    });
+  }
+
+  async #enter({ generation, members }: Generation): Promise<void> {
+    if (this.#state.generation !== generation) return;
+    const { topology } = this.#options;
+    await this.#member.enter({ generation, members, self: 0, topology }, (index) => this.#guests.get(members[index]!.id)?.link);
+    this.#tell({ kind: 'ready', id: 0, generation });
+  }
+
+  #receive(guest: Guest, message: Message, payload: Uint8Array): void {
+    const { id } = guest;
+    if (isStepMessage(message)) {
+      this.#member.receive(id, message, payload);
+      return;
+    }
+    const { generation } = message;
+    switch (message.type) {
+      case 'wantData':
+        void guest.link.sendBulk(this.#offer.pieces(message)).catch(() => {});
+        return;
+      case 'prepared':
+        this.#offer.check(message);
+        this.#tell({ kind: 'prepared', id });
+        return;
+      case 'ready':
+        this.#tell({ kind: 'ready', id, generation });
+        return;
+      case 'finished':
+        this.#tell({ kind: 'boundary', id, generation, committed: message.step, speed: speedOf(message.rowSeconds) });
+        return;
+      case 'recalled':
+        this.#tell({ kind: 'boundary', id, generation, committed: message.committed, speed: 0 });
+        return;
+      case 'leave':
+        this.#tell({ kind: 'leaveRequested', id });
+        return;
+      case 'peerLost':
+        this.#tell({ kind: 'peerLost', id, peer: message.id, generation });
+        return;
+      default:
+        throw new Refusal('protocol', `Expected a message of a host to the coordinator, got \`${message.type}\`.`);
+    }
+  }
+
+  #send(id: number, fields: Fields): void {
+    this.#guests.get(id)?.link.send({ version: protocolVersion, generation: this.#member.generation, step: this.#member.committed, ...fields } as Message);
+  }
+
+  #toMembers(fields: Fields): void {
+    for (const id of this.#state.members) this.#send(id, fields);
+  }
+
+  /** Sends signs of life, and names who gives none. */
+  #watch(): void {
+    const now = Date.now();
+    const { heartbeatTimeoutMs } = this.#options;
+    const layers = this.station.plan.topology.layers.map(({ name }) => name);
+    for (const guest of this.#guests.all) this.#send(guest.id, { type: 'heartbeat', ranks: [] });
+    const placed = this.#guests.all.map((guest) => ({ ...guest.signs, ...this.#shardsOf(guest.id), guest }));
+    for (const host of silentHosts(now, heartbeatTimeoutMs, placed)) {
+      const sentence = explainSilence(now, `was silent for more than ${heartbeatTimeoutMs / 1000} s`, host, layers);
+      this.#tell({ kind: 'lost', id: host.guest.id, reason: sentence });
+      this.#guests.dismiss(host.guest.id, { reason: 'timeout', message: sentence });
+    }
+  }
+
+  #shardsOf(id: number): { readonly first: number; readonly end: number } {
+    return this.#member.placeOf(id) ?? { first: 0, end: 0 };
+  }
+}
+
+type Fields = Message extends infer M ? (M extends Message ? Omit<M, 'version' | 'generation' | 'step'> : never) : never;
+
+/** Rows a second of one worker; 0 when it is not known. */
+function speedOf(rowSeconds: number): number {
+  return rowSeconds > 0 ? 1 / rowSeconds : 0;
+}

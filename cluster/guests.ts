@@ -1,0 +1,127 @@
+/**
+ * Room: cluster (level 7). The hosts that call the coordinator: who is there, what each said of itself, and its signs of life.
+ * Before the run is known they wait; then whoever `take`s them hears of all, those who came earlier first.
+ */
+import type { RankPlace } from './membership/silence.ts';
+import type { Link } from './transport/link.ts';
+import { Refusal, type RefusalReason } from './transport/refusal.ts';
+import type { Message, MessageOf } from './wire/messages.ts';
+
+/** A host that has applied. Ids are never used again. */
+export interface Guest {
+  readonly id: number;
+  readonly name: string;
+  readonly workers: number;
+  readonly address: string;
+  readonly link: Link;
+  /** Times of the system's clock, ms. */
+  readonly signs: { readonly name: string; heartbeatAt: number; progressAt: number; ranks: readonly RankPlace[] };
+}
+
+export interface GuestListener {
+  readonly onApplied: (guest: Guest) => void;
+  readonly onMessage: (guest: Guest, message: Message, payload: Uint8Array) => void;
+  readonly onLost: (guest: Guest, reason: string) => void;
+}
+
+export class Guests {
+  readonly #guests = new Map<number, Guest>();
+  readonly #onChange: () => void;
+  readonly #shut: () => Promise<void>;
+  #nextId = 1;
+  #listener: GuestListener | undefined;
+
+  /** `onChange` is called when a host came or went; `shut` closes the door behind them. */
+  constructor(onChange: () => void, shut: () => Promise<void>) {
+    this.#onChange = onChange;
+    this.#shut = shut;
+  }
+
+  get all(): Guest[] {
+    return [...this.#guests.values()];
+  }
+
+  get count(): number {
+    return this.#guests.size;
+  }
+
+  /** Of all of them. */
+  get workers(): number {
+    return this.all.reduce((sum, { workers }) => sum + workers, 0);
+  }
+
+  get(id: number): Guest | undefined {
+    return this.#guests.get(id);
+  }
+
+  /** From now on `listener` hears of everything. */
+  take(listener: GuestListener): void {
+    this.#listener = listener;
+    for (const guest of this.#guests.values()) listener.onApplied(guest);
+  }
+
+  /** A connection that has proved itself; its first word must be an application. */
+  welcome(link: Link): void {
+    let guest: Guest | undefined;
+    link.onMessage((message, payload) => {
+      if (guest) this.#hear(guest, message, payload);
+      else if (message.type === 'apply') guest = this.#enrol(link, message);
+      else if (message.type !== 'heartbeat') throw new Refusal('protocol', `Expected an application first, got \`${message.type}\`.`);
+    });
+    link.onClose((reason) => {
+      if (!guest || this.#guests.get(guest.id) !== guest) return;
+      this.#guests.delete(guest.id);
+      this.#listener?.onLost(guest, reason);
+      this.#onChange();
+    });
+  }
+
+  /** Ends a connection, as far as the listener is concerned without a loss. */
+  dismiss(id: number, refusal?: { readonly reason: RefusalReason; readonly message: string }): void {
+    const guest = this.#guests.get(id);
+    this.#guests.delete(id);
+    guest?.link.close(refusal);
+  }
+
+  async close(): Promise<void> {
+    for (const { id } of this.all) this.dismiss(id);
+    await this.#shut();
+  }
+
+  #enrol(link: Link, { name, workers, address }: MessageOf<'apply'>): Guest {
+    const now = Date.now();
+    const seen = link.remote.replace(/:\d+$/, '');
+    const guest: Guest = {
+      id: this.#nextId++,
+      name: this.#unique(name),
+      workers,
+      // A host that says only its port is reached where it calls from.
+      address: address.startsWith(':') ? `${seen}${address}` : address,
+      link,
+      signs: { name, heartbeatAt: now, progressAt: now, ranks: [] },
+    };
+    this.#guests.set(guest.id, guest);
+    this.#listener?.onApplied(guest);
+    this.#onChange();
+    return guest;
+  }
+
+  /** Two hosts of one name are told apart. */
+  #unique(name: string): string {
+    const taken = new Set(this.all.map((guest) => guest.name));
+    let unique = name;
+    for (let i = 2; taken.has(unique); i++) unique = `${name}-${i}`;
+    return unique;
+  }
+
+  #hear(guest: Guest, message: Message, payload: Uint8Array): void {
+    const { signs } = guest;
+    signs.heartbeatAt = Date.now();
+    if (message.type !== 'heartbeat') {
+      this.#listener?.onMessage(guest, message, payload);
+      return;
+    }
+    if (JSON.stringify(message.ranks) !== JSON.stringify(signs.ranks)) signs.progressAt = signs.heartbeatAt;
+    signs.ranks = message.ranks;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Room: cluster (level 7). `lockstep join`: this machine's cores for a coordinator's run, until the run is over, the host is asked
+ * to leave, or a mistake that trying again cannot mend. A connection that breaks is made anew.
+ */
+import { randomInt } from 'node:crypto';
+import { isLockstepError } from '../src/errors.ts';
+import { Host, type HostOptions, type SessionEnd } from './host.ts';
+import { Mesh, type MeshOptions } from './mesh.ts';
+import { backoff, dial } from './transport/dial.ts';
+import { Refusal } from './transport/refusal.ts';
+
+export interface JoinOptions extends Pick<HostOptions, 'name' | 'workers' | 'dataFolder' | 'cacheFolder' | 'onNews'>, Pick<MeshOptions, 'token' | 'tls' | 'tlsCa'> {
+  /** ws://HOST:PORT or wss://HOST:PORT of the coordinator. */
+  readonly url: string;
+  /** Where links of other hosts are accepted; port 0 is a free one. */
+  readonly meshListen: { readonly host: string; readonly port: number };
+  /** HOST:PORT by which other hosts reach it, where that is not the address that the coordinator sees. */
+  readonly advertise?: string | undefined;
+  /** Aborting asks to be released at the next step boundary. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface JoinEnd {
+  /** Why the coordinator let this host go. */
+  readonly message: string;
+  /** Steps committed here. */
+  readonly steps: number;
+  readonly gradientBytesOut: number;
+}
+
+/** Resolves when the coordinator released this host. Throws LOCKSTEP_NETWORK and what else ends a host for good. */
+export async function join(options: JoinOptions): Promise<JoinEnd> {
+  const { url, token, tlsCa, signal, onNews, advertise, meshListen } = options;
+  let host: Host | undefined;
+  const mesh = await Mesh.open({
+    ...meshListen,
+    token,
+    tlsCa,
+    tls: options.tls,
+    onMessage: (from, message, payload) => host?.receiveFromPeer(from, message, payload),
+    onLost: (id) => host?.peerLost(id),
+    onRefused: (reason, message, remote) => onNews(`refused ${remote} (${reason}): ${message}`),
+  });
+  const leave = (): void => host?.leave();
+  signal?.addEventListener('abort', leave);
+  try {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const link = await dial(url, { role: 'host', id: 0, token, tlsCa, signal });
+        onNews(`connected to ${url}`);
+        host = new Host(link, { ...options, mesh, address: advertise ?? `:${mesh.port}` });
+        if (signal?.aborted) host.leave();
+        const end = await host.ended;
+        const member = host.member;
+        await host.close();
+        if (end.kind === 'released') return { message: end.message, steps: member?.committed ?? 0, gradientBytesOut: member?.traffic.gradientBytesOut ?? 0 };
+        throwIfFinal(end);
+        if (end.kind === 'lost') onNews(`the connection was lost: ${end.reason}`);
+        if (member) attempt = 0;
+      } catch (error) {
+        if (signal?.aborted && isLockstepError(error) && error.code === 'LOCKSTEP_NETWORK') return { message: 'Gave up before it took part.', steps: 0, gradientBytesOut: 0 };
+        if (!isLockstepError(error) || error.code !== 'LOCKSTEP_NETWORK' || (error instanceof Refusal && error.final)) throw error;
+        onNews(error.message);
+      }
+      const delay = backoff(attempt, randomInt(2 ** 16) / 2 ** 16);
+      onNews(`trying again in ${(delay / 1000).toFixed(1)} s`);
+      await pause(delay, signal);
+      if (signal?.aborted) return { message: 'Gave up before it took part.', steps: 0, gradientBytesOut: 0 };
+    }
+  } finally {
+    signal?.removeEventListener('abort', leave);
+    await host?.close();
+    await mesh.close();
+  }
+}
+
+/** Mistakes that another attempt would only repeat. */
+function throwIfFinal(end: SessionEnd): void {
+  if (end.kind === 'failed') throw end.error;
+  if (end.kind === 'lost' && end.refusal?.final) throw end.refusal;
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

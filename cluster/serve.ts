@@ -1,0 +1,84 @@
+/**
+ * Room: cluster (level 7). `lockstep train --listen`: opens the door, waits for as many hosts as the run needs to be planned, and
+ * makes the crew that `train()` works with.
+ */
+import { availableParallelism } from 'node:os';
+import { LockstepError } from '../src/errors.ts';
+import type { OpenCrew } from '../src/local/crew.ts';
+import { openStation } from '../src/local/session.ts';
+import { Coordinator, type CoordinatorOptions } from './coordinator.ts';
+import { Gate } from './gate.ts';
+import { Guests } from './guests.ts';
+import { type DataDescriptions, Offer } from './offer.ts';
+import { type ListenOptions, listen } from './transport/listen.ts';
+import type { RefusalReason } from './transport/refusal.ts';
+
+export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'token' | 'tls'>, Omit<CoordinatorOptions, 'workers'> {
+  /** 0: no shards are computed here; absent: one worker a core. */
+  readonly workers?: number | undefined;
+  readonly mixedNumerics?: boolean;
+  /** The config's data, for hosts that have copies of their own. */
+  readonly descriptions?: DataDescriptions;
+  readonly onListening: (address: { readonly host: string; readonly port: number }) => void;
+  /** Aborting ends the waiting for hosts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Refused connections so far, by reason. */
+export type RefusalCounts = ReadonlyMap<RefusalReason, number>;
+
+export interface Serving {
+  readonly openCrew: OpenCrew;
+  readonly refusals: RefusalCounts;
+  /** Once the crew is open. */
+  readonly coordinator: Coordinator | undefined;
+}
+
+/** What `train()` needs to run on this machine and on all that join. */
+export function serve(options: ServeOptions): Serving {
+  const { onNews, onListening, signal, minHosts, workers = availableParallelism() } = options;
+  const refusals = new Map<RefusalReason, number>();
+  let coordinator: Coordinator | undefined;
+
+  const openCrew: OpenCrew = async (session) => {
+    const change = new Gate();
+    const wake = (): void => change.nudge();
+    const guests = new Guests(wake, () => listener.close());
+    const listener = await listen({
+      ...options,
+      onPeer(link, { role }) {
+        if (role === 'host') guests.welcome(link);
+        else link.close({ reason: 'address', message: 'Expected a host that joins, got a link between hosts; the coordinator takes none.' });
+      },
+      onRefused(reason, message, remote) {
+        refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+        onNews(`refused ${remote} (${reason}): ${message}`);
+      },
+    });
+    signal?.addEventListener('abort', wake);
+    try {
+      onListening(listener);
+      const present = (): number => (workers > 0 ? 1 : 0) + guests.count;
+      // Without `shards` the first hosts decide how many there are.
+      while (session.settings.shards === undefined && present() < Math.max(1, minHosts) && !signal?.aborted) await change.change();
+      if (signal?.aborted) throw new LockstepError('LOCKSTEP_NETWORK', `Expected ${minHosts} hosts, got interrupted while waiting for them; nothing was trained.`);
+      const shards = session.settings.shards ?? Math.min(workers + guests.workers, session.training.batchSize);
+      const station = openStation({ ...session, settings: { ...session.settings, workers: Math.max(1, workers), shards } }, true);
+      const offer = await Offer.make({ station, training: session.training, mixedNumerics: options.mixedNumerics ?? false, descriptions: options.descriptions ?? {} });
+      coordinator = new Coordinator({ ...options, workers }, guests, offer, station);
+      return coordinator;
+    } catch (error) {
+      await guests.close();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', wake);
+    }
+  };
+  return {
+    openCrew,
+    refusals,
+    get coordinator() {
+      return coordinator;
+    },
+  };
+}

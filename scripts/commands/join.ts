@@ -1,0 +1,68 @@
+/**
+ * Room: scripts (level 8). `lockstep join URL`: adds this machine's cores to a run that another machine coordinates.
+ */
+import { availableParallelism, homedir, hostname } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { Command, Option } from 'commander';
+import { join } from '../../cluster/join.ts';
+import { readUserFile } from '../../src/config/file.ts';
+import { type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
+import { interruption } from './interruption.ts';
+import { workersOption } from './options.ts';
+
+interface JoinFlags {
+  readonly workers?: number;
+  readonly tokenFile?: string;
+  readonly dataDir?: string;
+  readonly cacheDir: string;
+  readonly meshListen: Place;
+  readonly advertise?: string;
+  readonly name: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+  readonly quiet?: boolean;
+}
+
+export function joinCommand(unheard: AbortSignal): Command {
+  const command = new Command('join')
+    .description("add this machine's cores to a run that another machine coordinates")
+    .argument('<url>', 'ws://HOST:PORT of the coordinator, which prints it')
+    .addOption(workersOption())
+    .addOption(tokenOption())
+    .option('--data-dir <dir>', "read the data from this machine's own copy, which must be the same")
+    .option('--cache-dir <dir>', 'where data that the coordinator sends are kept', joinPath(homedir(), '.cache', 'lockstep'))
+    .option('--name <name>', 'what this host is called', hostname())
+    .addOption(new Option('--mesh-listen <host:port>', 'where links of other hosts are accepted; port 0 is a free one').argParser(place).default({ host: '0.0.0.0', port: 0 }, '0.0.0.0:0'))
+    .option('--advertise <host:port>', 'where other hosts reach this one, when it is not where the coordinator sees it')
+    .option('--tls-ca <file>', "who signed the coordinator's certificate (PEM), where the system does not know it")
+    .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
+    .option('--quiet', 'print nothing but errors');
+  for (const option of tlsOptions()) command.addOption(option);
+  return command.action((url: string, flags: JoinFlags) => runJoin(url, flags, unheard));
+}
+
+async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Promise<void> {
+  const say = (text: string): void => void (flags.quiet || process.stdout.write(`${text}\n`));
+  const { signal, release } = interruption(say);
+  try {
+    const end = await join({
+      url,
+      name: flags.name,
+      workers: flags.workers ?? availableParallelism(),
+      token: flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile),
+      tls: readTls(flags),
+      tlsCa: flags.tlsCa === undefined ? undefined : readUserFile(flags.tlsCa, 'a certificate'),
+      dataFolder: flags.dataDir,
+      cacheFolder: flags.cacheDir,
+      // Without a token nobody but this machine may link to it.
+      meshListen: flags.meshListen,
+      advertise: flags.advertise,
+      signal: AbortSignal.any([signal, unheard]),
+      onNews: say,
+    });
+    say(`${end.message} ${end.steps} steps were computed here.`);
+  } finally {
+    release();
+  }
+}
