@@ -22,7 +22,7 @@ function pythonEnv(): NodeJS.ProcessEnv {
 }
 
 function torchVersion(): string | undefined {
-  const { status, stdout } = spawnSync(python, ['-c', 'import numpy, torch.distributed as d, torch; d.is_gloo_available; print(torch.__version__)'], {
+  const { status, stdout } = spawnSync(python, ['-c', 'import numpy, torch; assert torch.distributed.is_gloo_available(); print(torch.__version__)'], {
     env: pythonEnv(),
     encoding: 'utf8',
   });
@@ -30,7 +30,7 @@ function torchVersion(): string | undefined {
 }
 
 /** Seconds of a typical step of PyTorch. */
-export async function torchSeconds(batchSize: number, steps: number): Promise<number> {
+async function torchSeconds(batchSize: number, steps: number): Promise<number> {
   return await inFolder(async (folder) => {
     const { images, labels } = mnistFiles();
     const programs = [0, 1].map((rank) => {

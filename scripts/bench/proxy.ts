@@ -7,7 +7,7 @@
 import { createServer, type Socket, connect as tcpConnect } from 'node:net';
 import { philox, seedKey } from '../../src/numerics/philox.ts';
 
-export interface Endpoint {
+interface Endpoint {
   readonly host: string;
   /** 0 to listen: any free port. */
   readonly port: number;
@@ -35,7 +35,7 @@ export interface Proxy {
   readonly port: number;
   /** Open connections. */
   readonly connections: number;
-  /** Breaks all connections: both sides see a reset. New ones are taken. */
+  /** Resets all connections, on both sides; what was under way is lost. New ones are taken. */
   cut(): void;
   /** Lets nothing through, as a host does that hangs: connections stay open, and what was on its way waits. */
   freeze(): void;
