@@ -96,9 +96,10 @@ export class Member {
     this.#exchange.receive(index, message, payload);
   }
 
-  /** Where each rank is. */
+  /** Where each rank is; none before the first generation. */
   get progress(): { readonly step: number; readonly phase: number; readonly layer: number }[] {
     const { arena, plan } = this.station;
+    if (!this.#generation) return [];
     return plan.ranks.map(({ progress }) => {
       const [step, phase, layer] = arena.i32.subarray(progress >>> 2) as unknown as [number, number, number];
       return { step, phase: Math.min(Math.max(phase, 0), phases.length - 1), layer };

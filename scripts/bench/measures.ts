@@ -10,7 +10,9 @@ import { Arena } from '../../src/memory/arena.ts';
 import { MemoryPlan } from '../../src/memory/plan.ts';
 import type { StepEvent } from '../../src/telemetry/events.ts';
 import { bookModel, flopsPerRow, stepSeconds } from './network.ts';
+import { peers } from './peers.ts';
 import { type Figure, median } from './stats.ts';
+import { topologies } from './topologies.ts';
 
 export type Measure = () => Promise<Figure[]>;
 
@@ -130,4 +132,4 @@ async function memory(): Promise<Figure[]> {
   ];
 }
 
-export const measures: Readonly<Record<string, Measure>> = { gemm, scaling, efficiency, overhead, memory };
+export const measures: Readonly<Record<string, Measure>> = { gemm, scaling, efficiency, overhead, memory, peers, topologies };

@@ -5,28 +5,23 @@ import { datasets } from '../../src/data/datasets.ts';
 import { openInput } from '../../src/local/session.ts';
 import { type TrainOptions, train } from '../../src/local/train.ts';
 import { type Model, sequential } from '../../src/model/model.ts';
-import { median } from './stats.ts';
+import { bookLayers, trainedParameters, typical } from './run.ts';
 
 /** The example's network: 271,346 parameters, 268,978 of them trained. */
 function exampleModel(): Model {
   return bookModel([28, 28], [300, 100], 10);
 }
 
-/** Flatten, and before every dense layer a batch normalisation. */
+/** Any network of this kind. */
 export function bookModel(inputShape: readonly number[], units: readonly number[], classes: number): Model {
-  return sequential([
-    { type: 'flatten', inputShape: [...inputShape] },
-    ...units.flatMap((count) => [{ type: 'batchNormalization' } as const, { type: 'dense', units: count, activation: 'elu', kernelInitializer: 'heNormal' } as const]),
-    { type: 'batchNormalization' },
-    { type: 'dense', units: classes, activation: 'softmax' },
-  ]);
+  return sequential(bookLayers(inputShape, units, classes));
 }
 
 /**
  * Floating-point operations of a training step, by convention: 2 a parameter forward, 4 backward, for every row. Fewer are done: the
  * first Dense makes no gradient of its input (src/model/fusion.ts), so a rate above that of a large product is no mistake.
  */
-export const flopsPerRow = 6 * 268_978;
+export const flopsPerRow = 6 * trainedParameters;
 
 const mnist = openInput(datasets.mnist().train, 'mnist');
 
@@ -45,5 +40,5 @@ export async function stepSeconds(options: Omit<TrainOptions, 'model' | 'data' |
       options.onStep?.(event);
     },
   });
-  return median(seconds.slice(Math.floor(seconds.length / 3)));
+  return typical(seconds);
 }

@@ -131,13 +131,15 @@ export class SharedSync {
   /** This host's subtrees to the others and theirs here. */
   #exchange({ index }: Area): void {
     if (!this.#uplink) return;
-    if (this.#leads) this.#uplink.announce('statistics', index);
+    this.#uplink.announce('statistics', index);
+    // Others' blocks may be there before the leader has merged those of this host.
+    this.#uplink.awaitLeader();
     this.#uplink.take('statistics');
   }
 
   /** In a star, what the leaves wait for. */
   #answer({ index }: Area): void {
-    if (this.#uplink && this.#leads && this.#hosts?.topology === 'star' && this.#hosts.host === 0) this.#uplink.announce('merged', index);
+    if (this.#uplink && this.#hosts?.topology === 'star' && this.#hosts.host === 0) this.#uplink.announce('merged', index);
   }
 
   #gather(area: Area): void {

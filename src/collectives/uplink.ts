@@ -89,23 +89,32 @@ export class Uplink {
   readonly #i32: Int32Array;
   readonly #control: ControlIndex;
   readonly #index: UplinkIndex;
+  readonly #leads: boolean;
   readonly #expected: Record<Arrival, number>;
   #announced = 0;
 
-  constructor(arena: Arena, control: ControlIndex, address: Address) {
+  /** One rank of a host leads: what it announces, all announce at the same places of a step, so that each can wait for it. */
+  constructor(arena: Arena, control: ControlIndex, address: Address, leads: boolean) {
     this.#i32 = arena.i32;
     this.#control = control;
+    this.#leads = leads;
     this.#index = uplinkIndex(address);
     this.#expected = Object.fromEntries(arrivals.map((word) => [word, 0])) as Record<Arrival, number>;
   }
 
-  /** Leader only: an entry of the outbox is complete in the arena. */
+  /** An entry of the outbox is complete in the arena, as far as the leader knows. */
   announce(kind: OutboxKind, index = 0): void {
-    const at = this.#index.outbox + 2 * (this.#announced & (outboxLength - 1));
+    const at = this.#index.outbox + 2 * (this.#announced++ & (outboxLength - 1));
+    if (!this.#leads) return;
     this.#i32[at] = outboxKinds.indexOf(kind);
     this.#i32[at + 1] = index;
-    Atomics.store(this.#i32, this.#index.outgoing, ++this.#announced);
+    Atomics.store(this.#i32, this.#index.outgoing, this.#announced);
     Atomics.notify(this.#i32, this.#index.outgoing);
+  }
+
+  /** Waits until the leader has announced all that this rank has, too. Throws Aborted. */
+  awaitLeader(): void {
+    if (!this.#leads) this.#reach(this.#index.outgoing, this.#announced, false);
   }
 
   /** One more of `word` is awaited, now or by a later `await`. Every rank calls it at the same places of a step. */
@@ -121,14 +130,17 @@ export class Uplink {
 
   /** Waits until all that was expected of `word` has come. Throws Recalled, or Aborted. */
   await(word: Arrival): void {
-    const at = this.#index[word];
-    const count = this.#expected[word];
+    this.#reach(this.#index[word], this.#expected[word], true);
+  }
+
+  #reach(at: number, count: number, recallable: boolean): void {
     for (let i = 0; i < fewestSpins; i++) if (Atomics.load(this.#i32, at) >= count) return;
     for (;;) {
       const come = Atomics.load(this.#i32, at);
       if (come >= count) return;
       throwIfAborted(this.#i32, this.#control);
-      if (Atomics.load(this.#i32, this.#index.recalled) !== 0 && Atomics.load(this.#i32, at) < count) throw new Recalled('The generation was recalled.');
+      const recalled = recallable && Atomics.load(this.#i32, this.#index.recalled) !== 0;
+      if (recalled && Atomics.load(this.#i32, at) < count) throw new Recalled('The generation was recalled.');
       Atomics.wait(this.#i32, at, come, lookAgainMs);
     }
   }

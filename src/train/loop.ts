@@ -40,7 +40,7 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
 /**
  * Loss sum and number of correct predictions over a whole data set, with moving statistics, in its own order. Each shard
  * adds its batches in order, then the shards meet once along the tree: the same bits for any number of ranks.
- * Afterwards the two sums are at `own.lossSums.result` of every rank; among hosts, of the coordinator's.
+ * Afterwards the two sums are at `own.lossSums.result` of every rank; among hosts, of the coordinator's leader.
  */
 export function evaluate(rank: Rank, data: DataPlace): void {
   const { runtime, spec, arena } = rank;
@@ -69,8 +69,8 @@ export function evaluate(rank: Rank, data: DataPlace): void {
   runtime.sync.publishSums(own.lossSums);
   if (plan.shards.hosts!.host === 0) {
     rank.uplink.take('sums');
-    runtime.sync.combineSums(own.lossSums);
-  } else if (runtime.rank === 0) {
+    if (runtime.rank === 0) runtime.sync.combineSums(own.lossSums);
+  } else {
     rank.uplink.announce('losses');
   }
 }

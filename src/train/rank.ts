@@ -71,7 +71,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
       clock.enter(phase);
     },
   };
-  const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink), clock);
+  const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink, rank === 0), clock);
   const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed, uplink);
   const [blocksFrom, blocksTo] = blockShare(plan.blocks, rank, plan.spec.ranks);
   const layerWord = (own.progress >>> 2) + 2;

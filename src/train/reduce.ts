@@ -28,7 +28,7 @@ export function contributeBucket(rank: Rank, index: number): void {
     reduceBlocks(rank, gradients.merges, mergeFirst, mergeEnd, false);
     meeting.meet();
   }
-  if (runtime.rank === 0) uplink!.announce('contribution', index);
+  uplink!.announce('contribution', index);
   uplink!.expect('flushed');
 }
 
@@ -37,7 +37,6 @@ export function reduceShare(rank: Rank): void {
   const { runtime, meeting, buckets } = rank;
   const uplink = rank.uplink!;
   const { plan, own } = runtime;
-  const isLeader = runtime.rank === 0;
   enterPhase(rank, 'reduce');
   runtime.sync.publishSums(own.lossSums);
   for (let i = 0; i < buckets.length; i++) {
@@ -46,10 +45,10 @@ export function reduceShare(rank: Rank): void {
     uplink.take('contributions');
     reduceBlocks(rank, plan.gradients.hosts!.merges, reduceFirst, reduceEnd, true);
     meeting.meet();
-    if (isLeader) uplink.announce('reduced', i);
+    uplink.announce('reduced', i);
     uplink.expect('flushed');
   }
-  if (isLeader && plan.shards.hosts!.host !== 0) uplink.announce('sums');
+  if (plan.shards.hosts!.host !== 0) uplink.announce('sums');
 }
 
 function reduceBlocks({ runtime }: Rank, merges: readonly VectorMerge[], first: number, end: number, squares: boolean): void {

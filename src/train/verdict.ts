@@ -29,7 +29,7 @@ export function reachVerdict(rank: Rank): Decision {
       writeRecord(rank, judge(rank), Atomics.load(arena.i32, control.stopRequest) !== 0);
     }
     rank.meeting.meet();
-    if (runtime.rank === 0) uplink.announce('verdict');
+    uplink.announce('verdict');
     decision = readRecord(rank);
   } else {
     uplink.take('verdicts');
