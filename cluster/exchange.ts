@@ -66,7 +66,7 @@ export class Exchange {
     this.#others = Array.from({ length: hosts.hosts }, (_, h) => h).filter((h) => h !== hosts.host);
     this.#roots = Array.from({ length: hosts.hosts }, (_, h) => gradients.roots.map((root, number) => ({ ...root, number })).filter((root) => root.host === h));
     const contributors = this.#others.filter((h) => this.#rootsOf(h).length > 0);
-    const owners = hosts.owners.filter((h) => h !== hosts.host);
+    const owners = hosts.direct ? [] : hosts.owners.filter((h) => h !== hosts.host);
     const coordinates = hosts.host === 0;
     this.#tallies = {
       statistics: new Tally(isLeaf(hosts) ? [0] : contributors),

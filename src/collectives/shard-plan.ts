@@ -41,6 +41,8 @@ export interface HostsPlan extends Part {
   readonly own: readonly HostRoot[];
   /** The hosts that reduce gradients, each an equal share: all that compute, in a star the coordinator's. */
   readonly owners: readonly number[];
+  /** Two hosts send each other all they have and both reduce everything: the same bytes as with shares, in one go. */
+  readonly direct: boolean;
 }
 
 export interface ShardPlan {
@@ -96,5 +98,6 @@ function planHosts(shards: number, ownPublished: readonly Subtree[], part: Part)
     ),
     own,
     owners: topology === 'star' ? [0] : computing,
+    direct: topology === 'mesh' && hosts === 2 && computing.length === 2,
   };
 }

@@ -67,7 +67,8 @@ export function planGradients(memory: MemoryPlan, shards: ShardPlan, tensors: re
   const offsetOf = (block: number): number => (block === blocks.count ? vectorBytes : tensors[blocks.tensor[block]!]!.offset + 4 * blocks.start[block]!);
   const shares = Array.from({ length: hosts.hosts }, (_, host) => {
     const owner = hosts.owners.indexOf(host);
-    return owner === -1 ? rangeOf(0, 0) : rangeOf(...blockShare(blocks, owner, hosts.owners.length));
+    if (owner === -1) return rangeOf(0, 0);
+    return hosts.direct ? rangeOf(0, blocks.count) : rangeOf(...blockShare(blocks, owner, hosts.owners.length));
   });
   const own = shares[hosts.host]!;
   // Only the share of a foreign vector has a place; its address is that of the whole one, were it there.

@@ -37,18 +37,24 @@ export function reduceShare(rank: Rank): void {
   const { runtime, meeting, buckets } = rank;
   const uplink = rank.uplink!;
   const { plan, own } = runtime;
+  const { host, owners, direct } = plan.shards.hosts!;
+  const addsSquares = !direct && owners.includes(host);
   enterPhase(rank, 'reduce');
   runtime.sync.publishSums(own.lossSums);
+  if (host !== 0 && !addsSquares) uplink.announce('losses');
   for (let i = 0; i < buckets.length; i++) {
     const { reduces, reduceFirst, reduceEnd } = buckets[i]!;
     if (!reduces) continue;
     uplink.take('contributions');
+    // What is reduced in place here is what was sent.
+    if (direct) uplink.await('flushed');
     reduceBlocks(rank, plan.gradients.hosts!.merges, reduceFirst, reduceEnd, true);
     meeting.meet();
+    if (direct) continue;
     uplink.announce('reduced', i);
     uplink.expect('flushed');
   }
-  if (plan.shards.hosts!.host !== 0) uplink.announce('sums');
+  if (host !== 0 && addsSquares) uplink.announce('sums');
 }
 
 function reduceBlocks({ runtime }: Rank, merges: readonly VectorMerge[], first: number, end: number, squares: boolean): void {
