@@ -58,7 +58,8 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
         if (end.kind === 'lost') onNews(`the connection was lost: ${end.reason}`);
         if (member) attempt = 0;
       } catch (error) {
-        if (signal?.aborted && isLockstepError(error) && error.code === 'LOCKSTEP_NETWORK') return { message: 'Gave up before it took part.', steps: 0, gradientBytesOut: 0 };
+        if (signal?.aborted && isLockstepError(error) && error.code === 'LOCKSTEP_NETWORK')
+          return { message: 'Gave up before it took part.', steps: 0, gradientBytesOut: 0 };
         if (!isLockstepError(error) || error.code !== 'LOCKSTEP_NETWORK' || (error instanceof Refusal && error.final)) throw error;
         onNews(error.message);
       }

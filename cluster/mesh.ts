@@ -4,8 +4,8 @@
  */
 import { LockstepError } from '../src/errors.ts';
 import { dial } from './transport/dial.ts';
-import { type Listener, listen } from './transport/listen.ts';
 import type { Link } from './transport/link.ts';
+import { type Listener, listen } from './transport/listen.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 import type { Message, MessageOf } from './wire/messages.ts';
 

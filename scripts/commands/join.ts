@@ -33,7 +33,11 @@ export function joinCommand(unheard: AbortSignal): Command {
     .option('--data-dir <dir>', "read the data from this machine's own copy, which must be the same")
     .option('--cache-dir <dir>', 'where data that the coordinator sends are kept', joinPath(homedir(), '.cache', 'lockstep'))
     .option('--name <name>', 'what this host is called', hostname())
-    .addOption(new Option('--mesh-listen <host:port>', 'where links of other hosts are accepted; port 0 is a free one').argParser(place).default({ host: '0.0.0.0', port: 0 }, '0.0.0.0:0'))
+    .addOption(
+      new Option('--mesh-listen <host:port>', 'where links of other hosts are accepted; port 0 is a free one')
+        .argParser(place)
+        .default({ host: '0.0.0.0', port: 0 }, '0.0.0.0:0'),
+    )
     .option('--advertise <host:port>', 'where other hosts reach this one, when it is not where the coordinator sees it')
     .option('--tls-ca <file>', "who signed the coordinator's certificate (PEM), where the system does not know it")
     .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
