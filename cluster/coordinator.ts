@@ -7,6 +7,7 @@ import type { Crew } from '../src/local/crew.ts';
 import { type LossSums, readLossSums } from '../src/local/evaluate.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
+import type { NetworkUse } from '../src/telemetry/events.ts';
 import type { TrainOrder } from '../src/train/loop.ts';
 import { isStepMessage } from './exchange.ts';
 import { Gate } from './gate.ts';
@@ -113,9 +114,8 @@ export class Coordinator implements Crew {
     await this.station.team.end();
   }
 
-  /** What this host has sent of gradients, for benches and metrics. */
-  get gradientBytesOut(): number {
-    return this.#member.traffic.gradientBytesOut;
+  get network(): NetworkUse {
+    return { bytesOut: this.#guests.bytesOut, ...this.#member.traffic };
   }
 
   /** Waits until all members stand and are ready, or, where that is a reason, the user wants no more. */

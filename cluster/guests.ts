@@ -29,6 +29,8 @@ export class Guests {
   readonly #onChange: () => void;
   readonly #shut: () => Promise<void>;
   #nextId = 1;
+  /** Sent to hosts that are gone. */
+  #bytesOutBefore = 0;
   #listener: GuestListener | undefined;
 
   /** `onChange` is called when a host came or went; `shut` closes the door behind them. */
@@ -48,6 +50,11 @@ export class Guests {
   /** Of all of them. */
   get workers(): number {
     return this.all.reduce((sum, { workers }) => sum + workers, 0);
+  }
+
+  /** Bytes of messages sent to all hosts that ever were here. */
+  get bytesOut(): number {
+    return this.all.reduce((sum, { link }) => sum + link.traffic.bytesOut, this.#bytesOutBefore);
   }
 
   get(id: number): Guest | undefined {
@@ -70,7 +77,7 @@ export class Guests {
     });
     link.onClose((reason) => {
       if (!guest || this.#guests.get(guest.id) !== guest) return;
-      this.#guests.delete(guest.id);
+      this.#forget(guest);
       this.#listener?.onLost(guest, reason);
       this.#onChange();
     });
@@ -79,13 +86,19 @@ export class Guests {
   /** Ends a connection, as far as the listener is concerned without a loss. */
   dismiss(id: number, refusal?: { readonly reason: RefusalReason; readonly message: string }): void {
     const guest = this.#guests.get(id);
-    this.#guests.delete(id);
-    guest?.link.close(refusal);
+    if (!guest) return;
+    guest.link.close(refusal);
+    this.#forget(guest);
   }
 
   async close(): Promise<void> {
     for (const { id } of this.all) this.dismiss(id);
     await this.#shut();
+  }
+
+  #forget({ id, link }: Guest): void {
+    this.#guests.delete(id);
+    this.#bytesOutBefore += link.traffic.bytesOut;
   }
 
   #enrol(link: Link, { name, workers, address }: MessageOf<'apply'>): Guest {

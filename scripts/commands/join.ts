@@ -6,6 +6,7 @@ import { join as joinPath } from 'node:path';
 import { Command, Option } from 'commander';
 import { join } from '../../cluster/join.ts';
 import { readUserFile } from '../../src/config/file.ts';
+import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
 import { workersOption } from './options.ts';
@@ -21,6 +22,7 @@ interface JoinFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
+  readonly log?: string;
   readonly quiet?: boolean;
 }
 
@@ -41,6 +43,7 @@ export function joinCommand(unheard: AbortSignal): Command {
     .option('--advertise <host:port>', 'where other hosts reach this one, when it is not where the coordinator sees it')
     .option('--tls-ca <file>', "who signed the coordinator's certificate (PEM), where the system does not know it")
     .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
+    .option('--log <file>', 'write the end as a JSON line: steps, weights, bytes sent')
     .option('--quiet', 'print nothing but errors');
   for (const option of tlsOptions()) command.addOption(option);
   return command.action((url: string, flags: JoinFlags) => runJoin(url, flags, unheard));
@@ -48,6 +51,7 @@ export function joinCommand(unheard: AbortSignal): Command {
 
 async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Promise<void> {
   const say = (text: string): void => void (flags.quiet || process.stdout.write(`${text}\n`));
+  if (flags.log !== undefined) checkLog(flags.log);
   const { signal, release } = interruption(say);
   try {
     const end = await join({
@@ -65,7 +69,13 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
       signal: AbortSignal.any([signal, unheard]),
       onNews: say,
     });
-    say(`${end.message} ${end.steps} steps were computed here.`);
+    say(`${end.message}${end.event ? ` The last step here was ${end.event.steps}.` : ''}`);
+    if (end.event) say(`weights ${end.event.weightsSha256}`);
+    if (flags.log !== undefined && end.event) {
+      const log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`lockstep: ${message}\n`));
+      log.write(end.event);
+      log.close();
+    }
   } finally {
     release();
   }

@@ -2,6 +2,7 @@
  * Room: local (level 6). Who does the work of a run: the ranks of this machine, or those of many. `train()` gives it commands and
  * never knows how many obey; the cluster has a crew of its own.
  */
+import type { NetworkUse } from '../telemetry/events.ts';
 import type { TrainOrder } from '../train/loop.ts';
 import { type LossSums, readLossSums } from './evaluate.ts';
 import { openStation, type SessionOptions } from './session.ts';
@@ -13,6 +14,8 @@ export interface Crew {
   /** Of all hosts. */
   readonly workers: number;
   readonly hosts: number;
+  /** What this host has sent so far, where there are others. */
+  readonly network?: NetworkUse;
   /** Trains until the batches are done, the policy halts the run, or a stop was asked for; reports tell how far it came. */
   train(order: TrainOrder): Promise<void>;
   /** Over the validation data. */

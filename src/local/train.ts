@@ -166,7 +166,15 @@ export async function train(options: TrainOptions): Promise<Run> {
     const interrupted = done < steps;
     const { weightsSha256 } = model;
     const samplesPerSecond = trainingSeconds > 0 ? samples / trainingSeconds : 0;
-    const end: EndEvent = { event: 'end', steps: done, seconds, samplesPerSecond, weightsSha256, ...(interrupted && { interrupted: true as const }) };
+    const end: EndEvent = {
+      event: 'end',
+      steps: done,
+      seconds,
+      samplesPerSecond,
+      weightsSha256,
+      ...(interrupted && { interrupted: true as const }),
+      ...(crew.network && { network: crew.network }),
+    };
     onEvent?.(end);
     return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
   } catch (error) {
