@@ -26,6 +26,7 @@ export interface GuestListener {
 
 export class Guests {
   readonly #guests = new Map<number, Guest>();
+  readonly #name: string;
   readonly #onChange: () => void;
   readonly #shut: () => Promise<void>;
   #nextId = 1;
@@ -33,8 +34,9 @@ export class Guests {
   #bytesOutBefore = 0;
   #listener: GuestListener | undefined;
 
-  /** `onChange` is called when a host came or went; `shut` closes the door behind them. */
-  constructor(onChange: () => void, shut: () => Promise<void>) {
+  /** `name` is the coordinator's own; `onChange` is called when a host came or went; `shut` closes the door behind them. */
+  constructor(name: string, onChange: () => void, shut: () => Promise<void>) {
+    this.#name = name;
     this.#onChange = onChange;
     this.#shut = shut;
   }
@@ -101,12 +103,13 @@ export class Guests {
     this.#bytesOutBefore += link.traffic.bytesOut;
   }
 
-  #enrol(link: Link, { name, workers, address }: MessageOf<'apply'>): Guest {
+  #enrol(link: Link, { name: wanted, workers, address }: MessageOf<'apply'>): Guest {
     const now = Date.now();
+    const name = this.#unique(wanted);
     const seen = link.remote.replace(/:\d+$/, '');
     const guest: Guest = {
       id: this.#nextId++,
-      name: this.#unique(name),
+      name,
       workers,
       // A host that says only its port is reached where it calls from.
       address: address.startsWith(':') ? `${seen}${address}` : address,
@@ -121,7 +124,7 @@ export class Guests {
 
   /** Two hosts of one name are told apart. */
   #unique(name: string): string {
-    const taken = new Set(this.all.map((guest) => guest.name));
+    const taken = new Set([this.#name, ...this.all.map((guest) => guest.name)]);
     let unique = name;
     for (let i = 2; taken.has(unique); i++) unique = `${name}-${i}`;
     return unique;
