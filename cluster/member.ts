@@ -67,9 +67,8 @@ export class Member {
     this.#generation = generation;
     this.#began = this.committed;
     if (!part) return;
-    const links = new Map(members.flatMap((_, i) => ((i === self ? undefined : linkTo(i)) ? [[i, linkTo(i)!] as const] : [])));
     const { plan, arena } = this.station;
-    this.#exchange = new Exchange({ plan, arena, generation: generation.generation, links }, this.traffic);
+    this.#exchange = new Exchange({ plan, arena, generation: generation.generation, links: { get: linkTo } }, this.traffic);
   }
 
   /** Nothing is exchanged any more. */

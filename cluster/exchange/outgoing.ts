@@ -23,7 +23,7 @@ export interface ExchangeOptions {
   readonly arena: Arena;
   readonly generation: number;
   /** To every other host that this one talks to, by index in the generation: all of a mesh, in a star the coordinator's. */
-  readonly links: ReadonlyMap<number, StepLink>;
+  readonly links: { get(host: number): StepLink | undefined };
 }
 
 /** Bytes that numbers of the gradient took since the run began, over all generations. */
