@@ -13,15 +13,14 @@ import { isStepMessage } from './exchange.ts';
 import { Gate } from './gate.ts';
 import type { Guest, Guests } from './guests.ts';
 import { Herald, type NewGeneration } from './herald.ts';
-import { heartbeatMs } from './host.ts';
 import { Member } from './member.ts';
 import { transition } from './membership/machine.ts';
 import { type Effect, type MembershipEvent, newRun, type RunState } from './membership/state.ts';
 import type { Offer } from './offer.ts';
 import { remaining } from './remaining.ts';
 import { Refusal } from './transport/refusal.ts';
-import { findSilent } from './vigil.ts';
-import type { Message } from './wire/messages.ts';
+import { findSilent, heartbeatMs } from './vigil.ts';
+import type { Message, MessageBody } from './wire/messages.ts';
 
 export interface CoordinatorOptions {
   readonly name: string;
@@ -124,16 +123,12 @@ export class Coordinator implements Crew {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #work(command: Command): ReturnType<Member['obey']> {
+  async #work(command: Exclude<Command, { kind: 'end' }>): ReturnType<Member['obey']> {
     this.#permission.close();
     const { generation } = this.#member;
     this.#tell({ kind: 'workBegan', generation });
-    if (command.kind === 'train') {
-      const { kind, ...order } = command;
-      this.#herald.tellAll(this.#state.members, { type: kind, ...order });
-    } else {
-      this.#herald.tellAll(this.#state.members, { type: 'evaluate' });
-    }
+    const { kind, ...order } = command;
+    this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
     const obeyed = await this.#member.obey(command);
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
     return obeyed;

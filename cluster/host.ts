@@ -14,6 +14,7 @@ import { checkRunDocument } from './run-document.ts';
 import { StateReceiver } from './state-transfer.ts';
 import type { Link } from './transport/link.ts';
 import { Refusal } from './transport/refusal.ts';
+import { heartbeatMs } from './vigil.ts';
 import { type Message, type MessageBody, type MessageOf, protocolVersion } from './wire/messages.ts';
 
 export interface HostOptions extends IntakeOptions {
@@ -23,9 +24,6 @@ export interface HostOptions extends IntakeOptions {
   readonly address: string;
   readonly mesh: Mesh;
 }
-
-/** Twice in the time after which anybody would miss them, many times over. */
-export const heartbeatMs = 500;
 
 /** One session with a coordinator: from the application to the goodbye, or to the end of the link. */
 export class Host {

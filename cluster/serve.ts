@@ -25,7 +25,7 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
 }
 
 /** Refused connections so far, by reason. */
-export type RefusalCounts = ReadonlyMap<RefusalReason, number>;
+type RefusalCounts = ReadonlyMap<RefusalReason, number>;
 
 export interface Serving {
   readonly openCrew: OpenCrew;

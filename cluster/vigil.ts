@@ -5,6 +5,9 @@ import type { Guest, Guests } from './guests.ts';
 import type { Member } from './member.ts';
 import { explainSilence, silentHosts } from './membership/silence.ts';
 
+/** Twice in the time after which anybody would miss them, many times over. */
+export const heartbeatMs = 500;
+
 /** A host that was silent for too long, and the sentence that says what is known of it. */
 export interface Silent {
   readonly guest: Guest;

@@ -16,7 +16,7 @@ import { type NumberedRoot, overlap, rootsByHost } from './routes.ts';
 const pieceBytes = 65_536;
 
 /** What the exchange needs of a connection. */
-export type StepLink = Pick<Link, 'send' | 'sendBulk'>;
+type StepLink = Pick<Link, 'send' | 'sendBulk'>;
 
 export interface ExchangeOptions {
   readonly plan: RunPlan;

@@ -5,7 +5,7 @@
 import { LockstepError } from '../../src/errors.ts';
 
 /** Every reason with its meaning. */
-export const refusalReasons = {
+const refusalReasons = {
   token: 'The proof of the token is wrong or missing, or there is one where none is expected.',
   version: 'The other side speaks another version of the protocol.',
   protocol: 'What came is no WebSocket, no message of the protocol, or not the one whose turn it is.',

@@ -110,7 +110,7 @@ const kinds = {
 } as const;
 
 type Kinds = typeof kinds;
-export type MessageType = keyof Kinds;
+type MessageType = keyof Kinds;
 
 /** In every header: protocol version, generation of the sender, and the last step that it committed. */
 const envelope = { version: z.literal(protocolVersion, String(protocolVersion)), generation: count, step: count };

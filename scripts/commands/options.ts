@@ -15,8 +15,10 @@ export function integer(min: number): (text: string) => number {
   };
 }
 
-export const workersOption = (min = 1): Option =>
-  new Option('--workers <n>', 'worker threads; with the same --shards they never change the result (default: one a core)').argParser(integer(min));
+export const workersOption = (): Option =>
+  new Option('--workers <n>', 'worker threads; with the same --shards they never change the result (default: one a core)').argParser(integer(1));
+/** A coordinator may have none: that is said by 0, and only there. */
+export const trainWorkersOption = (): Option => workersOption().argParser((text) => (text === '0' ? 0 : integer(1)(text)));
 export const shardsOption = (): Option =>
   new Option('--shards <s>', 'slices of the global batch; part of the result (default: as many as workers)').argParser(integer(1));
 export const kernelsOption = (): Option => new Option('--kernels <set>', 'what computes').choices(['auto', 'wasm', 'blas']);

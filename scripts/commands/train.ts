@@ -10,7 +10,7 @@ import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
-import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, workersOption } from './options.ts';
+import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
 
 interface TrainFlags extends ClusterFlags {
   readonly workers?: number;
@@ -30,7 +30,7 @@ export function trainCommand(unheard: AbortSignal): Command {
   const command = new Command('train')
     .description('train the model of a config file on all cores')
     .argument('<config>', 'the config file (JSON)')
-    .addOption(workersOption(0))
+    .addOption(trainWorkersOption())
     .addOption(shardsOption())
     .addOption(kernelsOption())
     .addOption(stepsOption())
@@ -109,5 +109,5 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
 /** A process without workers can only coordinate. */
 function checkWorkers({ workers, listen }: TrainFlags): void {
   if (workers !== 0 || listen !== undefined) return;
-  throw new LockstepError('LOCKSTEP_USAGE', 'Expected `--workers` to be an integer >= 1, got 0; only a coordinator (--listen) may have none.');
+  throw new LockstepError('LOCKSTEP_USAGE', 'Expected `--workers` to be an integer >= 1, got `0`; only a coordinator (--listen) may have none.');
 }

@@ -17,7 +17,7 @@ import type { ControlIndex } from './control.ts';
 const lineBytes = 64;
 
 /** What ranks wait for; each word counts completed ones. */
-export const arrivals = [
+const arrivals = [
   /** Sync points of which all other hosts' blocks (star: the merged block) are there. */
   'statistics',
   /** Buckets to which all other hosts have contributed their gradients, where this host reduces. */
@@ -36,7 +36,7 @@ export const arrivals = [
 export type Arrival = (typeof arrivals)[number];
 
 /** What the leader announces, each with the index of an area or bucket (0 where there is none). */
-export const outboxKinds = ['statistics', 'merged', 'contribution', 'reduced', 'losses', 'sums', 'verdict', 'findings'] as const;
+const outboxKinds = ['statistics', 'merged', 'contribution', 'reduced', 'losses', 'sums', 'verdict', 'findings'] as const;
 export type OutboxKind = (typeof outboxKinds)[number];
 
 /** Entries on their way at once; a leader waits for other hosts long before it is so far ahead. A power of two. */
@@ -117,7 +117,7 @@ export class Uplink {
     if (!this.#leads) this.#reach(this.#index.outgoing, this.#announced, false);
   }
 
-  /** One more of `word` is awaited, now or by a later `await`. Every rank calls it at the same places of a step. */
+  /** One more of `word` is awaited, now or by a later `waitFor`. Every rank calls it at the same places of a step. */
   expect(word: Arrival): void {
     this.#expected[word]++;
   }
@@ -125,11 +125,11 @@ export class Uplink {
   /** Waits for one more of `word`. */
   take(word: Arrival): void {
     this.expect(word);
-    this.await(word);
+    this.waitFor(word);
   }
 
   /** Waits until all that was expected of `word` has come. Throws Recalled, or Aborted. */
-  await(word: Arrival): void {
+  waitFor(word: Arrival): void {
     this.#reach(this.#index[word], this.#expected[word], true);
   }
 

@@ -8,7 +8,18 @@ import type { Address } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 import { type Blocks, blockShare } from '../numerics/norm.ts';
 import type { Merge } from '../numerics/tree.ts';
-import type { ParameterTensor } from './plan.ts';
+
+/** A trained tensor within the vectors of parameters, gradients and optimizer slots. */
+export interface ParameterTensor {
+  /** Its index in `topology.weights`, and the layer whose operation makes its gradient. */
+  readonly weight: number;
+  readonly layer: number;
+  /** Bytes from the start of each vector. */
+  readonly offset: number;
+  readonly size: number;
+  /** True when shards' gradients must be summed; false when the layer's sync point has already made the global one. */
+  readonly summed: boolean;
+}
 
 /** "Add the vector at `from` to the vector at `into`": addresses to which a tensor's offset is added. */
 export interface VectorMerge {

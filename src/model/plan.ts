@@ -16,7 +16,7 @@ import { type Shape, sizeOf } from '../memory/shape.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { fuseFirstNormalization } from './fusion.ts';
-import { type GradientPlan, planGradients } from './gradients.ts';
+import { type GradientPlan, type ParameterTensor, planGradients } from './gradients.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
 import { resolveTopology, type Topology, withoutFinalSoftmax } from './topology.ts';
 
@@ -49,18 +49,6 @@ export interface PlanSpec {
   readonly validation?: DataSpec;
   /** True to compute the gradient of the model's input as well. */
   readonly inputGradient?: boolean;
-}
-
-/** A trained tensor within the vectors of parameters, gradients and optimizer slots. */
-export interface ParameterTensor {
-  /** Its index in `topology.weights`, and the layer whose operation makes its gradient. */
-  readonly weight: number;
-  readonly layer: number;
-  /** Bytes from the start of each vector. */
-  readonly offset: number;
-  readonly size: number;
-  /** True when shards' gradients must be summed; false when the layer's sync point has already made the global one. */
-  readonly summed: boolean;
 }
 
 /** A data set's place: inputs in their stored type, then labels (int32) or targets (float32). */

@@ -44,7 +44,7 @@ export function diagnose(rank: Rank): Finding {
   runtime.forward(true, undefined, (i) => look('forward', own.operations[i]!.layer, own.operations[i]!.operation.output, own.operations[i]!.size));
   computeLoss(rank, true);
   look('loss', -1, own.outputGradient, own.outputSize);
-  rank.uplink?.await('flushed');
+  rank.uplink?.waitFor('flushed');
   runtime.backward(undefined, (i) => {
     const { dx, inputSize, layer } = own.operations[i]!;
     if (dx !== 0) look('backward', layer, dx, inputSize);

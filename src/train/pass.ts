@@ -64,7 +64,7 @@ export function forwardBackward(rank: Rank): void {
   enterPhase(rank, 'loss');
   computeLoss(rank, true);
   enterPhase(rank, 'backward');
-  rank.uplink?.await('flushed');
+  rank.uplink?.waitFor('flushed');
   if (buckets.length === 0) {
     runtime.backward(markLayer);
     return;

@@ -106,8 +106,8 @@ function awaitsReduced({ owners, host, direct }: HostsPlan): boolean {
 
 /** The time of waiting for other hosts goes to a phase of its own. */
 function timed(uplink: Uplink, clock: PhaseClock): Uplink {
-  const wait = uplink.await.bind(uplink);
-  uplink.await = (word) => {
+  const wait = uplink.waitFor.bind(uplink);
+  uplink.waitFor = (word) => {
     const phase = clock.enter(phaseIndex.network);
     wait(word);
     clock.enter(phase);

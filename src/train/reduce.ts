@@ -47,7 +47,7 @@ export function reduceShare(rank: Rank): void {
     if (!reduces) continue;
     uplink.take('contributions');
     // What is reduced in place here is what was sent.
-    if (direct) uplink.await('flushed');
+    if (direct) uplink.waitFor('flushed');
     reduceBlocks(rank, plan.gradients.hosts!.merges, reduceFirst, reduceEnd, true);
     meeting.meet();
     if (direct) continue;
