@@ -9,7 +9,7 @@ import { LockstepError } from '../src/errors.ts';
 import type { Address, Arena } from '../src/memory/arena.ts';
 import type { HostGradients, Range, RootVector } from '../src/model/gradients.ts';
 import type { RunPlan } from '../src/model/plan.ts';
-import { Stream, type StreamPart } from './stream.ts';
+import { type DuePiece, Stream, type StreamPart } from './stream.ts';
 import { Tally } from './tally.ts';
 import type { Link } from './transport/link.ts';
 import { type Message, protocolVersion } from './wire/messages.ts';
@@ -19,10 +19,20 @@ const pieceBytes = 65_536;
 
 /** A step's messages between hosts. */
 export type StepMessage = Extract<Message, { readonly type: 'statistics' | 'merged' | 'contribution' | 'reduced' | 'sums' | 'verdict' | 'findings' }>;
-const stepTypes: ReadonlySet<string> = new Set(['statistics', 'merged', 'contribution', 'reduced', 'sums', 'verdict', 'findings'] satisfies StepMessage['type'][]);
+
+/** What each is counted as. */
+const countedAs = {
+  statistics: 'statistics',
+  merged: 'statistics',
+  contribution: 'contributions',
+  reduced: 'reduced',
+  sums: 'sums',
+  verdict: 'verdicts',
+  findings: 'findings',
+} as const satisfies Record<StepMessage['type'], Arrival>;
 
 export function isStepMessage(message: Message): message is StepMessage {
-  return stepTypes.has(message.type);
+  return Object.hasOwn(countedAs, message.type);
 }
 
 export interface ExchangeOptions {
@@ -52,6 +62,12 @@ export class Exchange {
   readonly #contributions: ReadonlyMap<number, Stream>;
   readonly #shares: ReadonlyMap<number, Stream>;
   #leastFinding = Number.POSITIVE_INFINITY;
+  /**
+   * For a host without shards nobody waits: gradients of the next step may come while its ranks still update by those of this
+   * one, of which they would take the place. They are held until the ranks have finished so many steps.
+   */
+  readonly #held: (() => void)[] = [];
+  #finishedSteps: number;
   #stopped = false;
 
   constructor(options: ExchangeOptions, traffic: GradientTraffic) {
@@ -66,7 +82,8 @@ export class Exchange {
     this.#others = Array.from({ length: hosts.hosts }, (_, h) => h).filter((h) => h !== hosts.host);
     this.#roots = Array.from({ length: hosts.hosts }, (_, h) => gradients.roots.map((root, number) => ({ ...root, number })).filter((root) => root.host === h));
     const contributors = this.#others.filter((h) => this.#rootsOf(h).length > 0);
-    const owners = hosts.direct ? [] : hosts.owners.filter((h) => h !== hosts.host);
+    const owners = hosts.direct ? [] : this.#others.filter((h) => gradients.shares[h]!.first < gradients.shares[h]!.end);
+    this.#finishedSteps = hosts.own.length > 0 ? Number.POSITIVE_INFINITY : 0;
     const coordinates = hosts.host === 0;
     this.#tallies = {
       statistics: new Tally(isLeaf(hosts) ? [0] : contributors),
@@ -77,7 +94,9 @@ export class Exchange {
       findings: new Tally(coordinates ? this.#others : []),
     };
     const own = gradients.shares[hosts.host]!;
-    this.#contributions = new Map(contributors.map((h) => [h, new Stream(gradients.buckets.flatMap((bucket, i) => contributionParts(i, overlap(bucket, own), this.#rootsOf(h))))]));
+    this.#contributions = new Map(
+      contributors.map((h) => [h, new Stream(gradients.buckets.flatMap((bucket, i) => contributionParts(i, overlap(bucket, own), this.#rootsOf(h))))]),
+    );
     this.#shares = new Map(owners.map((h) => [h, new Stream(shareParts(gradients, h, plan.gradients.global))]));
     void this.#pump();
   }
@@ -92,6 +111,9 @@ export class Exchange {
   receive(from: number, message: StepMessage, payload: Uint8Array): void {
     if (this.#stopped) return;
     const { plan, arena } = this.#options;
+    if (!this.#awaits(message, from)) {
+      throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected no \`${message.type}\` from host ${from} of the generation, got one.`);
+    }
     switch (message.type) {
       case 'statistics': {
         const area = this.#areaOf(message.area);
@@ -114,11 +136,11 @@ export class Exchange {
       }
       case 'contribution': {
         const { bucket, root, offset } = message;
-        if (streamOf(this.#contributions, from, message).take(arena, bucket, root, offset, payload)) this.#count('contributions', from);
+        this.#write('contributions', from, payload, this.#contributions.get(from)!.take(bucket, root, offset, payload.length));
         return;
       }
       case 'reduced':
-        if (streamOf(this.#shares, from, message).take(arena, 0, 0, message.offset, payload)) this.#count('reduced', from);
+        this.#write('reduced', from, payload, this.#shares.get(from)!.take(0, 0, message.offset, payload.length));
         return;
       case 'sums': {
         const roots = this.#rootsOf(from);
@@ -148,6 +170,30 @@ export class Exchange {
       default:
         message satisfies never;
     }
+  }
+
+  #awaits({ type }: StepMessage, from: number): boolean {
+    const leaf = isLeaf(this.#options.plan.shards.hosts!);
+    const fits = type === 'merged' ? leaf : type !== 'statistics' || !leaf;
+    return fits && this.#tallies[countedAs[type]].awaits(from);
+  }
+
+  #write(arrival: 'contributions' | 'reduced', from: number, payload: Uint8Array, piece: DuePiece): void {
+    const { address, round, completes } = piece;
+    if (round > this.#finishedSteps) {
+      const copy = new Uint8Array(payload);
+      this.#held.push(() => this.#write(arrival, from, copy, piece));
+      return;
+    }
+    this.#options.arena.u8.set(payload, address);
+    if (completes) this.#count(arrival, from);
+  }
+
+  /** The ranks of a host without shards have finished a step. */
+  #stood(): void {
+    this.#finishedSteps++;
+    // Nobody is further ahead than the next step, which the coordinator's verdict on this one let them begin.
+    for (const write of this.#held.splice(0)) write();
   }
 
   #count(arrival: Exclude<Arrival, 'flushed'>, from: number, before?: () => void): void {
@@ -187,16 +233,23 @@ export class Exchange {
         this.#send(this.#others, { type: 'merged', area: index }, this.#view(result, 16 * channels));
         return;
       }
-      case 'contribution':
+      case 'contribution': {
+        // Nor are anybody's gradients where nobody else computes.
+        const bucket = this.#gradients.buckets[index]!;
+        const own = overlap(bucket, this.#gradients.shares[this.#host]!);
+        if (this.#tallies.contributions.isEmpty && own.from < own.to) countArrival(this.#options.arena, this.#index, 'contributions');
         this.#flush(
           hosts.owners
             .filter((owner) => owner !== this.#host)
             .flatMap((owner) => {
-              const { from, to } = overlap(this.#gradients.buckets[index]!, this.#gradients.shares[owner]!);
-              return roots.map(({ number, vector }) => this.#stream(owner, vector, from, to, (offset) => ({ type: 'contribution', bucket: index, root: number, offset })));
+              const { from, to } = overlap(bucket, this.#gradients.shares[owner]!);
+              return roots.map(({ number, vector }) =>
+                this.#stream(owner, vector, from, to, (offset) => ({ type: 'contribution', bucket: index, root: number, offset })),
+              );
             }),
         );
         return;
+      }
       case 'reduced': {
         const { from, to } = overlap(this.#gradients.buckets[index]!, this.#gradients.shares[this.#host]!);
         this.#flush(this.#others.map((host) => this.#stream(host, plan.gradients.global, from, to, (offset) => ({ type: 'reduced', offset }))));
@@ -214,6 +267,9 @@ export class Exchange {
         return;
       case 'findings':
         this.#send([0], { type: 'findings', first: this.#options.arena.i32[(plan.findings >>> 2) + plan.spec.ranks]! });
+        return;
+      case 'stood':
+        this.#stood();
         return;
       default:
         kind satisfies never;
@@ -290,12 +346,6 @@ function contributionParts(bucket: number, range: { readonly from: number; reado
 function shareParts({ buckets, shares }: HostGradients, owner: number, vector: Address): StreamPart[] {
   const ranges = buckets.map((bucket) => overlap(bucket, shares[owner]!)).filter(({ from, to }) => from < to);
   return ranges.map((range, i) => ({ ...range, bucket: 0, root: 0, vector, completes: i === ranges.length - 1 }));
-}
-
-function streamOf(streams: ReadonlyMap<number, Stream>, from: number, { type }: Message): Stream {
-  const stream = streams.get(from);
-  if (!stream) throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected no \`${type}\` from host ${from} of the generation, got one.`);
-  return stream;
 }
 
 function overlap(a: Range, b: Range): { readonly from: number; readonly to: number } {

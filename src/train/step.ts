@@ -44,6 +44,7 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
     stand(rank, order.step);
     report(rank, order, (performance.now() - began) / 1000, decision, finding);
   }
+  if (runtime.plan.shards.hosts?.own.length === 0) rank.uplink!.announce('stood');
   return decision !== 'halt' && !rank.stops;
 }
 
