@@ -3,14 +3,12 @@
  * that need it, and what comes from them goes straight to its place in the arena, counted for the ranks that wait for it. Who sends
  * what where follows from the plan; a message that does not fit it is refused. One object lasts as long as a generation.
  */
-import { Incoming, type StepMessage } from './exchange/incoming.ts';
+import { countedAs, Incoming, type StepMessage } from './exchange/incoming.ts';
 import { type ExchangeOptions, type GradientTraffic, Outgoing } from './exchange/outgoing.ts';
 import type { Message } from './wire/messages.ts';
 
-const stepTypes: ReadonlySet<string> = new Set(['statistics', 'merged', 'contribution', 'reduced', 'sums', 'verdict', 'findings'] satisfies StepMessage['type'][]);
-
 export function isStepMessage(message: Message): message is StepMessage {
-  return stepTypes.has(message.type);
+  return Object.hasOwn(countedAs, message.type);
 }
 
 export class Exchange {
@@ -21,7 +19,7 @@ export class Exchange {
   /** Begins at once. */
   constructor(options: ExchangeOptions, traffic: GradientTraffic) {
     this.#incoming = new Incoming(options.plan, options.arena);
-    this.#outgoing = new Outgoing(options, traffic, () => this.#incoming.ownStatistics());
+    this.#outgoing = new Outgoing(options, traffic, (kind, index) => this.#incoming.announced(kind, index));
   }
 
   /** Throws LOCKSTEP_PROTOCOL for a message that the plan does not foresee from host `from`. */

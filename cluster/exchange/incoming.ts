@@ -3,17 +3,28 @@
  * in the arena, and counted for the ranks that wait for it.
  */
 import { isLeaf } from '../../src/collectives/shared.ts';
-import { type Arrival, countArrival, type UplinkIndex, uplinkIndex } from '../../src/collectives/uplink.ts';
+import { type Arrival, countArrival, type OutboxKind, type UplinkIndex, uplinkIndex } from '../../src/collectives/uplink.ts';
 import { LockstepError } from '../../src/errors.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
 import type { Message } from '../wire/messages.ts';
-import { contributionParts, type NumberedRoot, rootsByHost, shareParts } from './routes.ts';
-import { Stream } from './stream.ts';
+import { contributionParts, type NumberedRoot, overlap, rootsByHost, shareParts } from './routes.ts';
+import { type DuePiece, Stream } from './stream.ts';
 import { Tally } from './tally.ts';
 
 /** A step's messages between hosts. */
 export type StepMessage = Extract<Message, { readonly type: 'statistics' | 'merged' | 'contribution' | 'reduced' | 'sums' | 'verdict' | 'findings' }>;
+
+/** What each is counted as. */
+export const countedAs = {
+  statistics: 'statistics',
+  merged: 'statistics',
+  contribution: 'contributions',
+  reduced: 'reduced',
+  sums: 'sums',
+  verdict: 'verdicts',
+  findings: 'findings',
+} as const satisfies Record<StepMessage['type'], Arrival>;
 
 export class Incoming {
   readonly #plan: RunPlan;
@@ -26,6 +37,12 @@ export class Incoming {
   readonly #contributions: ReadonlyMap<number, Stream>;
   readonly #shares: ReadonlyMap<number, Stream>;
   #leastFinding = Number.POSITIVE_INFINITY;
+  /**
+   * For a host without shards nobody waits: gradients of the next step may come while its ranks still update by those of this
+   * one, of which they would take the place. They are held until the ranks have finished so many steps.
+   */
+  readonly #held: (() => void)[] = [];
+  #finishedSteps: number;
 
   constructor(plan: RunPlan, arena: Arena) {
     const hosts = plan.shards.hosts!;
@@ -36,7 +53,8 @@ export class Incoming {
     this.#roots = rootsByHost(gradients, hosts.hosts);
     const others = Array.from({ length: hosts.hosts }, (_, h) => h).filter((h) => h !== hosts.host);
     const contributors = others.filter((h) => this.#roots[h]!.length > 0);
-    const owners = hosts.direct ? [] : hosts.owners.filter((h) => h !== hosts.host);
+    const owners = hosts.direct ? [] : others.filter((h) => gradients.shares[h]!.first < gradients.shares[h]!.end);
+    this.#finishedSteps = hosts.own.length > 0 ? Number.POSITIVE_INFINITY : 0;
     const coordinates = hosts.host === 0;
     this.#tallies = {
       statistics: new Tally(isLeaf(hosts) ? [0] : contributors),
@@ -50,15 +68,24 @@ export class Incoming {
     this.#shares = new Map(owners.map((h) => [h, new Stream(shareParts(gradients, h, plan.gradients.global))]));
   }
 
-  /** This host's own blocks of a sync point are there: all of them, where nobody else computes. */
-  ownStatistics(): void {
-    if (this.#tallies.statistics.isEmpty) countArrival(this.#arena, this.#index, 'statistics');
+  /** The leader of this host has announced something: where nobody else's part is awaited, that completes it. */
+  announced(kind: OutboxKind, index: number): void {
+    const { buckets, shares } = this.#plan.gradients.hosts!;
+    if (kind === 'statistics' && this.#tallies.statistics.isEmpty) countArrival(this.#arena, this.#index, 'statistics');
+    if (kind === 'contribution' && this.#tallies.contributions.isEmpty) {
+      const { from, to } = overlap(buckets[index]!, shares[this.#plan.shards.hosts!.host]!);
+      if (from < to) countArrival(this.#arena, this.#index, 'contributions');
+    }
+    if (kind === 'stood') this.#stood();
   }
 
   /** Throws LOCKSTEP_PROTOCOL for a message that the plan does not foresee from host `from`. */
   receive(from: number, message: StepMessage, payload: Uint8Array): void {
     const plan = this.#plan;
     const arena = this.#arena;
+    if (!this.#awaits(message, from)) {
+      throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected no \`${message.type}\` from host ${from} of the generation, got one.`);
+    }
     switch (message.type) {
       case 'statistics': {
         const area = this.#areaOf(message.area);
@@ -81,11 +108,11 @@ export class Incoming {
       }
       case 'contribution': {
         const { bucket, root, offset } = message;
-        if (streamOf(this.#contributions, from, message).take(arena, bucket, root, offset, payload)) this.#count('contributions', from);
+        this.#write('contributions', from, payload, this.#contributions.get(from)!.take(bucket, root, offset, payload.length));
         return;
       }
       case 'reduced':
-        if (streamOf(this.#shares, from, message).take(arena, 0, 0, message.offset, payload)) this.#count('reduced', from);
+        this.#write('reduced', from, payload, this.#shares.get(from)!.take(0, 0, message.offset, payload.length));
         return;
       case 'sums': {
         const roots = this.#rootsOf(from);
@@ -117,6 +144,30 @@ export class Incoming {
     }
   }
 
+  #awaits({ type }: StepMessage, from: number): boolean {
+    const leaf = isLeaf(this.#plan.shards.hosts!);
+    const fits = type === 'merged' ? leaf : type !== 'statistics' || !leaf;
+    return fits && this.#tallies[countedAs[type]].awaits(from);
+  }
+
+  #write(arrival: 'contributions' | 'reduced', from: number, payload: Uint8Array, piece: DuePiece): void {
+    const { address, round, completes } = piece;
+    if (round > this.#finishedSteps) {
+      const copy = new Uint8Array(payload);
+      this.#held.push(() => this.#write(arrival, from, copy, piece));
+      return;
+    }
+    this.#arena.u8.set(payload, address);
+    if (completes) this.#count(arrival, from);
+  }
+
+  /** The ranks of a host without shards have finished a step. */
+  #stood(): void {
+    this.#finishedSteps++;
+    // Nobody is further ahead than the next step, which the coordinator's verdict on this one let them begin.
+    for (const write of this.#held.splice(0)) write();
+  }
+
   #count(arrival: Exclude<Arrival, 'flushed'>, from: number, before?: () => void): void {
     if (!this.#tallies[arrival].add(from)) return;
     before?.();
@@ -132,12 +183,6 @@ export class Incoming {
     if (!area) throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected the number of a sync point of the model, got ${index}.`);
     return area;
   }
-}
-
-function streamOf(streams: ReadonlyMap<number, Stream>, from: number, { type }: Message): Stream {
-  const stream = streams.get(from);
-  if (!stream) throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected no \`${type}\` from host ${from} of the generation, got one.`);
-  return stream;
 }
 
 function expectBytes({ type }: Message, { length }: Uint8Array, bytes: number): void {

@@ -34,7 +34,7 @@ export interface GradientTraffic {
 export class Outgoing {
   readonly #options: ExchangeOptions;
   readonly #traffic: GradientTraffic;
-  readonly #onOwnStatistics: () => void;
+  readonly #onAnnounced: (kind: OutboxKind, index: number) => void;
   readonly #gradients: HostGradients;
   readonly #index: UplinkIndex;
   readonly #host: number;
@@ -42,13 +42,13 @@ export class Outgoing {
   readonly #roots: readonly NumberedRoot[];
   #stopped = false;
 
-  /** Begins at once. `onOwnStatistics` is called when the blocks of a sync point are announced. */
-  constructor(options: ExchangeOptions, traffic: GradientTraffic, onOwnStatistics: () => void) {
+  /** Begins at once. `onAnnounced` is called for everything that is announced. */
+  constructor(options: ExchangeOptions, traffic: GradientTraffic, onAnnounced: (kind: OutboxKind, index: number) => void) {
     const { shards, gradients, uplink } = options.plan;
     const { host, hosts } = shards.hosts!;
     this.#options = options;
     this.#traffic = traffic;
-    this.#onOwnStatistics = onOwnStatistics;
+    this.#onAnnounced = onAnnounced;
     this.#gradients = gradients.hosts!;
     this.#index = uplinkIndex(uplink);
     this.#host = host;
@@ -78,9 +78,9 @@ export class Outgoing {
     const { plan } = this.#options;
     const roots = this.#roots;
     const hosts = plan.shards.hosts!;
+    this.#onAnnounced(kind, index);
     switch (kind) {
       case 'statistics': {
-        this.#onOwnStatistics();
         if (roots.length === 0 || (hosts.topology === 'star' && this.#host === 0)) return;
         const { blocks, channels } = plan.ranks[0]!.areas[index]!;
         const payload = this.#joined(roots.map(({ start }) => [blocks + 16 * channels * start, 16 * channels]));
@@ -121,6 +121,8 @@ export class Outgoing {
         return;
       case 'findings':
         this.#send([0], { type: 'findings', first: this.#options.arena.i32[(plan.findings >>> 2) + plan.spec.ranks]! });
+        return;
+      case 'stood':
         return;
       default:
         kind satisfies never;

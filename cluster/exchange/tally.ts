@@ -15,6 +15,10 @@ export class Tally {
     return this.#counts.size === 0;
   }
 
+  awaits(host: number): boolean {
+    return this.#counts.has(host);
+  }
+
   /** One more part of `host`; true when one more is complete by it. A host whose parts are not awaited changes nothing. */
   add(host: number): boolean {
     const count = this.#counts.get(host);

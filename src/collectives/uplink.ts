@@ -35,8 +35,11 @@ const arrivals = [
 ] as const;
 export type Arrival = (typeof arrivals)[number];
 
-/** What the leader announces, each with the index of an area or bucket (0 where there is none). */
-const outboxKinds = ['statistics', 'merged', 'contribution', 'reduced', 'losses', 'sums', 'verdict', 'findings'] as const;
+/**
+ * What the leader announces, each with the index of an area or bucket (0 where there is none). `stood`: a host without shards has
+ * finished a step; nothing is sent, but gradients of the next one may come.
+ */
+const outboxKinds = ['statistics', 'merged', 'contribution', 'reduced', 'losses', 'sums', 'verdict', 'findings', 'stood'] as const;
 export type OutboxKind = (typeof outboxKinds)[number];
 
 /** Entries on their way at once; a leader waits for other hosts long before it is so far ahead. A power of two. */

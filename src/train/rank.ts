@@ -4,7 +4,6 @@
  */
 import { Barrier } from '../collectives/barrier.ts';
 import { type ControlIndex, controlIndex } from '../collectives/control.ts';
-import type { HostsPlan } from '../collectives/shard-plan.ts';
 import type { Meeting } from '../collectives/shared.ts';
 import { Uplink } from '../collectives/uplink.ts';
 import type { OptimizerConfig } from '../config/optimizers.ts';
@@ -93,15 +92,15 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     meeting,
     uplink,
     buckets: bucketWork(plan, rank),
-    awaitsReduced: plan.shards.hosts !== undefined && awaitsReduced(plan.shards.hosts),
+    awaitsReduced: awaitsReduced(plan),
     stops: false,
     updates: 0,
     skippedInARow: 0,
   };
 }
 
-function awaitsReduced({ owners, host, direct }: HostsPlan): boolean {
-  return !direct && owners.some((owner) => owner !== host);
+function awaitsReduced({ shards: { hosts }, gradients }: RunPlan): boolean {
+  return hosts !== undefined && !hosts.direct && gradients.hosts!.shares.some(({ first, end }, host) => host !== hosts.host && first < end);
 }
 
 /** The time of waiting for other hosts goes to a phase of its own. */

@@ -38,10 +38,10 @@ export function reduceShare(rank: Rank): void {
   const uplink = rank.uplink!;
   const { plan, own } = runtime;
   const { host, owners, direct } = plan.shards.hosts!;
-  const addsSquares = !direct && owners.includes(host);
+  const isOwner = owners.includes(host);
   enterPhase(rank, 'reduce');
   runtime.sync.publishSums(own.lossSums);
-  if (host !== 0 && !addsSquares) uplink.announce('losses');
+  if (host !== 0 && !isOwner) uplink.announce('losses');
   for (let i = 0; i < buckets.length; i++) {
     const { reduces, reduceFirst, reduceEnd } = buckets[i]!;
     if (!reduces) continue;
@@ -54,7 +54,8 @@ export function reduceShare(rank: Rank): void {
     uplink.announce('reduced', i);
     uplink.expect('flushed');
   }
-  if (host !== 0 && addsSquares) uplink.announce('sums');
+  // The verdict lets others send the next step's gradients: not before what they would overwrite has been reduced.
+  if (host !== 0 && isOwner) uplink.announce(direct ? 'losses' : 'sums');
 }
 
 function reduceBlocks({ runtime }: Rank, merges: readonly VectorMerge[], first: number, end: number, squares: boolean): void {

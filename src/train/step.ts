@@ -42,8 +42,10 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   rank.meeting.meet();
   if (runtime.rank === 0) {
     stand(rank, order.step);
-    report(rank, order, (performance.now() - began) / 1000, decision, finding);
+    // Reports are read where the run is: the rooms of other hosts would only fill up.
+    if ((runtime.plan.shards.hosts?.host ?? 0) === 0) report(rank, order, (performance.now() - began) / 1000, decision, finding);
   }
+  if (runtime.plan.shards.hosts?.own.length === 0) rank.uplink!.announce('stood');
   return decision !== 'halt' && !rank.stops;
 }
 

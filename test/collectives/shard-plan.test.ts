@@ -2,6 +2,7 @@
  * Room: tests of collectives. Who owns which shards: a pure function, checked for all small numbers of shards and ranks.
  */
 import test from 'ava';
+import fc from 'fast-check';
 import { planShards, type ShardPlan } from '../../src/collectives/shard-plan.ts';
 
 const plans: readonly ShardPlan[] = Array.from({ length: 40 }, (_, s) => Array.from({ length: 9 }, (_unused, r) => planShards(s + 1, r + 1))).flat();
@@ -75,4 +76,110 @@ test("steps count shards from the rank's first", (t) => {
       );
     }
   }
+});
+
+/** Numbers of shards and ranks, and up to five hosts, some of which own none. */
+const parts = fc.integer({ min: 1, max: 24 }).chain((shards) =>
+  fc.record({
+    shards: fc.constant(shards),
+    bounds: fc.array(fc.nat(shards), { minLength: 1, maxLength: 4 }).map((cuts) => [0, ...cuts.sort((a, b) => a - b), shards]),
+    ranks: fc.integer({ min: 1, max: 4 }),
+    topology: fc.constantFrom('star', 'mesh'),
+  }),
+);
+type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never;
+
+const plansOf = ({ shards, bounds, ranks, topology }: Parts): ShardPlan[] =>
+  bounds.slice(1).map((_, host) => planShards(shards, ranks + (host % 2), { topology: topology as 'star' | 'mesh', host, bounds }));
+
+test('all hosts agree on what is published, by whom, and who reduces', (t) => {
+  fc.assert(
+    fc.property(parts, (given) => {
+      const plans = plansOf(given);
+      const shared = plans.map(({ hosts }) => ({
+        published: hosts!.published.map(({ place, ...root }) => root),
+        owners: hosts!.owners,
+        direct: hosts!.direct,
+        hosts: hosts!.hosts,
+      }));
+      for (const [host, plan] of plans.entries()) {
+        t.deepEqual(shared[host], shared[0]);
+        t.is(plan.hosts!.host, host);
+        t.deepEqual(
+          plan.hosts!.own,
+          plan.hosts!.published.filter((root) => root.host === host),
+        );
+      }
+      let next = 0;
+      for (const { start, end, host } of shared[0]!.published) {
+        t.is(start, next);
+        t.true(given.bounds[host]! <= start && end <= given.bounds[host + 1]!);
+        next = end;
+      }
+      t.is(next, given.shards);
+    }),
+  );
+});
+
+test('ranks of a host share its shards, and those of a host without any own none', (t) => {
+  fc.assert(
+    fc.property(parts, (given) => {
+      for (const [host, { ranks }] of plansOf(given).entries()) {
+        let next = given.bounds[host]!;
+        for (const { first, count } of ranks) {
+          t.is(first, next);
+          next += count;
+        }
+        t.is(next, given.bounds[host + 1]!);
+      }
+    }),
+  );
+});
+
+/** What the place of every published subtree holds on each host, as text; sums with their sides in order, as they commute. */
+function exchanged(given: Parts): (string | undefined)[] {
+  const sum = (a: string, b: string): string => `(${[a, b].sort().join('+')})`;
+  const plans = plansOf(given);
+  const sent = plans.flatMap(({ ranks, merges, hosts }) => {
+    const places = ranks.flatMap(({ first, roots, steps, buffers }) => {
+      const held: string[] = Array.from({ length: buffers });
+      for (const step of steps) held[step.buffer] = step.kind === 'leaf' ? String(first + step.shard) : sum(held[step.buffer]!, held[step.from]!);
+      return held.slice(0, roots.length);
+    });
+    for (const { into, from } of merges) places[into] = sum(places[into]!, places[from]!);
+    return hosts!.own.map(({ place }) => places[place]!);
+  });
+  return plans.map(({ hosts }) => {
+    const held = [...sent];
+    for (const { into, from } of hosts!.merges) held[into] = sum(held[into]!, held[from]!);
+    return held[
+      Math.max(
+        0,
+        hosts!.published.findIndex((root) => root.host === hosts!.host),
+      )
+    ];
+  });
+}
+
+test("every host's merges give the whole sum in the place of its own first subtree, by the same additions", (t) => {
+  fc.assert(
+    fc.property(parts, (given) => {
+      const [expected] = exchanged({ ...given, bounds: [0, given.shards] });
+      for (const whole of exchanged(given)) t.is(whole, expected);
+    }),
+  );
+});
+
+test('a star reduces at the coordinator, a mesh wherever something is computed, two hosts each everything', (t) => {
+  const ownersOf = (topology: 'star' | 'mesh', bounds: readonly number[]) => {
+    const { owners, direct } = planShards(bounds.at(-1)!, 1, { topology, host: 0, bounds }).hosts!;
+    return { owners, direct };
+  };
+  t.deepEqual(ownersOf('star', [0, 2, 5]), { owners: [0], direct: false });
+  t.deepEqual(ownersOf('star', [0, 0, 3, 5]), { owners: [0], direct: false });
+  t.deepEqual(ownersOf('mesh', [0, 2, 5]), { owners: [0, 1], direct: true });
+  t.deepEqual(ownersOf('mesh', [0, 0, 5]), { owners: [1], direct: false });
+  t.deepEqual(ownersOf('mesh', [0, 5, 5]), { owners: [0], direct: false });
+  t.deepEqual(ownersOf('mesh', [0, 0, 3, 5]), { owners: [1, 2], direct: false });
+  t.deepEqual(ownersOf('mesh', [0, 1, 1, 2, 5]), { owners: [0, 2, 3], direct: false });
 });

@@ -45,3 +45,33 @@ test('more than 4 GiB is refused with its size and a mend', (t) => {
   const error = t.throws(() => Arena.create(arenaLimitBytes + 1), { code: 'LOCKSTEP_MEMORY' });
   t.is(error?.message, 'Expected the run to fit an arena of 4 GiB, got 4.00 GiB; use a smaller batch or model, or limit the data.');
 });
+
+test('an arena that grows keeps its bytes and addresses; old views see what was there, new ones all', (t) => {
+  const arena = Arena.create(2 * pageBytes, { growable: true });
+  arena.f64[7] = 1.5;
+  const larger = arena.grown(3 * pageBytes + 1);
+  t.is(larger.u8.length, 4 * pageBytes);
+  t.is(arena.u8.length, 2 * pageBytes);
+  t.is(larger.memory, arena.memory);
+  t.is(larger.f64[7], 1.5);
+  arena.f64[8] = 2.5;
+  t.is(larger.f64[8], 2.5);
+  t.true(larger.u8.subarray(2 * pageBytes).every((byte) => byte === 0));
+});
+
+test('an arena that is large enough stays as it is', (t) => {
+  const arena = Arena.create(2 * pageBytes, { growable: true });
+  for (const bytes of [0, 1, 2 * pageBytes]) t.is(arena.grown(bytes), arena);
+  t.is(Arena.create(pageBytes).grown(pageBytes).u8.length, pageBytes);
+});
+
+test('an arena that cannot grow so far says so and stays usable', (t) => {
+  for (const [arena, bytes, gib] of [
+    [Arena.create(pageBytes), pageBytes + 1, '0.00'],
+    [Arena.create(pageBytes, { growable: true }), arenaLimitBytes + 1, '4.00'],
+  ] as const) {
+    const error = t.throws(() => arena.grown(bytes), { code: 'LOCKSTEP_MEMORY' });
+    t.is(error?.message, `Expected the arena to grow to ${gib} GiB, but the system refused; free memory or use a smaller batch or model.`);
+    t.is(arena.u8.length, pageBytes);
+  }
+});

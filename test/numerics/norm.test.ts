@@ -76,3 +76,21 @@ test('the shares of the network of DESIGN 11 are those written here', (t) => {
     ],
   );
 });
+
+test('shares of a run of blocks are contiguous, cover it once, and are those of its blocks alone', (t) => {
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 1, max: 9 }), fc.nat(), fc.nat(), (tensors, ranks, a, b) => {
+      const blocks = cutBlocks(tensors);
+      const [first, end] = [a % (blocks.count + 1), b % (blocks.count + 1)].sort((x, y) => x - y) as [number, number];
+      const shares = Array.from({ length: ranks }, (_, rank) => blockShare(blocks, rank, ranks, first, end));
+      t.is(shares[0]![0], first);
+      t.is(shares.at(-1)![1], end);
+      for (let rank = 1; rank < ranks; rank++) t.is(shares[rank]![0], shares[rank - 1]![1]);
+      const alone = { count: end - first, tensor: blocks.tensor.slice(first, end), start: blocks.start.slice(first, end), length: blocks.length.slice(first, end) };
+      t.deepEqual(
+        shares.map(([from, to]) => [from - first, to - first]),
+        Array.from({ length: ranks }, (_, rank) => [...blockShare(alone, rank, ranks)]),
+      );
+    }),
+  );
+});

@@ -178,3 +178,41 @@ test('a leaf program never reads a buffer before it is written', (t) => {
   );
   t.pass();
 });
+
+/** The text with the two sides of every sum in order: what commutes is spelt the same. */
+function sorted(text: string): string {
+  const parse = (at: number): [spelt: string, end: number] => {
+    if (text[at] !== '(') {
+      const number = /^\d+/.exec(text.slice(at))![0];
+      return [number, at + number.length];
+    }
+    const [left, plus] = parse(at + 1);
+    const [right, end] = parse(plus + 1);
+    return [`(${[left, right].sort().join('+')})`, end + 1];
+  };
+  return parse(0)[0];
+}
+
+test('the whole sum ends in any place that is kept, by the same additions, one way round or the other', (t) => {
+  fc.assert(
+    fc.property(partitions, fc.nat(), ({ shards, cuts }, pick) => {
+      const held = runs(cuts).flatMap(([a, b]) => maximalSubtrees(shards, a, b));
+      const keep = pick % held.length;
+      const places = held.map(({ start, end }) => spelt(start, end));
+      for (const { into, from } of mergeProgram(shards, held, keep)) places[into] = `(${places[into]}+${places[from]})`;
+      t.is(sorted(places[keep]!), sorted(spelt(0, shards)));
+    }),
+    { numRuns: 300 },
+  );
+  t.is(sorted('((3+(1+0))+2)'), '(((0+1)+3)+2)');
+});
+
+test('without a place to keep, or with the first, merges are those from left to right', (t) => {
+  fc.assert(
+    fc.property(partitions, ({ shards, cuts }) => {
+      const held = runs(cuts).flatMap(([a, b]) => maximalSubtrees(shards, a, b));
+      t.deepEqual(mergeProgram(shards, held, 0), mergeProgram(shards, held));
+      t.true(mergeProgram(shards, held).every(({ into, from }) => into < from));
+    }),
+  );
+});

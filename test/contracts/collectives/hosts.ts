@@ -1,0 +1,204 @@
+/**
+ * Room: tests of contracts. Several hosts inside one process, each with an arena, ranks in real threads and a member of the
+ * cluster, connected by lines. As a crew they do for `train()` what a machine does alone; any of them can be lost on the way.
+ */
+
+import { hashOf } from '../../../cluster/canonical.ts';
+import { isStepMessage } from '../../../cluster/exchange.ts';
+import { Member } from '../../../cluster/member.ts';
+import type { Crew, OpenCrew } from '../../../src/local/crew.ts';
+import { type LossSums, readLossSums } from '../../../src/local/evaluate.ts';
+import { openStation } from '../../../src/local/session.ts';
+import { Station } from '../../../src/local/station.ts';
+import type { Command } from '../../../src/local/task.ts';
+import type { Obeyed } from '../../../src/local/team.ts';
+import type { TrainOrder } from '../../../src/train/loop.ts';
+import type { TrainingSpec } from '../../../src/train/rank.ts';
+import { type Dice, diceOf, Line, turn } from './lines.ts';
+
+export interface Cluster {
+  readonly topology: 'star' | 'mesh';
+  /** Ranks of each host, the coordinator's first. */
+  readonly workers: readonly number[];
+  /** Host h computes shards [bounds[h], bounds[h + 1]). */
+  readonly bounds: readonly number[];
+  /** Of the delays. */
+  readonly seed?: number;
+  /** A host other than the coordinator that is lost once so many messages have come, over all lines. */
+  readonly loss?: { readonly host: number; readonly afterMessages: number };
+}
+
+/** What was seen of the hosts when the crew ended. */
+export interface Seen {
+  /** Hash of weights, moving statistics and optimizer vectors of every host that was there to the end. */
+  readonly states: readonly string[];
+  readonly messages: number;
+  readonly generations: number;
+  /** How the command that lost a host ended on every host, the lost one included, the step that it stood at, and its state. */
+  readonly recalled: readonly { readonly obeyed: Obeyed; readonly committed: number; readonly state: string }[];
+}
+
+export class Hosts implements Crew {
+  readonly #cluster: Cluster;
+  readonly #members: readonly Member[];
+  readonly #dice: Dice;
+  readonly #lines = new Map<string, Line>();
+  /** Ids of those that are there. */
+  #present: readonly number[];
+  #bounds: readonly number[];
+  #generation = 0;
+  #messages = 0;
+  #recalled: Seen['recalled'] = [];
+  #fail!: (error: unknown) => void;
+  readonly #failure: Promise<never>;
+
+  private constructor(cluster: Cluster, stations: readonly Station[]) {
+    this.#cluster = cluster;
+    this.#members = stations.map((station) => new Member(station));
+    this.#present = stations.map((_, id) => id);
+    this.#bounds = cluster.bounds;
+    this.#dice = diceOf(cluster.seed ?? 1);
+    this.#failure = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#failure.catch(() => {});
+    for (const from of this.#present) {
+      for (const to of this.#present) {
+        if (from === to || (cluster.topology === 'star' && from !== 0 && to !== 0)) continue;
+        const line = new Line(
+          this.#dice,
+          (message, payload) => {
+            this.#countMessage();
+            if (isStepMessage(message)) this.#members[to]!.receive(from, message, payload);
+          },
+          this.#fail,
+        );
+        this.#lines.set(`${from}>${to}`, line);
+      }
+    }
+  }
+
+  /** `onEnd` is told what was seen, before the ranks end. */
+  static opener(cluster: Cluster, onEnd: (seen: Seen) => void = () => {}): OpenCrew {
+    return async (options) => {
+      const [workers, ...others] = cluster.workers;
+      const first = openStation({ ...options, settings: { ...options.settings, workers } }, true);
+      const { plan, kernels, arena } = first;
+      const training: TrainingSpec = options.training;
+      const stations = others.map((ranks) => {
+        const station = new Station({ spec: { ...plan.spec, ranks }, training, kernels, changes: true });
+        station.arena.u8.set(arena.u8.subarray(plan.state.from, plan.lasting), plan.state.from);
+        return station;
+      });
+      const hosts = new Hosts(cluster, [first, ...stations]);
+      hosts.#onEnd = onEnd;
+      await hosts.#enter();
+      return hosts;
+    };
+  }
+
+  #onEnd!: (seen: Seen) => void;
+
+  get station(): Station {
+    return this.#members[0]!.station;
+  }
+
+  get hosts(): number {
+    return this.#present.length;
+  }
+
+  get workers(): number {
+    return this.#cluster.workers.reduce((sum, count) => sum + count, 0);
+  }
+
+  async train(order: TrainOrder): Promise<void> {
+    for (let rest = order; ; ) {
+      if (await this.#obey({ kind: 'train', ...rest })) return;
+      const { step, updates, skippedInARow } = this.#members[0]!.standing;
+      const done = Math.max(0, step - order.firstStep + 1);
+      if (done >= order.batches) return;
+      rest = {
+        ...order,
+        firstBatch: order.firstBatch + done,
+        batches: order.batches - done,
+        firstStep: order.firstStep + done,
+        ...(done > 0 && { updates, skippedInARow }),
+      };
+    }
+  }
+
+  async evaluate(): Promise<LossSums> {
+    while (!(await this.#obey({ kind: 'evaluate' })));
+    return readLossSums(this.station);
+  }
+
+  requestStop(): void {
+    this.station.team.requestStop();
+  }
+
+  async end(): Promise<void> {
+    const states = this.#present.map((id) => stateHash(this.#members[id]!.station));
+    this.#onEnd({ states, messages: this.#messages, generations: this.#generation, recalled: this.#recalled });
+    for (const line of this.#lines.values()) line.cut();
+    for (const member of this.#members) member.recall();
+    await Promise.all(this.#members.map(({ station }) => station.team.end()));
+  }
+
+  /** True when all hosts have finished; false when one was lost, and a new generation has begun without it. */
+  async #obey(command: Command): Promise<boolean> {
+    const present = this.#present;
+    const obeyed = await Promise.race([Promise.all(present.map((id) => this.#members[id]!.obey(command))), this.#failure]);
+    if (this.#present === present) {
+      if (obeyed.some((how) => how !== 'finished')) throw new Error(`Expected all hosts to finish, got ${obeyed.join()}.`);
+      return true;
+    }
+    this.#recalled = present.map((id, i) => ({ obeyed: obeyed[i]!, committed: this.#members[id]!.committed, state: stateHash(this.#members[id]!.station) }));
+    await this.#enter();
+    return false;
+  }
+
+  /** A new generation of those present, with the coordinator's state. */
+  async #enter(): Promise<void> {
+    const generation = ++this.#generation;
+    const { topology, workers } = this.#cluster;
+    const members = this.#present.map((id, i) => ({ id, name: `host ${id}`, workers: workers[id]!, first: this.#bounds[i]!, end: this.#bounds[i + 1]!, address: '' }));
+    const { arena, plan } = this.station;
+    const { from, to } = plan.state;
+    const step = this.#members[0]!.committed;
+    await Promise.all(
+      members.map(async ({ id }, self) => {
+        const member = this.#members[id]!;
+        await member.enter({ generation, members, self, topology }, (index) => this.#lines.get(`${id}>${members[index]!.id}`)?.link);
+        if (id === 0) return;
+        member.station.arena.u8.set(arena.u8.subarray(from, to), from);
+        member.stand(step);
+      }),
+    );
+  }
+
+  #countMessage(): void {
+    const { loss } = this.#cluster;
+    this.#messages++;
+    if (loss && this.#messages === loss.afterMessages) this.#lose(loss.host).catch(this.#fail);
+  }
+
+  /** The host's connections break; the others are recalled, each as soon as it hears of it. The lost one's shards go to its neighbour. */
+  async #lose(host: number): Promise<void> {
+    for (const [ends, line] of this.#lines) if (ends.split('>').includes(String(host))) line.cut();
+    const at = this.#present.indexOf(host);
+    const present = this.#present;
+    this.#present = present.filter((id) => id !== host);
+    this.#bounds = this.#bounds.filter((_, i) => i !== at);
+    await Promise.all(
+      present.map(async (id) => {
+        for (let turns = this.#dice(20); turns > 0; turns--) await turn();
+        this.#members[id]!.recall();
+      }),
+    );
+  }
+}
+
+/** Of all that a commit changes. */
+export function stateHash({ arena, plan }: Station): string {
+  return hashOf(Buffer.from(arena.u8.slice(plan.state.from, plan.state.to)).toString('hex'));
+}
