@@ -4,20 +4,24 @@
  * it does for `train()` what the ranks of one machine do; nothing is decided here that the machine could decide.
  */
 import type { Crew } from '../src/local/crew.ts';
+import { type LossSums, readLossSums } from '../src/local/evaluate.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
+import type { NetworkUse } from '../src/telemetry/events.ts';
 import type { TrainOrder } from '../src/train/loop.ts';
 import { isStepMessage } from './exchange.ts';
 import { Gate } from './gate.ts';
-import { type Guest, Guests } from './guests.ts';
+import type { Guest, Guests } from './guests.ts';
+import { Herald, type NewGeneration } from './herald.ts';
+import { heartbeatMs } from './host.ts';
 import { Member } from './member.ts';
 import { transition } from './membership/machine.ts';
-import { silentHosts, explainSilence } from './membership/silence.ts';
 import { type Effect, type MembershipEvent, newRun, type RunState } from './membership/state.ts';
-import { Refusal } from './transport/refusal.ts';
-import { heartbeatMs } from './host.ts';
 import type { Offer } from './offer.ts';
-import { type Message, protocolVersion } from './wire/messages.ts';
+import { remaining } from './remaining.ts';
+import { Refusal } from './transport/refusal.ts';
+import { findSilent } from './vigil.ts';
+import type { Message } from './wire/messages.ts';
 
 export interface CoordinatorOptions {
   readonly name: string;
@@ -30,17 +34,13 @@ export interface CoordinatorOptions {
   readonly onNews: (sentence: string) => void;
 }
 
-type Generation = Extract<Effect, { kind: 'newGeneration' }>;
-
-/** Bytes of a piece of the state. */
-const statePieceBytes = 256 * 1024;
-
 export class Coordinator implements Crew {
   readonly station: Station;
   readonly #options: CoordinatorOptions;
   readonly #guests: Guests;
   readonly #offer: Offer;
   readonly #member: Member;
+  readonly #herald: Herald;
   readonly #timer: NodeJS.Timeout;
   #state: RunState;
   #stopsForUser = false;
@@ -58,6 +58,7 @@ export class Coordinator implements Crew {
     this.station = station;
     this.#member = new Member(station);
     const { name, workers, minHosts } = options;
+    this.#herald = new Herald({ ...options, guests, member: this.#member });
     this.#state = newRun({ shards: station.plan.spec.shards, minHosts, coordinator: { name, workers, address: '' }, committed: 0 });
     guests.take({
       onApplied: ({ id, name: host, workers: own, address }) => this.#tell({ kind: 'applied', id, name: host, workers: own, address }),
@@ -77,28 +78,18 @@ export class Coordinator implements Crew {
   }
 
   async train(order: TrainOrder): Promise<void> {
-    const { onNonFinite, haltAfterSkipped } = this.#offer.document.training;
-    let done = 0;
-    const rest = (): Command | undefined => {
-      const { step, updates, skippedInARow } = this.#member.standing;
-      if (step >= order.firstStep) done = step - order.firstStep + 1;
-      const halted = done > 0 && onNonFinite === 'halt' && skippedInARow >= haltAfterSkipped;
-      if (done >= order.batches || halted || this.#stopsForUser) return undefined;
-      if (done === 0) return { ...order, kind: 'train' };
-      return { kind: 'train', epoch: order.epoch, firstBatch: order.firstBatch + done, batches: order.batches - done, firstStep: order.firstStep + done, updates, skippedInARow };
-    };
     for (;;) {
       await this.#permitted();
-      const command = rest();
-      if (!command) return;
-      await this.#work(command);
+      const rest = this.#stopsForUser ? undefined : remaining(order, this.#member.standing, this.#offer.document.training);
+      if (!rest) return;
+      await this.#work({ ...rest, kind: 'train' });
     }
   }
 
-  async evaluate(): Promise<void> {
+  async evaluate(): Promise<LossSums> {
     for (;;) {
-      await this.#permitted();
-      if ((await this.#work({ kind: 'evaluate' })) === 'finished') return;
+      await this.#permitted(false);
+      if ((await this.#work({ kind: 'evaluate' })) === 'finished') return readLossSums(this.station);
     }
   }
 
@@ -123,14 +114,13 @@ export class Coordinator implements Crew {
     await this.station.team.end();
   }
 
-  /** What this host has sent of gradients, for benches and metrics. */
-  get gradientBytesOut(): number {
-    return this.#member.traffic.gradientBytesOut;
+  get network(): NetworkUse {
+    return { bytesOut: this.#guests.bytesOut, ...this.#member.traffic };
   }
 
-  /** Waits until all members stand and are ready, or the user wants no more. */
-  async #permitted(): Promise<void> {
-    while (!this.#permission.isOpen && !this.#stopsForUser && this.#failure === undefined) await this.#permission.change();
+  /** Waits until all members stand and are ready, or, where that is a reason, the user wants no more. */
+  async #permitted(stoppable = true): Promise<void> {
+    while (!this.#permission.isOpen && !(stoppable && this.#stopsForUser) && this.#failure === undefined) await this.#permission.change();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -140,9 +130,9 @@ export class Coordinator implements Crew {
     this.#tell({ kind: 'workBegan', generation });
     if (command.kind === 'train') {
       const { kind, ...order } = command;
-      this.#toMembers({ type: kind, ...order });
+      this.#herald.tellAll(this.#state.members, { type: kind, ...order });
     } else {
-      this.#toMembers({ type: 'evaluate' });
+      this.#herald.tellAll(this.#state.members, { type: 'evaluate' });
     }
     const obeyed = await this.#member.obey(command);
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
@@ -165,11 +155,11 @@ export class Coordinator implements Crew {
         return;
       case 'recall':
         this.#member.recall();
-        this.#toMembers({ type: 'recall' });
+        this.#herald.tellAll(this.#state.members, { type: 'recall' });
         return;
       case 'newGeneration':
         this.#permission.close();
-        this.#announceGeneration(effect);
+        this.#herald.proclaim(effect, () => this.#state.generation === effect.generation);
         this.#turn = this.#turn.then(() => this.#enter(effect)).catch((error: unknown) => this.#fail(error));
         return;
       case 'startWork':
@@ -178,7 +168,7 @@ export class Coordinator implements Crew {
         this.#permission.open();
         return;
       case 'release':
-        this.#send(effect.id, { type: 'goodbye', message: effect.message });
+        this.#herald.tell(effect.id, { type: 'goodbye', message: effect.message });
         this.#guests.dismiss(effect.id);
         return;
       case 'drop':
@@ -204,37 +194,7 @@ export class Coordinator implements Crew {
     this.#permission.nudge();
   }
 
-  #announceGeneration({ generation, members }: Generation): void {
-    const places = members.map(({ receivesState: _, ...place }) => place);
-    const step = this.#member.committed;
-    members.forEach(({ id, receivesState }, self) => {
-      const guest = this.#guests.get(id);
-      if (!guest) return;
-      const envelope = { version: protocolVersion, generation, step } as const;
-      guest.link.send({ ...envelope, type: 'generation', members: places, self, topology: this.#options.topology, receivesState });
-      if (!receivesState) return;
-      const { arena, plan } = this.station;
-      const { from, to } = plan.state;
-      const began = performance.now();
-      let at = from;
-      const sending = guest.link.sendBulk(() => {
-        if (at >= to || this.#state.generation !== generation) return undefined;
-        const end = Math.min(to, at + statePieceBytes);
-        const piece = { message: { ...envelope, type: 'state', offset: at - from } as const, payload: arena.u8.subarray(at, end) };
-        at = end;
-        return piece;
-      });
-      sending.then(
-        () => {
-          const seconds = (performance.now() - began) / 1000;
-          if (to - from > 2 ** 24) this.#options.onNews(`host ${guest.name} got ${((to - from) / 2 ** 30).toFixed(2)} GiB of state in ${seconds.toFixed(1)} s`);
-        },
-        () => {},
-      );
-    });
-  }
-
-  async #enter({ generation, members }: Generation): Promise<void> {
+  async #enter({ generation, members }: NewGeneration): Promise<void> {
     if (this.#state.generation !== generation) return;
     const { topology } = this.#options;
     await this.#member.enter({ generation, members, self: 0, topology }, (index) => this.#guests.get(members[index]!.id)?.link);
@@ -276,34 +236,15 @@ export class Coordinator implements Crew {
     }
   }
 
-  #send(id: number, fields: Fields): void {
-    this.#guests.get(id)?.link.send({ version: protocolVersion, generation: this.#member.generation, step: this.#member.committed, ...fields } as Message);
-  }
-
-  #toMembers(fields: Fields): void {
-    for (const id of this.#state.members) this.#send(id, fields);
-  }
-
-  /** Sends signs of life, and names who gives none. */
+  /** Sends signs of life, and loses who gives none. */
   #watch(): void {
-    const now = Date.now();
-    const { heartbeatTimeoutMs } = this.#options;
-    const layers = this.station.plan.topology.layers.map(({ name }) => name);
-    for (const guest of this.#guests.all) this.#send(guest.id, { type: 'heartbeat', ranks: [] });
-    const placed = this.#guests.all.map((guest) => ({ ...guest.signs, ...this.#shardsOf(guest.id), guest }));
-    for (const host of silentHosts(now, heartbeatTimeoutMs, placed)) {
-      const sentence = explainSilence(now, `was silent for more than ${heartbeatTimeoutMs / 1000} s`, host, layers);
-      this.#tell({ kind: 'lost', id: host.guest.id, reason: sentence });
-      this.#guests.dismiss(host.guest.id, { reason: 'timeout', message: sentence });
+    for (const { id } of this.#guests.all) this.#herald.tell(id, { type: 'heartbeat', ranks: [] });
+    for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, Date.now())) {
+      this.#tell({ kind: 'lost', id: guest.id, reason: sentence });
+      this.#guests.dismiss(guest.id, { reason: 'timeout', message: sentence });
     }
   }
-
-  #shardsOf(id: number): { readonly first: number; readonly end: number } {
-    return this.#member.placeOf(id) ?? { first: 0, end: 0 };
-  }
 }
-
-type Fields = Message extends infer M ? (M extends Message ? Omit<M, 'version' | 'generation' | 'step'> : never) : never;
 
 /** Rows a second of one worker; 0 when it is not known. */
 function speedOf(rowSeconds: number): number {

@@ -26,13 +26,17 @@ export interface GuestListener {
 
 export class Guests {
   readonly #guests = new Map<number, Guest>();
+  readonly #name: string;
   readonly #onChange: () => void;
   readonly #shut: () => Promise<void>;
   #nextId = 1;
+  /** Sent to hosts that are gone. */
+  #bytesOutBefore = 0;
   #listener: GuestListener | undefined;
 
-  /** `onChange` is called when a host came or went; `shut` closes the door behind them. */
-  constructor(onChange: () => void, shut: () => Promise<void>) {
+  /** `name` is the coordinator's own; `onChange` is called when a host came or went; `shut` closes the door behind them. */
+  constructor(name: string, onChange: () => void, shut: () => Promise<void>) {
+    this.#name = name;
     this.#onChange = onChange;
     this.#shut = shut;
   }
@@ -48,6 +52,11 @@ export class Guests {
   /** Of all of them. */
   get workers(): number {
     return this.all.reduce((sum, { workers }) => sum + workers, 0);
+  }
+
+  /** Bytes of messages sent to all hosts that ever were here. */
+  get bytesOut(): number {
+    return this.all.reduce((sum, { link }) => sum + link.traffic.bytesOut, this.#bytesOutBefore);
   }
 
   get(id: number): Guest | undefined {
@@ -70,7 +79,7 @@ export class Guests {
     });
     link.onClose((reason) => {
       if (!guest || this.#guests.get(guest.id) !== guest) return;
-      this.#guests.delete(guest.id);
+      this.#forget(guest);
       this.#listener?.onLost(guest, reason);
       this.#onChange();
     });
@@ -79,8 +88,9 @@ export class Guests {
   /** Ends a connection, as far as the listener is concerned without a loss. */
   dismiss(id: number, refusal?: { readonly reason: RefusalReason; readonly message: string }): void {
     const guest = this.#guests.get(id);
-    this.#guests.delete(id);
-    guest?.link.close(refusal);
+    if (!guest) return;
+    guest.link.close(refusal);
+    this.#forget(guest);
   }
 
   async close(): Promise<void> {
@@ -88,12 +98,18 @@ export class Guests {
     await this.#shut();
   }
 
-  #enrol(link: Link, { name, workers, address }: MessageOf<'apply'>): Guest {
+  #forget({ id, link }: Guest): void {
+    this.#guests.delete(id);
+    this.#bytesOutBefore += link.traffic.bytesOut;
+  }
+
+  #enrol(link: Link, { name: wanted, workers, address }: MessageOf<'apply'>): Guest {
     const now = Date.now();
+    const name = this.#unique(wanted);
     const seen = link.remote.replace(/:\d+$/, '');
     const guest: Guest = {
       id: this.#nextId++,
-      name: this.#unique(name),
+      name,
       workers,
       // A host that says only its port is reached where it calls from.
       address: address.startsWith(':') ? `${seen}${address}` : address,
@@ -108,7 +124,7 @@ export class Guests {
 
   /** Two hosts of one name are told apart. */
   #unique(name: string): string {
-    const taken = new Set(this.all.map((guest) => guest.name));
+    const taken = new Set([this.#name, ...this.all.map((guest) => guest.name)]);
     let unique = name;
     for (let i = 2; taken.has(unique); i++) unique = `${name}-${i}`;
     return unique;

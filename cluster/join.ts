@@ -4,7 +4,10 @@
  */
 import { randomInt } from 'node:crypto';
 import { isLockstepError } from '../src/errors.ts';
+import { loadWeights, weightsHash } from '../src/model/weights.ts';
+import type { HostEndEvent } from '../src/telemetry/events.ts';
 import { Host, type HostOptions, type SessionEnd } from './host.ts';
+import type { Member } from './member.ts';
 import { Mesh, type MeshOptions } from './mesh.ts';
 import { backoff, dial } from './transport/dial.ts';
 import { Refusal } from './transport/refusal.ts';
@@ -23,9 +26,8 @@ export interface JoinOptions extends Pick<HostOptions, 'name' | 'workers' | 'dat
 export interface JoinEnd {
   /** Why the coordinator let this host go. */
   readonly message: string;
-  /** Steps committed here. */
-  readonly steps: number;
-  readonly gradientBytesOut: number;
+  /** Absent when it never took part. */
+  readonly event?: HostEndEvent;
 }
 
 /** Resolves when the coordinator released this host. Throws LOCKSTEP_NETWORK and what else ends a host for good. */
@@ -50,28 +52,36 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
         onNews(`connected to ${url}`);
         host = new Host(link, { ...options, mesh, address: advertise ?? `:${mesh.port}` });
         if (signal?.aborted) host.leave();
+        const began = performance.now();
         const end = await host.ended;
         const member = host.member;
         await host.close();
-        if (end.kind === 'released') return { message: end.message, steps: member?.committed ?? 0, gradientBytesOut: member?.traffic.gradientBytesOut ?? 0 };
+        if (end.kind === 'released')
+          return { message: end.message, ...(member && { event: endOf(member, (performance.now() - began) / 1000, link.traffic.bytesOut + mesh.bytesOut) }) };
         throwIfFinal(end);
         if (end.kind === 'lost') onNews(`the connection was lost: ${end.reason}`);
         if (member) attempt = 0;
       } catch (error) {
-        if (signal?.aborted && isLockstepError(error) && error.code === 'LOCKSTEP_NETWORK') return { message: 'Gave up before it took part.', steps: 0, gradientBytesOut: 0 };
+        if (signal?.aborted && isLockstepError(error) && error.code === 'LOCKSTEP_NETWORK') return { message: 'Gave up before it took part.' };
         if (!isLockstepError(error) || error.code !== 'LOCKSTEP_NETWORK' || (error instanceof Refusal && error.final)) throw error;
         onNews(error.message);
       }
       const delay = backoff(attempt, randomInt(2 ** 16) / 2 ** 16);
       onNews(`trying again in ${(delay / 1000).toFixed(1)} s`);
       await pause(delay, signal);
-      if (signal?.aborted) return { message: 'Gave up before it took part.', steps: 0, gradientBytesOut: 0 };
+      if (signal?.aborted) return { message: 'Gave up before it took part.' };
     }
   } finally {
     signal?.removeEventListener('abort', leave);
     await host?.close();
     await mesh.close();
   }
+}
+
+function endOf({ station, committed, traffic }: Member, seconds: number, bytesOut: number): HostEndEvent {
+  const { plan, arena } = station;
+  const weightsSha256 = weightsHash(loadWeights(plan.topology, plan.weights, arena));
+  return { event: 'end', steps: committed, seconds, weightsSha256, network: { bytesOut, ...traffic } };
 }
 
 /** Mistakes that another attempt would only repeat. */

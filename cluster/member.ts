@@ -7,7 +7,10 @@ import type { Part } from '../src/collectives/shard-plan.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
 import { phases, readTimes } from '../src/telemetry/timing.ts';
-import { Exchange, type GradientTraffic, type StepMessage } from './exchange.ts';
+import type { StepMessage } from './exchange/incoming.ts';
+import type { GradientTraffic } from './exchange/outgoing.ts';
+import { Exchange } from './exchange.ts';
+import type { Standing } from './remaining.ts';
 import type { Link } from './transport/link.ts';
 import type { MessageOf } from './wire/messages.ts';
 
@@ -43,7 +46,7 @@ export class Member {
   }
 
   /** As of `committed`: what commands go on from. */
-  get standing(): { readonly step: number; readonly updates: number; readonly skippedInARow: number } {
+  get standing(): Standing {
     const { arena, plan } = this.station;
     const [step, updates, skippedInARow] = arena.i32.subarray(plan.standing >>> 2) as unknown as [number, number, number];
     return { step, updates, skippedInARow };
@@ -64,9 +67,8 @@ export class Member {
     this.#generation = generation;
     this.#began = this.committed;
     if (!part) return;
-    const links = new Map(members.flatMap((_, i) => ((i === self ? undefined : linkTo(i)) ? [[i, linkTo(i)!] as const] : [])));
     const { plan, arena } = this.station;
-    this.#exchange = new Exchange({ plan, arena, generation: generation.generation, links }, this.traffic);
+    this.#exchange = new Exchange({ plan, arena, generation: generation.generation, links: { get: linkTo } }, this.traffic);
   }
 
   /** Nothing is exchanged any more. */

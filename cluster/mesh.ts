@@ -4,8 +4,8 @@
  */
 import { LockstepError } from '../src/errors.ts';
 import { dial } from './transport/dial.ts';
-import { type Listener, listen } from './transport/listen.ts';
 import type { Link } from './transport/link.ts';
+import { type Listener, listen } from './transport/listen.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 import type { Message, MessageOf } from './wire/messages.ts';
 
@@ -33,6 +33,7 @@ export class Mesh {
   readonly #waiting = new Set<() => void>();
   #members: ReadonlySet<number> = new Set();
   #listener!: Listener;
+  #bytesOutBefore = 0;
 
   private constructor(options: MeshOptions) {
     this.#options = options;
@@ -52,6 +53,11 @@ export class Mesh {
 
   get port(): number {
     return this.#listener.port;
+  }
+
+  /** Bytes of messages sent on all links that ever were. */
+  get bytesOut(): number {
+    return [...this.#links.values()].reduce((sum, { traffic }) => sum + traffic.bytesOut, this.#bytesOutBefore);
   }
 
   linkTo(id: number): Link | undefined {
@@ -92,6 +98,7 @@ export class Mesh {
     link.onClose(() => {
       if (this.#links.get(id) !== link) return;
       this.#links.delete(id);
+      this.#bytesOutBefore += link.traffic.bytesOut;
       if (this.#members.has(id)) this.#options.onLost(id);
     });
     for (const wake of this.#waiting) wake();

@@ -103,7 +103,10 @@ export class Offer {
   check({ modelHash: model, fingerprint }: MessageOf<'prepared'>): void {
     const expected = this.#run;
     if (model !== expected.modelHash) {
-      throw new Refusal('model', `Expected a host with the model ${expected.modelHash.slice(0, 12)}, got ${model.slice(0, 12)}; run the same version of Lockstep on all hosts.`);
+      throw new Refusal(
+        'model',
+        `Expected a host with the model ${expected.modelHash.slice(0, 12)}, got ${model.slice(0, 12)}; run the same version of Lockstep on all hosts.`,
+      );
     }
     if (fingerprint !== expected.fingerprint && !expected.mixedNumerics) throw differentNumerics(expected.fingerprint, fingerprint);
   }

@@ -43,7 +43,7 @@ export function serve(options: ServeOptions): Serving {
   const openCrew: OpenCrew = async (session) => {
     const change = new Gate();
     const wake = (): void => change.nudge();
-    const guests = new Guests(wake, () => listener.close());
+    const guests = new Guests(options.name, wake, () => listener.close());
     const listener = await listen({
       ...options,
       onPeer(link, { role }) {

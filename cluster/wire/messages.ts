@@ -122,6 +122,9 @@ type Values<Shape> = Shape extends z.ZodRawShape ? Frozen<z.output<z.ZodObject<S
 export type MessageOf<T extends MessageType> = { readonly type: T } & Values<typeof envelope & Kinds[T][0]>;
 export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
 
+/** A message without its envelope. */
+export type MessageBody<M extends Message = Message> = M extends Message ? Omit<M, 'version' | 'generation' | 'step'> : never;
+
 /** A message's schema, envelope included, and its sentence. */
 interface MessageKind {
   readonly schema: z.ZodObject;

@@ -1,9 +1,10 @@
 /**
  * Room: scripts (level 8). Options by which a process listens, trusts and is reached, and what they come to.
  */
+
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
-import { randomBytes } from 'node:crypto';
 import { InvalidArgumentError, Option } from 'commander';
 import { type Serving, serve } from '../../cluster/serve.ts';
 import { readUserFile } from '../../src/config/file.ts';
@@ -85,14 +86,20 @@ export function serveWith(flags: ClusterFlags, { train, validation }: RunConfig[
 /** Beyond loopback everybody who reaches the port could take part. */
 export function checkSecrecy({ host }: Place, token: string | undefined, insecure: boolean, option: string): void {
   if (token !== undefined || insecure || /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host)) return;
-  throw new LockstepError('LOCKSTEP_USAGE', `Expected \`--token-file\` with \`${option}\` beyond this machine, got ${host} without one; give a file for the secret, or say --insecure.`);
+  throw new LockstepError(
+    'LOCKSTEP_USAGE',
+    `Expected \`--token-file\` with \`${option}\` beyond this machine, got ${host} without one; give a file for the secret, or say --insecure.`,
+  );
 }
 
 /** The token of a file that must be there. */
 export function readToken(path: string): string {
   const token = readUserFile(path, 'the token file', 'copy it from the machine that coordinates').toString('utf8').trim();
   if (token.length >= 8) return token;
-  throw new LockstepError('LOCKSTEP_USAGE', `Expected \`--token-file\` to hold a secret of at least 8 characters, got ${token.length} in \`${path}\`; delete it to have one made.`);
+  throw new LockstepError(
+    'LOCKSTEP_USAGE',
+    `Expected \`--token-file\` to hold a secret of at least 8 characters, got ${token.length} in \`${path}\`; delete it to have one made.`,
+  );
 }
 
 function readOrMakeToken(path: string, onNews: (sentence: string) => void): string {
@@ -103,7 +110,11 @@ function readOrMakeToken(path: string, onNews: (sentence: string) => void): stri
     try {
       writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
     } catch (cause) {
-      throw new LockstepError('LOCKSTEP_FILE', `Expected to write a new token to \`${path}\`, but the system refused (${(cause as NodeJS.ErrnoException).code}); check the path.`, { cause });
+      throw new LockstepError(
+        'LOCKSTEP_FILE',
+        `Expected to write a new token to \`${path}\`, but the system refused (${(cause as NodeJS.ErrnoException).code}); check the path.`,
+        { cause },
+      );
     }
     onNews(`made a new token: copy ${path} to the machines that join`);
   }
@@ -113,7 +124,10 @@ function readOrMakeToken(path: string, onNews: (sentence: string) => void): stri
 export function readTls({ tlsCert, tlsKey }: Pick<ClusterFlags, 'tlsCert' | 'tlsKey'>): { cert: Buffer; key: Buffer } | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
-    throw new LockstepError('LOCKSTEP_USAGE', `Expected \`--tls-cert\` and \`--tls-key\` together, got only ${tlsCert === undefined ? '--tls-key' : '--tls-cert'}; add the other one.`);
+    throw new LockstepError(
+      'LOCKSTEP_USAGE',
+      `Expected \`--tls-cert\` and \`--tls-key\` together, got only ${tlsCert === undefined ? '--tls-key' : '--tls-cert'}; add the other one.`,
+    );
   }
   return { cert: readUserFile(tlsCert, 'a certificate'), key: readUserFile(tlsKey, 'a private key') };
 }

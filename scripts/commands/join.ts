@@ -6,7 +6,8 @@ import { join as joinPath } from 'node:path';
 import { Command, Option } from 'commander';
 import { join } from '../../cluster/join.ts';
 import { readUserFile } from '../../src/config/file.ts';
-import { type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
+import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
+import { checkSecrecy, type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
 import { workersOption } from './options.ts';
 
@@ -15,12 +16,14 @@ interface JoinFlags {
   readonly tokenFile?: string;
   readonly dataDir?: string;
   readonly cacheDir: string;
-  readonly meshListen: Place;
+  readonly meshListen?: Place;
+  readonly insecure?: boolean;
   readonly advertise?: string;
   readonly name: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
+  readonly log?: string;
   readonly quiet?: boolean;
 }
 
@@ -33,10 +36,14 @@ export function joinCommand(unheard: AbortSignal): Command {
     .option('--data-dir <dir>', "read the data from this machine's own copy, which must be the same")
     .option('--cache-dir <dir>', 'where data that the coordinator sends are kept', joinPath(homedir(), '.cache', 'lockstep'))
     .option('--name <name>', 'what this host is called', hostname())
-    .addOption(new Option('--mesh-listen <host:port>', 'where links of other hosts are accepted; port 0 is a free one').argParser(place).default({ host: '0.0.0.0', port: 0 }, '0.0.0.0:0'))
+    .addOption(
+      new Option('--mesh-listen <host:port>', 'where links of other hosts are accepted (default: a free port; of this machine alone without a token)').argParser(place),
+    )
+    .option('--insecure', 'accept links beyond this machine without a token')
     .option('--advertise <host:port>', 'where other hosts reach this one, when it is not where the coordinator sees it')
     .option('--tls-ca <file>', "who signed the coordinator's certificate (PEM), where the system does not know it")
     .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
+    .option('--log <file>', 'write the end as a JSON line: steps, weights, bytes sent')
     .option('--quiet', 'print nothing but errors');
   for (const option of tlsOptions()) command.addOption(option);
   return command.action((url: string, flags: JoinFlags) => runJoin(url, flags, unheard));
@@ -44,24 +51,33 @@ export function joinCommand(unheard: AbortSignal): Command {
 
 async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Promise<void> {
   const say = (text: string): void => void (flags.quiet || process.stdout.write(`${text}\n`));
+  if (flags.log !== undefined) checkLog(flags.log);
+  const token = flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile);
+  const meshListen = flags.meshListen ?? { host: token === undefined && !flags.insecure ? '127.0.0.1' : '0.0.0.0', port: 0 };
+  checkSecrecy(meshListen, token, flags.insecure ?? false, '--mesh-listen');
   const { signal, release } = interruption(say);
   try {
     const end = await join({
       url,
       name: flags.name,
       workers: flags.workers ?? availableParallelism(),
-      token: flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile),
+      token,
       tls: readTls(flags),
       tlsCa: flags.tlsCa === undefined ? undefined : readUserFile(flags.tlsCa, 'a certificate'),
       dataFolder: flags.dataDir,
       cacheFolder: flags.cacheDir,
-      // Without a token nobody but this machine may link to it.
-      meshListen: flags.meshListen,
+      meshListen,
       advertise: flags.advertise,
       signal: AbortSignal.any([signal, unheard]),
       onNews: say,
     });
-    say(`${end.message} ${end.steps} steps were computed here.`);
+    say(`${end.message}${end.event ? ` The last step here was ${end.event.steps}.` : ''}`);
+    if (end.event) say(`weights ${end.event.weightsSha256}`);
+    if (flags.log !== undefined && end.event) {
+      const log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`lockstep: ${message}\n`));
+      log.write(end.event);
+      log.close();
+    }
   } finally {
     release();
   }

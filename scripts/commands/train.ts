@@ -8,7 +8,7 @@ import { train } from '../../src/local/train.ts';
 import { Model } from '../../src/model/model.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
-import { clusterOptions, type ClusterFlags, serveWith } from './cluster-options.ts';
+import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, workersOption } from './options.ts';
 

@@ -2,20 +2,24 @@
  * Room: local (level 6). Who does the work of a run: the ranks of this machine, or those of many. `train()` gives it commands and
  * never knows how many obey; the cluster has a crew of its own.
  */
+import type { NetworkUse } from '../telemetry/events.ts';
 import type { TrainOrder } from '../train/loop.ts';
+import { type LossSums, readLossSums } from './evaluate.ts';
 import { openStation, type SessionOptions } from './session.ts';
 import type { Station } from './station.ts';
 
 export interface Crew {
-  /** This machine's arena and plan: reports, weights and evaluations are read there. */
+  /** This machine's arena and plan: reports and weights are read there. */
   readonly station: Station;
   /** Of all hosts. */
   readonly workers: number;
   readonly hosts: number;
+  /** What this host has sent so far, where there are others. */
+  readonly network?: NetworkUse;
   /** Trains until the batches are done, the policy halts the run, or a stop was asked for; reports tell how far it came. */
   train(order: TrainOrder): Promise<void>;
-  /** Loss and metrics over the validation data; to be read with `readEvaluation`. */
-  evaluate(): Promise<void>;
+  /** Over the validation data. */
+  evaluate(): Promise<LossSums>;
   /** Asks to stop training after the running step. Only reads and writes memory: safe in signal handlers. */
   requestStop(): void;
   /** Ends everybody, whatever they do; `error` is why when it is not over. */
@@ -35,7 +39,10 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
     workers: plan.spec.ranks,
     hosts: 1,
     train: async (order) => void (await team.obey({ kind: 'train', ...order })),
-    evaluate: async () => void (await team.obey({ kind: 'evaluate' })),
+    async evaluate() {
+      await team.obey({ kind: 'evaluate' });
+      return readLossSums(station);
+    },
     requestStop: () => team.requestStop(),
     end: () => team.end(),
   };

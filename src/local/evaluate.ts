@@ -53,14 +53,25 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
     station.begin();
     const began = performance.now();
     await station.team.obey({ kind: 'evaluate' });
-    return { ...readEvaluation(station, source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
+    return { ...evaluationOf(readLossSums(station), source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
   } finally {
     await station.team.end();
   }
 }
 
-/** What the ranks' last evaluation came to. */
-export function readEvaluation({ plan, arena: { f64 } }: Station, rows: number, metrics: readonly string[]): Evaluation {
+/** What an evaluation comes to, summed over the rows. */
+export interface LossSums {
+  readonly loss: number;
+  readonly correct: number;
+}
+
+/** Of the ranks' last evaluation. */
+export function readLossSums({ plan, arena: { f64 } }: Station): LossSums {
   const sums = plan.ranks[0]!.lossSums.result >>> 3;
-  return { loss: f64[sums]! / rows, metrics: metrics.includes('accuracy') ? { accuracy: f64[sums + 1]! / rows } : {} };
+  return { loss: f64[sums]!, correct: f64[sums + 1]! };
+}
+
+/** Means over the rows, under the names of metrics. */
+export function evaluationOf({ loss, correct }: LossSums, rows: number, metrics: readonly string[]): Evaluation {
+  return { loss: loss / rows, metrics: metrics.includes('accuracy') ? { accuracy: correct / rows } : {} };
 }

@@ -25,7 +25,11 @@ function fieldsOf(value: unknown): Fields | undefined {
 
 /** Throws LOCKSTEP_USAGE or, for unknown keys, LOCKSTEP_CONFIG. Settings and rows are checked when they are parsed. */
 export function checkTrainOptions(options: unknown): void {
-  const { model, data, init, signal, ...others } = checkOptions(options, ['model', 'data', 'init', 'signal', 'fault', 'openCrew', ...callbacks, ...settingsKeys], '`optimizer`');
+  const { model, data, init, signal, ...others } = checkOptions(
+    options,
+    ['model', 'data', 'init', 'signal', 'fault', 'openCrew', ...callbacks, ...settingsKeys],
+    '`optimizer`',
+  );
   checkModel(model);
   checkTrainData(data);
   if (init !== undefined && typeof init !== 'string') refuse('options.init', 'the path of a safetensors file', init, 'for a seed use `seed`');

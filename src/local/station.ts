@@ -23,11 +23,14 @@ export class Station {
   readonly kernels: KernelSelection;
   #plan: RunPlan;
   #arena: Arena;
+  /** Up to here plans have written: what lies behind is zero still. */
+  #used: number;
 
   /** Plans and allocates; ranks start with `begin`. Throws LOCKSTEP_SHAPE and LOCKSTEP_MEMORY. */
   constructor({ spec, training, kernels, changes = false, fault }: StationOptions) {
     this.#plan = planRun(spec);
     this.#arena = Arena.create(changes ? this.#plan.lasting : this.#plan.memory.bytes, { growable: changes });
+    this.#used = changes ? this.#plan.lasting : this.#plan.memory.bytes;
     this.kernels = kernels;
     this.team = new Team({ ranks: spec.ranks, training, kernels, ...(fault && { fault }) });
   }
@@ -52,8 +55,10 @@ export class Station {
     await this.team.rest();
     const { part: _, ...spec } = this.#plan.spec;
     this.#plan = planRun(part ? { ...spec, part } : spec);
-    this.#arena = this.#arena.grown(this.#plan.memory.bytes);
-    this.#arena.u8.fill(0, this.#plan.lasting, this.#plan.memory.bytes);
+    const { lasting, memory } = this.#plan;
+    this.#arena = this.#arena.grown(memory.bytes);
+    this.#arena.u8.fill(0, lasting, Math.min(memory.bytes, this.#used));
+    this.#used = Math.max(this.#used, memory.bytes);
     this.begin();
   }
 }

@@ -13,7 +13,7 @@ import { loadWeights } from '../model/weights.ts';
 import { updateRule } from '../optimizers/rule.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
 import { type OpenCrew, openLocalCrew } from './crew.ts';
-import { readEvaluation } from './evaluate.ts';
+import { evaluationOf } from './evaluate.ts';
 import { Averages, type History, historyOf } from './history.ts';
 import { checkTrainOptions } from './options.ts';
 import { ReportReader } from './reports.ts';
@@ -148,12 +148,12 @@ export async function train(options: TrainOptions): Promise<Run> {
         throw haltedAt(last!, skippedInARow);
       }
       const evaluates = validation !== undefined && !signal?.aborted;
-      if (evaluates) await crew.evaluate();
+      const evaluated = evaluates ? await crew.evaluate() : undefined;
       const event: EpochEvent = {
         event: 'epoch',
         epoch,
         ...averages.take(),
-        ...(evaluates && { validation: readEvaluation(station, validation.length, metrics) }),
+        ...(evaluated && validation && { validation: evaluationOf(evaluated, validation.length, metrics) }),
         ...(ran < perEpoch && { partial: true as const }),
       };
       epochs.push(event);
@@ -166,7 +166,15 @@ export async function train(options: TrainOptions): Promise<Run> {
     const interrupted = done < steps;
     const { weightsSha256 } = model;
     const samplesPerSecond = trainingSeconds > 0 ? samples / trainingSeconds : 0;
-    const end: EndEvent = { event: 'end', steps: done, seconds, samplesPerSecond, weightsSha256, ...(interrupted && { interrupted: true as const }) };
+    const end: EndEvent = {
+      event: 'end',
+      steps: done,
+      seconds,
+      samplesPerSecond,
+      weightsSha256,
+      ...(interrupted && { interrupted: true as const }),
+      ...(crew.network && { network: crew.network }),
+    };
     onEvent?.(end);
     return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
   } catch (error) {

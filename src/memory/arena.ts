@@ -58,7 +58,9 @@ export class Arena {
       this.memory.grow(missing);
     } catch (cause) {
       const gib = (bytes / 2 ** 30).toFixed(2);
-      throw new LockstepError('LOCKSTEP_MEMORY', `Expected the arena to grow to ${gib} GiB, but the system refused; free memory or use a smaller batch or model.`, { cause });
+      throw new LockstepError('LOCKSTEP_MEMORY', `Expected the arena to grow to ${gib} GiB, but the system refused; free memory or use a smaller batch or model.`, {
+        cause,
+      });
     }
     return new Arena(this.memory);
   }

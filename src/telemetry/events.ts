@@ -44,6 +44,26 @@ export interface EpochEvent {
   readonly partial?: true;
 }
 
+/** What this host sent to others. */
+export interface NetworkUse {
+  /** Bytes of messages, without what WebSocket and TCP add. */
+  readonly bytesOut: number;
+  /** Of these, numbers of gradients. */
+  readonly gradientBytesOut: number;
+}
+
+/** The end of a host that joined a run of another machine. */
+export interface HostEndEvent {
+  readonly event: 'end';
+  /** The last step that was committed here. */
+  readonly steps: number;
+  /** Wall time from joining to the end. */
+  readonly seconds: number;
+  /** Of the weights as they were here: those of the run, when the host stayed until its end. */
+  readonly weightsSha256: string;
+  readonly network: NetworkUse;
+}
+
 export interface EndEvent {
   readonly event: 'end';
   readonly steps: number;
@@ -54,6 +74,8 @@ export interface EndEvent {
   readonly weightsSha256: string;
   /** True when the run was asked to stop before it was done. */
   readonly interrupted?: true;
+  /** Present when the run has several hosts. */
+  readonly network?: NetworkUse;
 }
 
 export type RunEvent = StepEvent | EpochEvent | EndEvent;

@@ -7,7 +7,7 @@
 import { accessSync, closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LockstepError } from '../errors.ts';
-import type { RunEvent } from './events.ts';
+import type { HostEndEvent, RunEvent } from './events.ts';
 
 /** Lines of one burst kept before they are written, in characters. */
 const bufferSize = 64 * 1024;
@@ -51,7 +51,7 @@ export class EventLog {
     return this.#dropped + (this.#torn.length > 0 ? 1 : 0);
   }
 
-  write(event: RunEvent): void {
+  write(event: RunEvent | HostEndEvent): void {
     // A burst is handled within one turn of the event loop, and microtasks are what comes right after it.
     if (!this.#pending) queueMicrotask(() => this.#flush());
     this.#pending += `${JSON.stringify(event)}\n`;

@@ -1,5 +1,5 @@
 /**
- * Room: cluster (level 7). Counting what comes from several hosts: something is complete once every one of them has sent its
+ * Room: cluster (level 7), exchange. Counting what comes from several hosts: something is complete once every one of them has sent its
  * part, and a host may be one part ahead of the others.
  */
 export class Tally {

@@ -1,9 +1,9 @@
 /**
- * Room: cluster (level 7). Numbers of a vector that come from one host in pieces, step after step: a stream knows which byte is
+ * Room: cluster (level 7), exchange. Numbers of a vector that come from one host in pieces, step after step: a stream knows which byte is
  * next, so that nothing is written but what is due.
  */
-import { LockstepError } from '../src/errors.ts';
-import type { Address, Arena } from '../src/memory/arena.ts';
+import { LockstepError } from '../../src/errors.ts';
+import type { Address, Arena } from '../../src/memory/arena.ts';
 
 /** Bytes [from, to) of the vector at `vector`, as part `root` of bucket `bucket`. */
 export interface StreamPart {
@@ -32,7 +32,10 @@ export class Stream {
     const part = this.#parts[this.#part];
     if (part === undefined || bucket !== part.bucket || root !== part.root || offset !== this.#offset || payload.length === 0 || offset + payload.length > part.to) {
       const due = part ? `byte ${this.#offset} of bucket ${part.bucket}, up to byte ${part.to}` : 'none';
-      throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected the piece of a gradient that is due (${due}), got ${payload.length} bytes at byte ${offset} of bucket ${bucket}.`);
+      throw new LockstepError(
+        'LOCKSTEP_PROTOCOL',
+        `Expected the piece of a gradient that is due (${due}), got ${payload.length} bytes at byte ${offset} of bucket ${bucket}.`,
+      );
     }
     u8.set(payload, part.vector + offset);
     this.#offset += payload.length;
