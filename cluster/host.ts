@@ -25,6 +25,9 @@ export interface HostOptions extends IntakeOptions {
   readonly mesh: Mesh;
 }
 
+/** Twenty heartbeats. */
+const coordinatorTimeoutMs = 10_000;
+
 /** One session with a coordinator: from the application to the goodbye, or to the end of the link. */
 export class Host {
   readonly #link: Link;
@@ -32,6 +35,7 @@ export class Host {
   readonly #intake: DataIntake;
   readonly #stateReceiver = new StateReceiver();
   #member: Member | undefined;
+  #heardAt = performance.now();
   #prepared: Pick<MessageOf<'prepared'>, 'modelHash' | 'fingerprint'> | undefined;
   /** What is asked of the ranks is done one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -51,8 +55,17 @@ export class Host {
     link.onMessage((message, payload) => this.#receive(message, payload));
     link.onClose((reason) => this.#end({ kind: 'lost', reason, refusal: link.refusal }));
     this.#send({ type: 'apply', name, workers, address, dataFolder: dataFolder !== undefined });
-    const timer = setInterval(() => this.#send({ type: 'heartbeat', ranks: this.#member?.progress ?? [] }), heartbeatMs);
+    const timer = setInterval(() => this.#beat(), heartbeatMs);
     void this.ended.then(() => clearInterval(timer));
+  }
+
+  /** A sign of life; a coordinator that has given none for long is called anew. */
+  #beat(): void {
+    if (performance.now() - this.#heardAt > coordinatorTimeoutMs) {
+      this.#link.close({ reason: 'timeout', message: `Expected a sign of life of the coordinator within ${coordinatorTimeoutMs / 1000} s, got none.` });
+    } else {
+      this.#send({ type: 'heartbeat', ranks: this.#member?.progress ?? [] });
+    }
   }
 
   /** Asks to be released at the next step boundary. */
@@ -86,6 +99,7 @@ export class Host {
   }
 
   #receive(message: Message, payload: Uint8Array): void {
+    this.#heardAt = performance.now();
     if (isStepMessage(message)) {
       this.#member?.receive(0, message, payload);
       return;

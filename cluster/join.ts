@@ -63,7 +63,7 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
         if (member) attempt = 0;
       } catch (error) {
         if (signal?.aborted && isLockstepError(error) && error.code === 'LOCKSTEP_NETWORK') return { message: 'Gave up before it took part.' };
-        if (!isLockstepError(error) || error.code !== 'LOCKSTEP_NETWORK' || (error instanceof Refusal && error.final)) throw error;
+        if (!isLockstepError(error) || error.code !== 'LOCKSTEP_NETWORK' || (error instanceof Refusal && error.final) || isMistrust(error)) throw error;
         onNews(error.message);
       }
       const delay = backoff(attempt, randomInt(2 ** 16) / 2 ** 16);
@@ -82,6 +82,12 @@ function endOf({ station, committed, traffic }: Member, seconds: number, bytesOu
   const { plan, arena } = station;
   const weightsSha256 = weightsHash(loadWeights(plan.topology, plan.weights, arena));
   return { event: 'end', steps: committed, seconds, weightsSha256, network: { bytesOut, ...traffic } };
+}
+
+/** A certificate that is not trusted today will not be in a second; nor will a plain port speak TLS, or the other way round. */
+function isMistrust({ cause }: Error): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /CERT|ERR_TLS|ERR_SSL|EPROTO/.test(code);
 }
 
 /** Mistakes that another attempt would only repeat. */

@@ -78,7 +78,9 @@ export function serveWith(flags: ClusterFlags, { train, validation }: RunConfig[
     onNews,
     onListening: ({ port }) => {
       const where = `${tls ? 'wss' : 'ws'}://${urlHost(outwardAddress(listen!.host))}:${port}`;
-      onNews(`other machines join with: lockstep join ${where}${flags.tokenFile === undefined ? '' : ` --token-file ${flags.tokenFile}`}`);
+      const line = `${where}${flags.tokenFile === undefined ? '' : ` --token-file ${flags.tokenFile}`}`;
+      onNews(`other machines join with: lockstep join ${line}`);
+      onNews(`or in a clone: npm run worker -- ${line}`);
     },
   });
 }
