@@ -21,7 +21,7 @@ export class Exchange {
   /** Begins at once. */
   constructor(options: ExchangeOptions, traffic: GradientTraffic) {
     this.#incoming = new Incoming(options.plan, options.arena);
-    this.#outgoing = new Outgoing(options, traffic, () => this.#incoming.ownStatistics());
+    this.#outgoing = new Outgoing(options, traffic, (arrival) => this.#incoming.own(arrival));
   }
 
   /** Throws LOCKSTEP_PROTOCOL for a message that the plan does not foresee from host `from`. */

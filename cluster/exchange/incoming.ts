@@ -15,6 +15,9 @@ import { Tally } from './tally.ts';
 /** A step's messages between hosts. */
 export type StepMessage = Extract<Message, { readonly type: 'statistics' | 'merged' | 'contribution' | 'reduced' | 'sums' | 'verdict' | 'findings' }>;
 
+/** What every host that computes adds a part to. */
+export type OwnArrival = Extract<Arrival, 'statistics' | 'contributions'>;
+
 export class Incoming {
   readonly #plan: RunPlan;
   readonly #arena: Arena;
@@ -50,9 +53,9 @@ export class Incoming {
     this.#shares = new Map(owners.map((h) => [h, new Stream(shareParts(gradients, h, plan.gradients.global))]));
   }
 
-  /** This host's own blocks of a sync point are there: all of them, where nobody else computes. */
-  ownStatistics(): void {
-    if (this.#tallies.statistics.isEmpty) countArrival(this.#arena, this.#index, 'statistics');
+  /** This host's own part is there: all of it, where nobody else computes. */
+  own(arrival: OwnArrival): void {
+    if (this.#tallies[arrival].isEmpty) countArrival(this.#arena, this.#index, arrival);
   }
 
   /** Throws LOCKSTEP_PROTOCOL for a message that the plan does not foresee from host `from`. */

@@ -9,7 +9,7 @@ import type { HostGradients } from '../../src/model/gradients.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
 import type { Link } from '../transport/link.ts';
 import { type Message, type MessageBody, protocolVersion } from '../wire/messages.ts';
-import type { StepMessage } from './incoming.ts';
+import type { OwnArrival, StepMessage } from './incoming.ts';
 import { type NumberedRoot, overlap, rootsByHost } from './routes.ts';
 
 /** Bytes of a piece of a gradient: a system's read, below the size from which memory is taken from the system anew each time. */
@@ -34,7 +34,7 @@ export interface GradientTraffic {
 export class Outgoing {
   readonly #options: ExchangeOptions;
   readonly #traffic: GradientTraffic;
-  readonly #onOwnStatistics: () => void;
+  readonly #onOwn: (arrival: OwnArrival) => void;
   readonly #gradients: HostGradients;
   readonly #index: UplinkIndex;
   readonly #host: number;
@@ -42,13 +42,13 @@ export class Outgoing {
   readonly #roots: readonly NumberedRoot[];
   #stopped = false;
 
-  /** Begins at once. `onOwnStatistics` is called when the blocks of a sync point are announced. */
-  constructor(options: ExchangeOptions, traffic: GradientTraffic, onOwnStatistics: () => void) {
+  /** Begins at once. `onOwn` is called when this host's blocks of a sync point, or its gradients of a bucket, are announced. */
+  constructor(options: ExchangeOptions, traffic: GradientTraffic, onOwn: (arrival: OwnArrival) => void) {
     const { shards, gradients, uplink } = options.plan;
     const { host, hosts } = shards.hosts!;
     this.#options = options;
     this.#traffic = traffic;
-    this.#onOwnStatistics = onOwnStatistics;
+    this.#onOwn = onOwn;
     this.#gradients = gradients.hosts!;
     this.#index = uplinkIndex(uplink);
     this.#host = host;
@@ -80,7 +80,7 @@ export class Outgoing {
     const hosts = plan.shards.hosts!;
     switch (kind) {
       case 'statistics': {
-        this.#onOwnStatistics();
+        this.#onOwn('statistics');
         if (roots.length === 0 || (hosts.topology === 'star' && this.#host === 0)) return;
         const { blocks, channels } = plan.ranks[0]!.areas[index]!;
         const payload = this.#joined(roots.map(({ start }) => [blocks + 16 * channels * start, 16 * channels]));
@@ -93,6 +93,7 @@ export class Outgoing {
         return;
       }
       case 'contribution':
+        this.#onOwn('contributions');
         this.#flush(
           hosts.owners
             .filter((owner) => owner !== this.#host)
