@@ -162,3 +162,8 @@ export async function until(what: string, holds: () => boolean): Promise<void> {
     if (performance.now() > deadline) throw new Error(`Expected ${what} within ${deadlineMs} ms.`);
   }
 }
+
+/** A pattern for this text and no other. */
+export function literally(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}

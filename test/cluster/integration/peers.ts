@@ -29,8 +29,14 @@ export interface Stranger {
   readonly end: Promise<Refusal | undefined>;
 }
 
-/** Opens a WebSocket without saying anything. */
+/** Opens a WebSocket, listens, and says nothing. */
 export async function stranger(t: ExecutionContext, url: string): Promise<Stranger> {
+  const one = await open(t, url);
+  one.link.onMessage((message) => one.heard.push(message));
+  return one;
+}
+
+async function open(t: ExecutionContext, url: string): Promise<Stranger> {
   const socket = new WebSocket(url, dialerOptions);
   t.teardown(() => socket.terminate());
   // The listener speaks first: the link must be there by then.
@@ -47,7 +53,7 @@ export async function stranger(t: ExecutionContext, url: string): Promise<Strang
 
 /** A stranger that knows the token: a host for the coordinator, unless another role is given. */
 export async function insider(t: ExecutionContext, url: string, token: string, peer: Peer = { role: 'host', id: 0 }): Promise<Stranger> {
-  const one = await stranger(t, url);
+  const one = await open(t, url);
   await offerHandshake(one.link, token, peer);
   one.link.onMessage((message) => one.heard.push(message));
   return one;

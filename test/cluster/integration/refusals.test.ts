@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { modelHash } from '../../../cluster/fingerprint.ts';
 import { checkRunDocument } from '../../../cluster/run-document.ts';
+import type { RefusalReason } from '../../../cluster/transport/refusal.ts';
 import type { MessageOf } from '../../../cluster/wire/messages.ts';
 import { lockstep } from '../../scripts/command.ts';
-import { deadlineMs, type Party, party, recipe, until, writeData } from './party.ts';
+import { deadlineMs, literally, type Party, party, recipe, until, writeData } from './party.ts';
 import { envelope, frameOf, insider, rawPeer, type Stranger, stranger } from './peers.ts';
 
 const run = recipe();
@@ -28,11 +29,11 @@ async function during(t: ExecutionContext, act: (cluster: Party) => Promise<void
 }
 
 /** Both sides say the same sentence. */
-async function refuses(t: ExecutionContext, { coordinator }: Party, { end, address }: Stranger, reason: string, sentence: RegExp): Promise<void> {
+async function refuses(t: ExecutionContext, { coordinator }: Party, { end, address }: Stranger, reason: RefusalReason, sentence: RegExp): Promise<void> {
   const refusal = await end;
   t.is(refusal?.reason, reason);
   t.regex(refusal!.message, sentence);
-  await coordinator.says(new RegExp(`refused ${address} \\(${reason}\\): ${RegExp.escape(refusal!.message)}\n`), deadlineMs);
+  await coordinator.says(new RegExp(`refused ${address} \\(${reason}\\): ${literally(refusal!.message)}\n`), deadlineMs);
 }
 
 async function runOf(one: Stranger): Promise<MessageOf<'run'>> {
@@ -55,12 +56,12 @@ test.serial('joiners with a wrong token, without a token, and with other data', 
       t.is(stderr, `lockstep: ${sentence}\n`);
       t.is(stdout, '');
       t.is(code, 1);
-      await coordinator.says(new RegExp(`refused 127\\.0\\.0\\.1:\\d+ \\(${reason}\\): ${RegExp.escape(sentence)}\n`), deadlineMs);
+      await coordinator.says(new RegExp(`refused 127\\.0\\.0\\.1:\\d+ \\(${reason}\\): ${literally(sentence)}\n`), deadlineMs);
     }
     const { code, stderr } = await lockstep('join', url, '--name', 'other', '--workers', '1', '--token-file', run.token, '--data-dir', folder);
     t.regex(stderr, /^lockstep: Expected the data in `\S+` to be the run's, with the hash [0-9a-f]+, got other data, with the hash [0-9a-f]+; .*\.\n$/);
     t.is(code, 2);
-    await coordinator.says(new RegExp(`host other was lost: ${RegExp.escape(stderr.slice('lockstep: '.length))}`), deadlineMs);
+    await coordinator.says(new RegExp(`host other was lost: ${literally(stderr.slice('lockstep: '.length))}`), deadlineMs);
   });
 });
 
