@@ -42,7 +42,8 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   rank.meeting.meet();
   if (runtime.rank === 0) {
     stand(rank, order.step);
-    report(rank, order, (performance.now() - began) / 1000, decision, finding);
+    // Hosts that joined have nobody who reads: a full ring would stop them.
+    if ((runtime.plan.shards.hosts?.host ?? 0) === 0) report(rank, order, (performance.now() - began) / 1000, decision, finding);
   }
   return decision !== 'halt' && !rank.stops;
 }

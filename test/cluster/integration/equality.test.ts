@@ -4,6 +4,7 @@
  * an epoch has fewer rows than shards.
  */
 import test from 'ava';
+import { ringLength } from '../../../src/telemetry/reports.ts';
 import { deadlineMs, party, recipe } from './party.ts';
 
 const run = recipe();
@@ -30,3 +31,11 @@ for (const topology of ['star', 'mesh'] as const) {
     });
   }
 }
+
+test.serial('a generation may last longer than the ring of reports', async (t) => {
+  const many = ringLength + 30;
+  const cluster = await party(t, run, { workers: 1, steps: many, flags: ['--min-hosts', '2'] });
+  const host = cluster.join('host', '--workers', '1');
+  await cluster.done(t);
+  t.regex(await host.succeeds(deadlineMs), /The run is done/);
+});
