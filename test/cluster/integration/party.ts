@@ -2,7 +2,9 @@
  * Room: tests of the cluster, integration. Runs of several real processes on this machine: a coordinator, hosts that join it, and
  * hand-made peers. Everything is killed when its test ends; every wait is for a state and has a deadline.
  */
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -166,4 +168,14 @@ export async function until(what: string, holds: () => boolean): Promise<void> {
 /** A pattern for this text and no other. */
 export function literally(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
+/** A port of this machine that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }

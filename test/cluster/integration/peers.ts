@@ -38,6 +38,7 @@ export async function stranger(t: ExecutionContext, url: string): Promise<Strang
 
 async function open(t: ExecutionContext, url: string): Promise<Stranger> {
   const socket = new WebSocket(url, dialerOptions);
+  socket.on('error', () => {});
   t.teardown(() => socket.terminate());
   // The listener speaks first: the link must be there by then.
   const link = await new Promise<Link>((resolve, reject) => {
