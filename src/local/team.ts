@@ -113,9 +113,9 @@ export class Team {
     }
   }
 
-  /** Asks the ranks to stop training after the step they are in; `false` takes that back. */
+  /** Asks the ranks, if there are any, to stop training after the step they are in; `false` takes that back. */
   requestStop(asked = true): void {
-    Atomics.store(this.#arena.i32, this.#control.stopRequest, asked ? 1 : 0);
+    if (this.#arena) Atomics.store(this.#arena.i32, this.#control.stopRequest, asked ? 1 : 0);
   }
 
   /** Makes ranks that wait for other hosts leave their step, if there are any. Nothing may be counted as come after it. */
