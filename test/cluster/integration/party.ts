@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { follow, type Launch, launchHere, type Program } from '../../../scripts/bench/cluster.ts';
 import type { EndEvent, RunEvent } from '../../../src/telemetry/events.ts';
-import { config as smallRun, lockstep, pictures, program } from '../../scripts/command.ts';
+import { lockstep, pictures, program, config as smallRun } from '../../scripts/command.ts';
 
 /** No single thing that is waited for takes longer, on the slowest machine. */
 export const deadlineMs = 60_000;

@@ -136,7 +136,7 @@ test.serial('connections that do not speak the protocol', async (t) => {
 
     const noise = await rawPeer(t, url);
     noise.socket.write(Buffer.alloc(300, 0x81));
-    t.regex(await noise.end, /^HTTP\/1\.1 400 [^]*Expected the HTTP request of a WebSocket, got something else \(HPE_\w+\)\.\n$/);
+    t.regex(await noise.end, /^HTTP\/1\.1 400 .*Expected the HTTP request of a WebSocket, got something else \(HPE_\w+\)\.\n$/s);
     await refused(noise.address, 'protocol', 'Expected the HTTP request of a WebSocket');
 
     const page = await fetch(url.replace('ws:', 'http:'));
