@@ -7,7 +7,7 @@ import { Command, Option } from 'commander';
 import { join } from '../../cluster/join.ts';
 import { readUserFile } from '../../src/config/file.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
-import { type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
+import { checkSecrecy, type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
 import { workersOption } from './options.ts';
 
@@ -16,7 +16,8 @@ interface JoinFlags {
   readonly tokenFile?: string;
   readonly dataDir?: string;
   readonly cacheDir: string;
-  readonly meshListen: Place;
+  readonly meshListen?: Place;
+  readonly insecure?: boolean;
   readonly advertise?: string;
   readonly name: string;
   readonly tlsCert?: string;
@@ -36,10 +37,12 @@ export function joinCommand(unheard: AbortSignal): Command {
     .option('--cache-dir <dir>', 'where data that the coordinator sends are kept', joinPath(homedir(), '.cache', 'lockstep'))
     .option('--name <name>', 'what this host is called', hostname())
     .addOption(
-      new Option('--mesh-listen <host:port>', 'where links of other hosts are accepted; port 0 is a free one')
-        .argParser(place)
-        .default({ host: '0.0.0.0', port: 0 }, '0.0.0.0:0'),
+      new Option(
+        '--mesh-listen <host:port>',
+        'where links of other hosts are accepted; port 0 is a free one (default: 0.0.0.0:0, without a token 127.0.0.1:0)',
+      ).argParser(place),
     )
+    .option('--insecure', 'accept links from beyond this machine without a token')
     .option('--advertise <host:port>', 'where other hosts reach this one, when it is not where the coordinator sees it')
     .option('--tls-ca <file>', "who signed the coordinator's certificate (PEM), where the system does not know it")
     .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
@@ -52,19 +55,23 @@ export function joinCommand(unheard: AbortSignal): Command {
 async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Promise<void> {
   const say = (text: string): void => void (flags.quiet || process.stdout.write(`${text}\n`));
   if (flags.log !== undefined) checkLog(flags.log);
+  const token = flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile);
+  // Without a token nobody but this machine may link to it, unless its user says so.
+  const secret = token !== undefined || flags.insecure;
+  const meshListen = flags.meshListen ?? { host: secret ? '0.0.0.0' : '127.0.0.1', port: 0 };
+  checkSecrecy(meshListen, token, flags.insecure ?? false, '--mesh-listen');
   const { signal, release } = interruption(say);
   try {
     const end = await join({
       url,
       name: flags.name,
       workers: flags.workers ?? availableParallelism(),
-      token: flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile),
+      token,
       tls: readTls(flags),
       tlsCa: flags.tlsCa === undefined ? undefined : readUserFile(flags.tlsCa, 'a certificate'),
       dataFolder: flags.dataDir,
       cacheFolder: flags.cacheDir,
-      // Without a token nobody but this machine may link to it.
-      meshListen: flags.meshListen,
+      meshListen,
       advertise: flags.advertise,
       signal: AbortSignal.any([signal, unheard]),
       onNews: say,
