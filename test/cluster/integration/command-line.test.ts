@@ -18,6 +18,11 @@ for (const [title, args, sentence] of [
     /^lockstep: Expected `--token-file` with `--listen` beyond this machine, got 0\.0\.0\.0 without one; give a file for the secret, or say --insecure\.\n$/,
   ],
   [
+    'accepting links from beyond this machine without a token',
+    ['join', 'ws://127.0.0.1:7070', '--mesh-listen', '0.0.0.0:0'],
+    /^lockstep: Expected `--token-file` with `--mesh-listen` beyond this machine, got 0\.0\.0\.0 without one; /,
+  ],
+  [
     'no workers and nobody who could join',
     ['train', run.config, '--workers', '0'],
     /^lockstep: Expected `--workers` to be an integer >= 1, got 0; only a coordinator \(--listen\) may have none\.\n$/,

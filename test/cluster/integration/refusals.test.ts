@@ -11,7 +11,7 @@ import { checkRunDocument } from '../../../cluster/run-document.ts';
 import type { RefusalReason } from '../../../cluster/transport/refusal.ts';
 import type { MessageOf } from '../../../cluster/wire/messages.ts';
 import { lockstep } from '../../scripts/command.ts';
-import { deadlineMs, literally, type Party, party, recipe, until, writeData } from './party.ts';
+import { deadlineMs, freePort, literally, type Party, party, recipe, until, writeData } from './party.ts';
 import { envelope, frameOf, insider, rawPeer, type Stranger, stranger } from './peers.ts';
 
 const run = recipe();
@@ -147,4 +147,34 @@ test.serial('connections that do not speak the protocol', async (t) => {
     await slow.end;
     await refused(slow.address, 'timeout', 'Expected the handshake to take at most 5000 ms');
   });
+});
+
+test.serial('messages of a generation that is over, or of nobody, change nothing', async (t) => {
+  const cluster = await party(t, run, { workers: 1, flags: ['--min-hosts', '3'] });
+  const port = await freePort();
+  const hosts = [cluster.join('first', '--workers', '1', '--mesh-listen', `127.0.0.1:${port}`), cluster.join('second', '--workers', '1')];
+  await cluster.reaches(10);
+  const toCoordinator = await insider(t, cluster.url, run.secret);
+  await runOf(toCoordinator);
+  const toHost = await insider(t, `ws://127.0.0.1:${port}`, run.secret, { role: 'peer', id: 77 });
+  const numbers = new Uint8Array(new Float64Array(64).fill(1e30).buffer);
+  for (const { link } of [toCoordinator, toHost]) {
+    for (const generation of [0, 1, 2]) {
+      const stale = { ...envelope, generation, step: 3 } as const;
+      link.send({ ...stale, type: 'statistics', area: 0 }, numbers);
+      link.send({ ...stale, type: 'contribution', bucket: 0, root: 0, offset: 0 }, numbers);
+      link.send({ ...stale, type: 'reduced', offset: 0 }, numbers);
+      link.send({ ...stale, type: 'sums' }, numbers);
+      link.send({ ...stale, type: 'verdict' }, numbers);
+      link.send({ ...stale, type: 'findings', first: 0 });
+    }
+  }
+  toCoordinator.link.send({ ...envelope, type: 'finished', rowSeconds: 1 });
+  toCoordinator.link.send({ ...envelope, type: 'recalled', committed: 1 });
+  toCoordinator.link.send({ ...envelope, type: 'peerLost', id: 1 });
+  await cluster.advances(30);
+  t.false(toCoordinator.link.closed || toHost.link.closed, 'what is late is no offence');
+  const output = await cluster.finish(t);
+  t.false(/host (first|second) was lost/.test(output), 'the run was not disturbed');
+  for (const host of hosts) t.regex(await host.succeeds(deadlineMs), /The run is done/);
 });
