@@ -114,6 +114,7 @@ export class Host {
         return;
       case 'generation':
         this.#latestGeneration = message.generation;
+        this.#options.mesh.giveUp();
         this.#stateReceiver.expect(this.#running(), message);
         this.#inTurn(() => this.#enter(message));
         return;

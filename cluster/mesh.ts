@@ -31,6 +31,8 @@ export class Mesh {
   readonly #options: MeshOptions;
   readonly #links = new Map<number, Link>();
   readonly #waiting = new Set<() => void>();
+  /** Aborted when the links that are awaited are wanted no more. */
+  #attempt = new AbortController();
   #members: ReadonlySet<number> = new Set();
   #listener!: Listener;
   #bytesOutBefore = 0;
@@ -68,15 +70,17 @@ export class Mesh {
   async connect(members: Members, self: number): Promise<void> {
     const { token, tlsCa, tls } = this.#options;
     const own = members[self]!.id;
+    this.#attempt = new AbortController();
+    const { signal } = this.#attempt;
     const others = members.filter(({ id }) => id !== own && id !== 0);
     this.#members = new Set(others.map(({ id }) => id));
     for (const [id, link] of this.#links) if (!this.#members.has(id)) link.close();
     await Promise.all(
       others.map(async ({ id, address }) => {
         if (this.#links.has(id)) return;
-        if (id > own) return this.#arrival(id);
+        if (id > own) return this.#arrival(id, signal);
         try {
-          this.#adopt(id, await dial(`${tls ? 'wss' : 'ws'}://${address}`, { role: 'peer', id: own, token, tlsCa, timeoutMs: linkTimeoutMs }));
+          this.#adopt(id, await dial(`${tls ? 'wss' : 'ws'}://${address}`, { role: 'peer', id: own, token, tlsCa, signal, timeoutMs: linkTimeoutMs }));
         } catch (cause) {
           throw new PeerLost(id, cause);
         }
@@ -84,7 +88,13 @@ export class Mesh {
     );
   }
 
+  /** Ends a `connect` that is under way: what comes next need not wait for it. */
+  giveUp(): void {
+    this.#attempt.abort();
+  }
+
   async close(): Promise<void> {
+    this.giveUp();
     this.#members = new Set();
     for (const link of this.#links.values()) link.close();
     await this.#listener.close();
@@ -105,17 +115,20 @@ export class Mesh {
   }
 
   /** Waits for the link that a host which came later opens to this one. */
-  #arrival(id: number): Promise<void> {
+  #arrival(id: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
         clearTimeout(timer);
+        signal.removeEventListener('abort', fail);
         this.#waiting.delete(look);
         end();
       };
       const look = (): void => {
         if (this.#links.has(id)) settle(resolve);
       };
-      const timer = setTimeout(() => settle(() => reject(new PeerLost(id))), linkTimeoutMs);
+      const fail = (): void => settle(() => reject(new PeerLost(id)));
+      const timer = setTimeout(fail, linkTimeoutMs);
+      signal.addEventListener('abort', fail);
       this.#waiting.add(look);
     });
   }

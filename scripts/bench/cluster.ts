@@ -35,7 +35,9 @@ export function follow(name: string, child: ChildProcess): Program {
     new Promise((resolve, reject) => {
       const look = (): void => {
         const found = pattern.exec(stdout);
-        if (found) resolve(found);
+        if (!found) return;
+        child.stdout!.off('data', look);
+        resolve(found);
       };
       child.stdout!.on('data', look);
       look();

@@ -44,8 +44,8 @@ export class Team {
   /** What the first rank to fail failed of. */
   #failure: LockstepError | undefined;
   #commands = 0;
-  /** Ranks that have left because they were recalled. */
-  #recalled = 0;
+  /** Ranks that have left their step because they were recalled, or because all are to rest. */
+  #left = 0;
   /** True while ranks obey a command: then only an abort ends them. */
   #busy = false;
 
@@ -74,7 +74,7 @@ export class Team {
     this.#arena = arena;
     this.#control = controlIndex(plan.control);
     this.#commands = 0;
-    this.#recalled = 0;
+    this.#left = 0;
     resetControl(arena, this.#control);
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
@@ -101,7 +101,7 @@ export class Team {
       for (;;) {
         const done = Atomics.load(i32, finished);
         if (this.#failure) throw this.#failure;
-        if (this.#recalled === ranks) return 'recalled';
+        if (this.#left === ranks) return 'recalled';
         if (done >= expected) return 'finished';
         const change = Atomics.waitAsync(i32, finished, done);
         if (change.async) await change.value;
@@ -113,14 +113,14 @@ export class Team {
     }
   }
 
-  /** Asks the ranks to stop training after the step they are in; `false` takes that back. */
+  /** Asks the ranks, if there are any, to stop training after the step they are in; `false` takes that back. */
   requestStop(asked = true): void {
-    Atomics.store(this.#arena.i32, this.#control.stopRequest, asked ? 1 : 0);
+    if (this.#arena) Atomics.store(this.#arena.i32, this.#control.stopRequest, asked ? 1 : 0);
   }
 
-  /** Makes ranks that wait for other hosts leave their step. Nothing may be counted as come after it. */
+  /** Makes ranks that wait for other hosts leave their step, if there are any. Nothing may be counted as come after it. */
   recall(): void {
-    if (this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink));
+    if (this.#arena && this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink));
   }
 
   /** Ends all ranks, whatever they do; the threads stay for another plan. */
@@ -151,8 +151,8 @@ export class Team {
       abort(this.#arena, this.#control, rank);
       outcome = { kind: 'failed', code: undefined, message: error instanceof Error ? error.message : String(error), stack: undefined };
     }
-    if (outcome.kind === 'recalled') {
-      this.#recalled++;
+    if (outcome.kind === 'recalled' || outcome.kind === 'aborted') {
+      this.#left++;
       Atomics.notify(this.#arena.i32, this.#control.finished);
     }
     if (outcome.kind !== 'failed') return;

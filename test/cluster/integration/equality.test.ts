@@ -1,0 +1,41 @@
+/**
+ * Room: tests of the cluster, integration. The promise of the house among processes: whoever computes, the weights have the SHA-256 of
+ * one process with four workers. The run normalises first and in the middle, drops out, clips, evaluates, and the last batch of
+ * an epoch has fewer rows than shards.
+ */
+import test from 'ava';
+import { ringLength } from '../../../src/telemetry/reports.ts';
+import { deadlineMs, party, recipe } from './party.ts';
+
+const run = recipe();
+/** Twelve epochs and two steps. */
+const steps = 62;
+
+for (const topology of ['star', 'mesh'] as const) {
+  for (const [workers, ...others] of [
+    [2, 2],
+    [0, 2],
+    [0, 1, 2, 1],
+  ] as const) {
+    test.serial(`a coordinator with ${workers} workers and hosts with ${others.join(', ')} give the bits of one process: ${topology}`, async (t) => {
+      const minHosts = others.length + (workers > 0 ? 1 : 0);
+      const cluster = await party(t, run, { workers, steps, flags: ['--min-hosts', String(minHosts), '--topology', topology] });
+      const hosts = others.map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+      const output = await cluster.done(t);
+      for (const [i, host] of hosts.entries()) {
+        t.regex(output, new RegExp(`host host${i} joined with ${others[i]} worker`));
+        const said = await host.succeeds(deadlineMs);
+        t.regex(said, /The run is done\. The last step here was 62\.\n/);
+        t.true(said.includes(`weights ${await run.sha(steps)}\n`), 'every host ends with the same weights');
+      }
+    });
+  }
+}
+
+test.serial('a generation may last longer than the ring of reports', async (t) => {
+  const many = ringLength + 30;
+  const cluster = await party(t, run, { workers: 1, steps: many, flags: ['--min-hosts', '2'] });
+  const host = cluster.join('host', '--workers', '1');
+  await cluster.done(t);
+  t.regex(await host.succeeds(deadlineMs), /The run is done/);
+});
