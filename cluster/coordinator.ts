@@ -18,8 +18,8 @@ import { transition } from './membership/machine.ts';
 import { type Effect, type MembershipEvent, newRun, type RunState } from './membership/state.ts';
 import type { Offer } from './offer.ts';
 import { remaining } from './remaining.ts';
-import { Refusal } from './transport/refusal.ts';
-import { findSilent, heartbeatMs } from './vigil.ts';
+import { Refusal, type RefusalReason } from './transport/refusal.ts';
+import { findSilent, heartbeatMs, troubles } from './vigil.ts';
 import type { Message, MessageBody } from './wire/messages.ts';
 
 export interface CoordinatorOptions {
@@ -29,6 +29,8 @@ export interface CoordinatorOptions {
   readonly minHosts: number;
   readonly topology: 'star' | 'mesh';
   readonly heartbeatTimeoutMs: number;
+  /** Refused connections so far, by reason. */
+  readonly refusals: ReadonlyMap<RefusalReason, number>;
   /** A line for the user. */
   readonly onNews: (sentence: string) => void;
 }
@@ -107,6 +109,7 @@ export class Coordinator implements Crew {
       this.#tell({ kind: 'failed', reason: `The run failed: ${error instanceof Error ? error.message : String(error)}` });
     }
     clearInterval(this.#timer);
+    for (const sentence of troubles(this.#options.refusals, this.#member.staleMessages)) this.#options.onNews(sentence);
     this.#member.recall();
     await this.#turn.catch(() => {});
     await this.#guests.close();

@@ -2,7 +2,7 @@
  * Room: cluster (level 7). A host that joined: it does what the coordinator says, in the order it says it, and reports. It decides
  * nothing about the run; it checks that it can compute the same bits before it takes part.
  */
-import { isLockstepError } from '../src/errors.ts';
+import { type ErrorCode, isLockstepError } from '../src/errors.ts';
 import { selectKernels } from '../src/kernels/select.ts';
 import { Station } from '../src/local/station.ts';
 import { DataIntake, type IntakeOptions } from './data/intake.ts';
@@ -13,7 +13,7 @@ import { type Mesh, PeerLost } from './mesh.ts';
 import { checkRunDocument } from './run-document.ts';
 import { StateReceiver } from './state-transfer.ts';
 import type { Link } from './transport/link.ts';
-import { Refusal } from './transport/refusal.ts';
+import { Refusal, type RefusalReason } from './transport/refusal.ts';
 import { heartbeatMs } from './vigil.ts';
 import { type Message, type MessageBody, type MessageOf, protocolVersion } from './wire/messages.ts';
 
@@ -157,7 +157,7 @@ export class Host {
       this.#end({ kind: 'failed', error });
       return;
     }
-    const reason = error instanceof Refusal ? error.reason : 'failure';
+    const reason = error instanceof Refusal ? error.reason : (reasonOf[error.code] ?? 'failure');
     this.#end({ kind: 'failed', error });
     this.#link.close({ reason, message: error.message });
   }
@@ -220,6 +220,14 @@ export class Host {
     );
   }
 }
+
+/** What a host that gives up says is in the way. */
+const reasonOf: Partial<Record<ErrorCode, RefusalReason>> = {
+  LOCKSTEP_DATA: 'data',
+  LOCKSTEP_FILE: 'data',
+  LOCKSTEP_KERNELS: 'numerics',
+  LOCKSTEP_PROTOCOL: 'protocol',
+};
 
 /** How a session ended. */
 export type SessionEnd =

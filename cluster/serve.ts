@@ -13,7 +13,7 @@ import { type DataDescriptions, Offer } from './offer.ts';
 import { type ListenOptions, listen } from './transport/listen.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 
-export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'token' | 'tls'>, Omit<CoordinatorOptions, 'workers'> {
+export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'token' | 'tls'>, Omit<CoordinatorOptions, 'workers' | 'refusals'> {
   /** 0: no shards are computed here; absent: one worker a core. */
   readonly workers?: number | undefined;
   readonly mixedNumerics?: boolean;
@@ -24,12 +24,8 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Refused connections so far, by reason. */
-type RefusalCounts = ReadonlyMap<RefusalReason, number>;
-
 export interface Serving {
   readonly openCrew: OpenCrew;
-  readonly refusals: RefusalCounts;
   /** Once the crew is open. */
   readonly coordinator: Coordinator | undefined;
 }
@@ -40,6 +36,11 @@ export function serve(options: ServeOptions): Serving {
   const refusals = new Map<RefusalReason, number>();
   let coordinator: Coordinator | undefined;
 
+  function refused(reason: RefusalReason, message: string, remote: string): void {
+    refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+    onNews(`refused ${remote} (${reason}): ${message}`);
+  }
+
   const openCrew: OpenCrew = async (session) => {
     const change = new Gate();
     const wake = (): void => change.nudge();
@@ -47,13 +48,14 @@ export function serve(options: ServeOptions): Serving {
     const listener = await listen({
       ...options,
       onPeer(link, { role }) {
+        // Hosts that cannot take part say so themselves.
+        link.onClose(() => {
+          if (link.refusal?.by === 'peer') refused(link.refusal.reason, link.refusal.message, link.remote);
+        });
         if (role === 'host') guests.welcome(link);
         else link.close({ reason: 'address', message: 'Expected a host that joins, got a link between hosts; the coordinator takes none.' });
       },
-      onRefused(reason, message, remote) {
-        refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
-        onNews(`refused ${remote} (${reason}): ${message}`);
-      },
+      onRefused: refused,
     });
     signal?.addEventListener('abort', wake);
     try {
@@ -65,7 +67,7 @@ export function serve(options: ServeOptions): Serving {
       const shards = session.settings.shards ?? Math.min(workers + guests.workers, session.training.batchSize);
       const station = openStation({ ...session, settings: { ...session.settings, workers: Math.max(1, workers), shards } }, true);
       const offer = await Offer.make({ station, training: session.training, mixedNumerics: options.mixedNumerics ?? false, descriptions: options.descriptions ?? {} });
-      coordinator = new Coordinator({ ...options, workers }, guests, offer, station);
+      coordinator = new Coordinator({ ...options, workers, refusals }, guests, offer, station);
       return coordinator;
     } catch (error) {
       await guests.close();
@@ -76,7 +78,6 @@ export function serve(options: ServeOptions): Serving {
   };
   return {
     openCrew,
-    refusals,
     get coordinator() {
       return coordinator;
     },

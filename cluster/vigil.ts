@@ -4,6 +4,7 @@
 import type { Guest, Guests } from './guests.ts';
 import type { Member } from './member.ts';
 import { explainSilence, silentHosts } from './membership/silence.ts';
+import type { RefusalReason } from './transport/refusal.ts';
 
 /** Twice in the time after which anybody would miss them, many times over. */
 export const heartbeatMs = 500;
@@ -20,4 +21,13 @@ export function findSilent(guests: Guests, member: Member, timeoutMs: number, no
   const hosts = guests.all.map((guest) => ({ ...guest.signs, ...(member.placeOf(guest.id) ?? { first: 0, end: 0 }), guest }));
   const what = `was silent for more than ${timeoutMs / 1000} s`;
   return silentHosts(now, timeoutMs, hosts).map((host) => ({ guest: host.guest, sentence: explainSilence(now, what, host, layers) }));
+}
+
+/** What was refused or ignored, for the end of a run. */
+export function troubles(refusals: ReadonlyMap<RefusalReason, number>, staleMessages: number): string[] {
+  const counts = [...refusals].map(([reason, count]) => `${reason} ${count}`);
+  return [
+    ...(counts.length > 0 ? [`refused connections: ${counts.join(', ')}`] : []),
+    ...(staleMessages > 0 ? [`ignored messages of generations that were over: ${staleMessages}`] : []),
+  ];
 }

@@ -142,6 +142,8 @@ export async function train(options: TrainOptions): Promise<Run> {
       trainingSeconds += (performance.now() - before) / 1000;
       const ran = (last?.step ?? 0) - done;
       done += ran;
+      // Stopped before its first step: there is nothing to tell of the epoch.
+      if (ran === 0) break;
       if (onNonFinite === 'halt' && skippedInARow >= haltAfterSkipped) {
         // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.
         model.setWeights(loadWeights(model.topology, plan.weights, arena));

@@ -25,7 +25,7 @@ for (const [title, args, sentence] of [
   [
     'no workers and nobody who could join',
     ['train', run.config, '--workers', '0'],
-    /^lockstep: Expected `--workers` to be an integer >= 1, got 0; only a coordinator \(--listen\) may have none\.\n$/,
+    /^lockstep: Expected `--workers` to be an integer >= 1, got `0`; only a coordinator \(--listen\) may have none\.\n$/,
   ],
   [
     'an address without a port',
