@@ -132,7 +132,8 @@ test('no assignment is over 5 % shorter, and none within the 5 % has fewer subtr
         balanced.some((cuts) => String(cuts) === String(chosen)),
         `${JSON.stringify(hosts)}: ${chosen}, not ${balanced[0]}`,
       );
-      if (hosts.every(({ speed }) => speed === 1)) t.deepEqual(chosen, balanced[0]);
+      // Of equally good ones the first, wherever sums of squares have no rounding.
+      if (hosts.every(({ speed, workers }) => speed === 1 && [0, 1, 2, 4, 8].includes(workers))) t.deepEqual(chosen, balanced[0]);
     }),
     { numRuns: 300 },
   );
