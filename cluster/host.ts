@@ -11,7 +11,7 @@ import { modelHash, numericFingerprint } from './fingerprint.ts';
 import { Member } from './member.ts';
 import { type Mesh, PeerLost } from './mesh.ts';
 import { checkRunDocument } from './run-document.ts';
-import { StateReceiver } from './state-transfer.ts';
+import { StateReceiver, touchState } from './state-transfer.ts';
 import type { Link } from './transport/link.ts';
 import { Refusal, type RefusalReason } from './transport/refusal.ts';
 import { heartbeatMs } from './vigil.ts';
@@ -176,6 +176,7 @@ export class Host {
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
     const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true });
     this.#member = new Member(station);
+    await touchState(station);
     const wishes = await this.#intake.begin(message, station);
     this.#prepared = own;
     for (const wish of wishes) this.#send({ type: 'wantData', ...wish });
