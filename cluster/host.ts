@@ -51,10 +51,10 @@ export class Host {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    const { name, workers, address, dataFolder } = options;
+    const { name, workers, address } = options;
     link.onMessage((message, payload) => this.#receive(message, payload));
     link.onClose((reason) => this.#end({ kind: 'lost', reason, refusal: link.refusal }));
-    this.#send({ type: 'apply', name, workers, address, dataFolder: dataFolder !== undefined });
+    this.#send({ type: 'apply', name, workers, address });
     const timer = setInterval(() => this.#beat(), heartbeatMs);
     void this.ended.then(() => clearInterval(timer));
   }

@@ -63,8 +63,8 @@ export class Offer {
       kernels: kernels.set,
       fingerprint: numericFingerprint(kernels),
       mixedNumerics,
-      train: { ...train.manifest, spec: train.data.place.spec, source: train.source },
-      ...(validation && { validation: { ...validation.manifest, spec: validation.data.place.spec, source: validation.source } }),
+      train: { ...train.manifest, source: train.source },
+      ...(validation && { validation: { ...validation.manifest, source: validation.source } }),
     };
   }
 

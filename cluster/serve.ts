@@ -24,24 +24,17 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Serving {
-  readonly openCrew: OpenCrew;
-  /** Once the crew is open. */
-  readonly coordinator: Coordinator | undefined;
-}
-
-/** What `train()` needs to run on this machine and on all that join. */
-export function serve(options: ServeOptions): Serving {
+/** Makes `train()` run on this machine and on all that join. */
+export function serve(options: ServeOptions): OpenCrew {
   const { onNews, onListening, signal, minHosts, workers = availableParallelism() } = options;
   const refusals = new Map<RefusalReason, number>();
-  let coordinator: Coordinator | undefined;
 
   function refused(reason: RefusalReason, message: string, remote: string): void {
     refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
     onNews(`refused ${remote} (${reason}): ${message}`);
   }
 
-  const openCrew: OpenCrew = async (session) => {
+  return async (session) => {
     const change = new Gate();
     const wake = (): void => change.nudge();
     const guests = new Guests(options.name, wake, () => listener.close());
@@ -67,19 +60,12 @@ export function serve(options: ServeOptions): Serving {
       const shards = session.settings.shards ?? Math.min(workers + guests.workers, session.training.batchSize);
       const station = openStation({ ...session, settings: { ...session.settings, workers: Math.max(1, workers), shards } }, true);
       const offer = await Offer.make({ station, training: session.training, mixedNumerics: options.mixedNumerics ?? false, descriptions: options.descriptions ?? {} });
-      coordinator = new Coordinator({ ...options, workers, refusals }, guests, offer, station);
-      return coordinator;
+      return new Coordinator({ ...options, workers, refusals }, guests, offer, station);
     } catch (error) {
       await guests.close();
       throw error;
     } finally {
       signal?.removeEventListener('abort', wake);
     }
-  };
-  return {
-    openCrew,
-    get coordinator() {
-      return coordinator;
-    },
   };
 }

@@ -10,6 +10,7 @@ import type { Address, Arena } from '../../src/memory/arena.ts';
 import { sizeOf } from '../../src/memory/shape.ts';
 import type { DataPlace, DataSpec } from '../../src/model/plan.ts';
 import { canonicalJson, hashOf } from '../canonical.ts';
+import { mostChunks } from '../wire/messages.ts';
 
 export interface Manifest {
   /** Over the spec and the hashes of all chunks: two data sets with the same one train alike. */
@@ -31,13 +32,10 @@ export interface StoredData {
  */
 export const smallestChunkBytes = 4 * 2 ** 20;
 
-/** The most chunks of a data set: what a message may list. */
-export const chunkLimit = 2 ** 16;
-
-/** Bytes of every chunk but the last, for a data set of `bytes` bytes: doubled until no more than `chunkLimit` chunks are left. */
+/** Bytes of every chunk but the last, for a data set of `bytes` bytes: doubled until no more than `mostChunks` are left. */
 export function chunkBytes(bytes: number): number {
   let size = smallestChunkBytes;
-  while (bytes > size * chunkLimit) size *= 2;
+  while (bytes > size * mostChunks) size *= 2;
   return size;
 }
 

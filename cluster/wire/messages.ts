@@ -43,10 +43,13 @@ const seconds = z.number('a number from 0 to 1e9').min(0, 'a number from 0 to 1e
 /** A host's place in a generation. Shards are [first, end); a host without shards takes part in everything else. */
 const member = record('a member', { id: count, name, workers: workers(0), first: count, end: count, address }).meta({ id: 'member' });
 
+/** A data set has no more chunks: a list of their hashes must fit a header. */
+export const mostChunks = 4096;
+
 /** Where a rank is: for whoever must explain a silence. */
 const rankProgress = record('the progress of a rank', { step: countOrNone, phase: count, layer: countOrNone }).meta({ id: 'rankProgress' });
 
-const dataSet = record('a data set', { sha256: digest, bytes, chunks: list(digest, 0, 4096), spec: unchecked, source: unchecked }).meta({ id: 'dataSet' });
+const dataSet = record('a data set', { sha256: digest, bytes, chunks: list(digest, 0, mostChunks), source: unchecked }).meta({ id: 'dataSet' });
 
 const kinds = {
   challenge: [{ nonce: digest }, 'Listener to dialer, first of all: a fresh nonce that the proof must cover.'],
@@ -57,7 +60,7 @@ const kinds = {
   welcome: [{ proof: digest }, "Listener to dialer: the listener's proof of the token; from now on both talk freely."],
   refused: [{ reason, message: sentence }, 'Either to either, last of all: why the sender closes the connection.'],
   heartbeat: [{ ranks: list(rankProgress, 0, 1024) }, 'Either to either, twice a second: the sender lives, and its ranks are there.'],
-  apply: [{ name, workers: workers(1), address, dataFolder: flag }, 'Host to coordinator: wants to take part with so many workers; other hosts reach it at `address`.'],
+  apply: [{ name, workers: workers(1), address }, 'Host to coordinator: wants to take part with so many workers; other hosts reach it at `address`.'],
   run: [
     {
       runId: name,
@@ -72,7 +75,7 @@ const kinds = {
     'Coordinator to host: what the run is, and the hashes of its model, numbers and data.',
   ],
   wantData: [
-    { set: choice('train', 'validation'), chunks: list(count, 0, 4096) },
+    { set: choice('train', 'validation'), chunks: list(count, 0, mostChunks) },
     'Host to coordinator: the chunks of a data set that it has neither cached nor of its own.',
   ],
   data: [

@@ -6,10 +6,11 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
-import { type Serving, serve } from '../../cluster/serve.ts';
+import { serve } from '../../cluster/serve.ts';
 import { readUserFile } from '../../src/config/file.ts';
 import type { RunConfig } from '../../src/config/run.ts';
 import { LockstepError } from '../../src/errors.ts';
+import type { OpenCrew } from '../../src/local/crew.ts';
 import { integer } from './options.ts';
 
 export interface Place {
@@ -58,7 +59,7 @@ export function clusterOptions(): Option[] {
 }
 
 /** The coordinator of a run of several hosts, as the flags want it. */
-export function serveWith(flags: ClusterFlags, { train, validation }: RunConfig['data'], signal: AbortSignal, onNews: (sentence: string) => void): Serving {
+export function serveWith(flags: ClusterFlags, { train, validation }: RunConfig['data'], signal: AbortSignal, onNews: (sentence: string) => void): OpenCrew {
   const { listen, minHosts = 1, topology = 'mesh', heartbeatTimeout = 5, workers } = flags;
   const token = flags.tokenFile === undefined ? undefined : readOrMakeToken(flags.tokenFile, onNews);
   const tls = readTls(flags);

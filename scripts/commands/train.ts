@@ -66,7 +66,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const { signal, release } = interruption((text) => progress?.line(text));
   const ends = AbortSignal.any([signal, unheard]);
   const news = (text: string): void => (progress ? progress.line(text) : void output.write(`${text}\n`));
-  const serving = coordinates ? serveWith({ ...flags, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
+  const openCrew = coordinates ? serveWith({ ...flags, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
   try {
     const run = await train({
       model,
@@ -74,7 +74,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       ...settings,
       init: flags.init,
       signal: ends,
-      ...(serving && { openCrew: serving.openCrew }),
+      ...(openCrew && { openCrew }),
       onStart({ hosts, workers, shards, kernels, samples, steps, stepsPerEpoch }) {
         // Not before all else is checked: opening the log empties the old one.
         if (flags.log !== undefined) log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`${clearLine}lockstep: ${message}\n`));

@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import {
   checkManifest,
   chunkBytes,
-  chunkLimit,
   chunkRange,
   dataBytes,
   makeManifest,
@@ -15,6 +14,7 @@ import {
   verifyChunk,
   viewsOf,
 } from '../../../cluster/data/manifest.ts';
+import { mostChunks } from '../../../cluster/wire/messages.ts';
 import type { DataSpec } from '../../../src/model/plan.ts';
 import { refusal } from '../../data/folder.ts';
 import { bytesOf, emptySet, filledSet, threeChunks } from './stored.ts';
@@ -35,7 +35,7 @@ test('inputs and labels are counted in their stored types', (t) => {
 });
 
 test('chunks are 4 MiB, doubled when there would be too many', (t) => {
-  const most = smallestChunkBytes * chunkLimit;
+  const most = smallestChunkBytes * mostChunks;
   t.is(chunkBytes(1), 4_194_304);
   t.is(chunkBytes(most), 4_194_304);
   t.is(chunkBytes(most + 1), 8_388_608);
@@ -48,7 +48,7 @@ test('chunks follow each other without gaps, whatever the size', (t) => {
       const count = Math.ceil(bytes / chunkBytes(bytes));
       const index = seed % count;
       const { start, bytes: length } = chunkRange(bytes, index);
-      t.true(count <= chunkLimit && length > 0);
+      t.true(count <= mostChunks && length > 0);
       t.is(start + length, index === count - 1 ? bytes : chunkRange(bytes, index + 1).start);
     }),
   );

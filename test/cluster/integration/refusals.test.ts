@@ -16,14 +16,15 @@ import { envelope, frameOf, insider, rawPeer, type Stranger, stranger } from './
 
 const run = recipe();
 
-/** A run of two hosts, during which `act` happens; afterwards it is held to have the right weights. */
-async function during(t: ExecutionContext, act: (cluster: Party) => Promise<void>): Promise<void> {
+/** A run of two hosts, during which `act` happens; afterwards it is held to have the right weights, and to tell the `counts` of refusals. */
+async function during(t: ExecutionContext, counts: RegExp, act: (cluster: Party) => Promise<void>): Promise<void> {
   const cluster = await party(t, run, { workers: 1, flags: ['--min-hosts', '2'] });
   const host = cluster.join('host', '--workers', '1');
   await cluster.reaches(20);
   await act(cluster);
   await cluster.advances(20);
   const output = await cluster.finish(t);
+  t.regex(output, counts);
   t.false(/host host was lost/.test(output), 'the run was not disturbed');
   t.regex(await host.succeeds(deadlineMs), /The run is done/);
 }
@@ -37,7 +38,7 @@ async function refuses(t: ExecutionContext, { coordinator }: Party, { end, addre
 }
 
 async function runOf(one: Stranger): Promise<MessageOf<'run'>> {
-  one.link.send({ ...envelope, type: 'apply', name: 'stranger', workers: 1, address: '', dataFolder: false });
+  one.link.send({ ...envelope, type: 'apply', name: 'stranger', workers: 1, address: '' });
   await until('the run', () => one.heard.some(({ type }) => type === 'run'));
   return one.heard.find((message) => message.type === 'run')!;
 }
@@ -47,7 +48,7 @@ test.serial('joiners with a wrong token, without a token, and with other data', 
   writeFileSync(wrong, 'another secret');
   mkdirSync(folder);
   writeData(folder, 99);
-  await during(t, async ({ url, coordinator }) => {
+  await during(t, /refused connections: token 2, data 1\n/, async ({ url, coordinator }) => {
     for (const [flags, reason, sentence] of [
       [['--token-file', wrong], 'token', "Expected a proof of the run's token, got a wrong one; give both sides the same --token-file."],
       [[], 'token', "Expected a proof of the run's token, got none; give both sides the same --token-file."],
@@ -66,7 +67,7 @@ test.serial('joiners with a wrong token, without a token, and with other data', 
 });
 
 test.serial('hosts with another model, other bits, another protocol or something out of turn', async (t) => {
-  await during(t, async (cluster) => {
+  await during(t, /refused connections: version 1, model 1, numerics 1, address 1, protocol 3\n/, async (cluster) => {
     const { url } = cluster;
     const version = await stranger(t, url);
     version.socket.send(frameOf({ ...envelope, version: 2, type: 'hello' }));
@@ -90,7 +91,7 @@ test.serial('hosts with another model, other bits, another protocol or something
     await refuses(t, cluster, early, 'protocol', /^Expected an application first, got `ready`\.$/);
 
     const infinite = await insider(t, url, run.secret);
-    infinite.socket.send(frameOf({ ...envelope, type: 'apply', name: 'x', workers: Number.NaN, address: '', dataFolder: false }));
+    infinite.socket.send(frameOf({ ...envelope, type: 'apply', name: 'x', workers: Number.NaN, address: '' }));
     await refuses(t, cluster, infinite, 'protocol', /^Expected `apply\.workers` to be an integer from 1 to 1024, got `NaN`/);
 
     const greedy = await insider(t, url, run.secret);
@@ -101,7 +102,7 @@ test.serial('hosts with another model, other bits, another protocol or something
 });
 
 test.serial('connections that do not speak the protocol', async (t) => {
-  await during(t, async (cluster) => {
+  await during(t, /refused connections: .*timeout \d.*\n/, async (cluster) => {
     const { url, coordinator } = cluster;
     const refused = async (address: string, reason: string, words: string): Promise<void> => {
       await coordinator.says(new RegExp(`refused ${address} \\(${reason}\\): .*${words}.*\n`), deadlineMs);
@@ -175,6 +176,7 @@ test.serial('messages of a generation that is over, or of nobody, change nothing
   await cluster.advances(30);
   t.false(toCoordinator.link.closed || toHost.link.closed, 'what is late is no offence');
   const output = await cluster.finish(t);
+  t.regex(output, /ignored messages of generations that were over: 18\n/);
   t.false(/host (first|second) was lost/.test(output), 'the run was not disturbed');
   for (const host of hosts) t.regex(await host.succeeds(deadlineMs), /The run is done/);
 });

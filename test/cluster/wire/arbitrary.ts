@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import { z } from 'zod';
-import { type Message, type MessageOf, messageKinds } from '../../../cluster/wire/messages.ts';
+import { type Message, type MessageOf, messageKinds, mostChunks } from '../../../cluster/wire/messages.ts';
 
 type Schema = z.core.JSONSchema.JSONSchema;
 
@@ -43,7 +43,7 @@ const name = '\u6f22'.repeat(200);
 const digest = 'f'.repeat(64);
 
 const times = <T>(count: number, item: T): T[] => Array.from({ length: count }, () => item);
-const dataSet = { sha256: digest, bytes: Number.MAX_SAFE_INTEGER, chunks: times(4096, digest), spec: {}, source: {} };
+const dataSet = { sha256: digest, bytes: Number.MAX_SAFE_INTEGER, chunks: times(mostChunks, digest), source: {} };
 
 /** The messages with lists, each as long as it may be. */
 export const longest: readonly Message[] = [
