@@ -5,6 +5,7 @@
 import { type ErrorCode, isLockstepError } from '../src/errors.ts';
 import { selectKernels } from '../src/kernels/select.ts';
 import { Station } from '../src/local/station.ts';
+import { checkAgreement } from './agreement.ts';
 import { DataIntake, type IntakeOptions } from './data/intake.ts';
 import { isStepMessage } from './exchange.ts';
 import { modelHash, numericFingerprint } from './fingerprint.ts';
@@ -166,13 +167,7 @@ export class Host {
     const { plan: spec, training } = checkRunDocument(message.spec);
     const kernels = selectKernels(message.kernels);
     const own = { modelHash: modelHash(spec), fingerprint: numericFingerprint(kernels) };
-    if (own.modelHash !== message.modelHash) {
-      throw new Refusal(
-        'model',
-        `Expected the model with the hash ${message.modelHash.slice(0, 12)} from its config, got ${own.modelHash.slice(0, 12)}; run the same version of Lockstep on all hosts.`,
-      );
-    }
-    if (own.fingerprint !== message.fingerprint && !message.mixedNumerics) throw differentNumerics(message.fingerprint, own.fingerprint);
+    checkAgreement(message, own);
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
     const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true });
     this.#member = new Member(station);
@@ -235,10 +230,3 @@ export type SessionEnd =
   | { readonly kind: 'released'; readonly message: string }
   | { readonly kind: 'lost'; readonly reason: string; readonly refusal: Refusal | undefined }
   | { readonly kind: 'failed'; readonly error: unknown };
-
-export function differentNumerics(expected: string, received: string): Refusal {
-  return new Refusal(
-    'numerics',
-    `Expected a host that computes the same bits, with the numeric fingerprint ${expected.slice(0, 12)}, got ${received.slice(0, 12)}; use the kernels "wasm", which compute the same everywhere, or allow it with --allow-mixed-numerics.`,
-  );
-}

@@ -6,11 +6,11 @@ import { randomUUID } from 'node:crypto';
 import type { DataConfig, DataConfigInput } from '../src/config/data.ts';
 import type { Station } from '../src/local/station.ts';
 import type { TrainingSpec } from '../src/train/rank.ts';
+import { checkAgreement } from './agreement.ts';
 import { dataPieces } from './data/fetch.ts';
 import { type Manifest, makeManifest, type StoredData } from './data/manifest.ts';
 import { describeData } from './data/own-copy.ts';
 import { modelHash, numericFingerprint } from './fingerprint.ts';
-import { differentNumerics } from './host.ts';
 import { type RunDocument, runDocument } from './run-document.ts';
 import type { BulkPiece } from './transport/bulk-queue.ts';
 import type { Link } from './transport/link.ts';
@@ -100,14 +100,7 @@ export class Offer {
   }
 
   /** Throws a Refusal when a host has another model or computes other bits. */
-  check({ modelHash: model, fingerprint }: MessageOf<'prepared'>): void {
-    const expected = this.#run;
-    if (model !== expected.modelHash) {
-      throw new Refusal(
-        'model',
-        `Expected a host with the model ${expected.modelHash.slice(0, 12)}, got ${model.slice(0, 12)}; run the same version of Lockstep on all hosts.`,
-      );
-    }
-    if (fingerprint !== expected.fingerprint && !expected.mixedNumerics) throw differentNumerics(expected.fingerprint, fingerprint);
+  check(prepared: MessageOf<'prepared'>): void {
+    checkAgreement(this.#run, prepared);
   }
 }

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { EndEvent, StepEvent } from '../../src/telemetry/events.ts';
+import type { EndEvent, HostEndEvent, StepEvent } from '../../src/telemetry/events.ts';
 
 /** A process and what it has said so far. */
 export interface Program {
@@ -86,17 +86,11 @@ export interface ClusterOptions {
   readonly startMs?: number;
 }
 
-/** Bytes that a host sent to other hosts, frames included; `gradientBytesOut` are those of gradients alone. */
-interface Traffic {
-  readonly bytesOut: number;
-  readonly gradientBytesOut: number;
-}
-
 /** What a host logged. */
 export interface HostLog {
   /** Of each step. */
   readonly seconds: readonly number[];
-  readonly end: (EndEvent & { readonly network?: Traffic }) | undefined;
+  readonly end: EndEvent | HostEndEvent | undefined;
 }
 
 export interface Cluster {
