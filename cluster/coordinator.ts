@@ -9,15 +9,16 @@ import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
 import type { NetworkUse } from '../src/telemetry/events.ts';
 import type { TrainOrder } from '../src/train/loop.ts';
-import { isStepMessage } from './exchange.ts';
 import { Gate } from './gate.ts';
 import type { Guest, Guests } from './guests.ts';
 import { Herald, type NewGeneration } from './herald.ts';
 import { Member } from './member.ts';
+import { eventOf, speedOf } from './membership/hearsay.ts';
 import { transition } from './membership/machine.ts';
 import { type Effect, type MembershipEvent, newRun, type RunState } from './membership/state.ts';
 import type { Offer } from './offer.ts';
 import { remaining } from './remaining.ts';
+import type { StepLinks } from './step-links.ts';
 import { Refusal, type RefusalReason } from './transport/refusal.ts';
 import { findSilent, heartbeatMs, troubles } from './vigil.ts';
 import type { Message, MessageBody } from './wire/messages.ts';
@@ -35,16 +36,25 @@ export interface CoordinatorOptions {
   readonly onNews: (sentence: string) => void;
 }
 
+/** Who is connected, and how. */
+export interface Connections {
+  readonly guests: Guests;
+  readonly stepLinks: StepLinks;
+}
+
 export class Coordinator implements Crew {
   readonly station: Station;
   readonly #options: CoordinatorOptions;
   readonly #guests: Guests;
   readonly #offer: Offer;
+  readonly #stepLinks: StepLinks;
   readonly #member: Member;
   readonly #herald: Herald;
   readonly #timer: NodeJS.Timeout;
   #state: RunState;
   #stopsForUser = false;
+  /** Messages of generations that were over. */
+  #stale = 0;
   /** Parts of generations begin one after the other. */
   #turn: Promise<void> = Promise.resolve();
   /** Open while all members stand and are ready for a command; the other once the run is over. */
@@ -52,18 +62,19 @@ export class Coordinator implements Crew {
   readonly #over = new Gate();
   #failure: unknown;
 
-  constructor(options: CoordinatorOptions, guests: Guests, offer: Offer, station: Station) {
+  constructor(options: CoordinatorOptions, { guests, stepLinks }: Connections, offer: Offer, station: Station) {
     this.#options = options;
     this.#guests = guests;
+    this.#stepLinks = stepLinks;
     this.#offer = offer;
     this.station = station;
-    this.#member = new Member(station);
+    this.#member = new Member(station, (id, generation) => this.#tell({ kind: 'peerLost', id: 0, peer: id, generation }));
     const { name, workers, minHosts } = options;
     this.#herald = new Herald({ ...options, guests, member: this.#member });
     this.#state = newRun({ shards: station.plan.spec.shards, minHosts, coordinator: { name, workers, address: '' }, committed: 0 });
     guests.take({
       onApplied: ({ id, name: host, workers: own, address }) => this.#tell({ kind: 'applied', id, name: host, workers: own, address }),
-      onMessage: (guest, message, payload) => this.#receive(guest, message, payload),
+      onMessage: (guest, message) => this.#receive(guest, message),
       onLost: ({ id }, reason) => this.#tell({ kind: 'lost', id, reason }),
     });
     this.#timer = setInterval(() => this.#watch(), heartbeatMs);
@@ -109,15 +120,17 @@ export class Coordinator implements Crew {
       this.#tell({ kind: 'failed', reason: `The run failed: ${error instanceof Error ? error.message : String(error)}` });
     }
     clearInterval(this.#timer);
-    for (const sentence of troubles(this.#options.refusals, this.#member.staleMessages)) this.#options.onNews(sentence);
+    for (const sentence of troubles(this.#options.refusals, this.#stale + this.#stepLinks.stale)) this.#options.onNews(sentence);
     this.#member.recall();
+    this.#stepLinks.close();
     await this.#turn.catch(() => {});
     await this.#guests.close();
-    await this.station.team.end();
+    await this.#member.end();
   }
 
   get network(): NetworkUse {
-    return { bytesOut: this.#guests.bytesOut, ...this.#member.traffic };
+    const { bytesOut, gradientBytesOut } = this.#member.traffic;
+    return { bytesOut: this.#guests.bytesOut + this.#stepLinks.bytesOut + bytesOut, gradientBytesOut };
   }
 
   /** Waits until all members stand and are ready, or, where that is a reason, the user wants no more. */
@@ -138,6 +151,7 @@ export class Coordinator implements Crew {
   }
 
   #tell(event: MembershipEvent): void {
+    if ('generation' in event && event.generation !== this.#state.generation) this.#stale++;
     const { state, effects } = transition(this.#state, event);
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
@@ -157,6 +171,7 @@ export class Coordinator implements Crew {
         return;
       case 'newGeneration':
         this.#permission.close();
+        this.#stepLinks.giveUp();
         this.#herald.proclaim(effect, () => this.#state.generation === effect.generation);
         this.#turn = this.#turn.then(() => this.#enter(effect)).catch((error: unknown) => this.#fail(error));
         return;
@@ -195,42 +210,28 @@ export class Coordinator implements Crew {
   async #enter({ generation, members }: NewGeneration): Promise<void> {
     if (this.#state.generation !== generation) return;
     const { topology } = this.#options;
-    await this.#member.enter({ generation, members, self: 0, topology }, (index) => this.#guests.get(members[index]!.id)?.link);
+    const place = { generation, members, self: 0, topology } as const;
+    const ways = await this.#stepLinks.connect(place);
+    if ('lost' in ways) {
+      this.#tell({ kind: 'peerLost', id: 0, peer: ways.lost, generation });
+      return;
+    }
+    await this.#member.enter(place, ways);
     this.#tell({ kind: 'ready', id: 0, generation });
   }
 
-  #receive(guest: Guest, message: Message, payload: Uint8Array): void {
+  #receive(guest: Guest, message: Message): void {
     const { id } = guest;
-    if (isStepMessage(message)) {
-      this.#member.receive(id, message, payload);
-      return;
-    }
-    const { generation } = message;
-    switch (message.type) {
-      case 'wantData':
-        void guest.link.sendBulk(this.#offer.pieces(message)).catch(() => {});
-        return;
-      case 'prepared':
-        this.#offer.check(message);
-        this.#tell({ kind: 'prepared', id });
-        return;
-      case 'ready':
-        this.#tell({ kind: 'ready', id, generation });
-        return;
-      case 'finished':
-        this.#tell({ kind: 'boundary', id, generation, committed: message.step, speed: speedOf(message.rowSeconds) });
-        return;
-      case 'recalled':
-        this.#tell({ kind: 'boundary', id, generation, committed: message.committed, speed: 0 });
-        return;
-      case 'leave':
-        this.#tell({ kind: 'leaveRequested', id });
-        return;
-      case 'peerLost':
-        this.#tell({ kind: 'peerLost', id, peer: message.id, generation });
-        return;
-      default:
-        throw new Refusal('protocol', `Expected a message of a host to the coordinator, got \`${message.type}\`.`);
+    const event = eventOf(id, message);
+    if (event) {
+      this.#tell(event);
+    } else if (message.type === 'wantData') {
+      void guest.link.sendBulk(this.#offer.pieces(message)).catch(() => {});
+    } else if (message.type === 'prepared') {
+      this.#offer.check(message);
+      this.#tell({ kind: 'prepared', id });
+    } else {
+      throw new Refusal('protocol', `Expected a message of a host to the coordinator, got \`${message.type}\`.`);
     }
   }
 
@@ -242,9 +243,4 @@ export class Coordinator implements Crew {
       this.#guests.dismiss(guest.id, { reason: 'timeout', message: sentence });
     }
   }
-}
-
-/** Rows a second of one worker; 0 when it is not known. */
-function speedOf(rowSeconds: number): number {
-  return rowSeconds > 0 ? 1 / rowSeconds : 0;
 }

@@ -3,13 +3,8 @@
  * that need it, and what comes from them goes straight to its place in the arena, counted for the ranks that wait for it. Who sends
  * what where follows from the plan; a message that does not fit it is refused. One object lasts as long as a generation.
  */
-import { countedAs, Incoming, type StepMessage } from './exchange/incoming.ts';
-import { type ExchangeOptions, type GradientTraffic, Outgoing } from './exchange/outgoing.ts';
-import type { Message } from './wire/messages.ts';
-
-export function isStepMessage(message: Message): message is StepMessage {
-  return Object.hasOwn(countedAs, message.type);
-}
+import { Incoming, type StepMessage } from './exchange/incoming.ts';
+import { type ExchangeOptions, Outgoing } from './exchange/outgoing.ts';
 
 export class Exchange {
   readonly #incoming: Incoming;
@@ -17,9 +12,9 @@ export class Exchange {
   #stopped = false;
 
   /** Begins at once. */
-  constructor(options: ExchangeOptions, traffic: GradientTraffic) {
+  constructor(options: ExchangeOptions) {
     this.#incoming = new Incoming(options.plan, options.arena);
-    this.#outgoing = new Outgoing(options, traffic, (kind, index) => this.#incoming.announced(kind, index));
+    this.#outgoing = new Outgoing(options, (kind, index) => this.#incoming.announced(kind, index));
   }
 
   /** Throws LOCKSTEP_PROTOCOL for a message that the plan does not foresee from host `from`. */

@@ -7,12 +7,11 @@ import { selectKernels } from '../src/kernels/select.ts';
 import { Station } from '../src/local/station.ts';
 import { checkAgreement } from './agreement.ts';
 import { DataIntake, type IntakeOptions } from './data/intake.ts';
-import { isStepMessage } from './exchange.ts';
 import { modelHash, numericFingerprint } from './fingerprint.ts';
-import { Member } from './member.ts';
-import { type Mesh, PeerLost } from './mesh.ts';
+import { Member, rankWorker } from './member.ts';
 import { checkRunDocument } from './run-document.ts';
 import { StateReceiver, touchState } from './state-transfer.ts';
+import type { StepLinks } from './step-links.ts';
 import type { Link } from './transport/link.ts';
 import { Refusal, type RefusalReason } from './transport/refusal.ts';
 import { heartbeatMs } from './vigil.ts';
@@ -21,9 +20,9 @@ import { type Message, type MessageBody, type MessageOf, protocolVersion } from 
 export interface HostOptions extends IntakeOptions {
   readonly name: string;
   readonly workers: number;
-  /** Where other hosts reach this one's mesh. */
+  /** Where other hosts reach this one. */
   readonly address: string;
-  readonly mesh: Mesh;
+  readonly stepLinks: StepLinks;
 }
 
 /** Twenty heartbeats. */
@@ -76,23 +75,16 @@ export class Host {
 
   /** Ends ranks and threads. */
   async close(): Promise<void> {
-    this.#member?.recall();
     this.#link.close();
-    await this.#member?.station.team.end();
+    await this.#member?.end();
   }
 
   get member(): Member | undefined {
     return this.#member;
   }
 
-  /** A step message of another host of the mesh. */
-  receiveFromPeer(from: number, message: Message, payload: Uint8Array): void {
-    if (isStepMessage(message)) this.#member?.receive(from, message, payload);
-    else throw new Refusal('protocol', `Expected messages of a step between hosts, got \`${message.type}\`.`);
-  }
-
-  peerLost(id: number): void {
-    this.#send({ type: 'peerLost', id });
+  #wayLost(id: number, generation: number): void {
+    this.#link.send({ type: 'peerLost', version: protocolVersion, generation, step: this.#member!.committed, id });
   }
 
   #send(fields: MessageBody): void {
@@ -101,10 +93,6 @@ export class Host {
 
   #receive(message: Message, payload: Uint8Array): void {
     this.#heardAt = performance.now();
-    if (isStepMessage(message)) {
-      this.#member?.receive(0, message, payload);
-      return;
-    }
     switch (message.type) {
       case 'run':
         this.#inTurn(() => this.#prepare(message));
@@ -115,7 +103,7 @@ export class Host {
         return;
       case 'generation':
         this.#latestGeneration = message.generation;
-        this.#options.mesh.giveUp();
+        this.#options.stepLinks.giveUp();
         this.#stateReceiver.expect(this.#running(), message);
         this.#inTurn(() => this.#enter(message));
         return;
@@ -169,8 +157,8 @@ export class Host {
     const own = { modelHash: modelHash(spec), fingerprint: numericFingerprint(kernels) };
     checkAgreement(message, own);
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
-    const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true });
-    this.#member = new Member(station);
+    const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true, worker: rankWorker });
+    this.#member = new Member(station, (id, generation) => this.#wayLost(id, generation));
     await touchState(station);
     const wishes = await this.#intake.begin(message, station);
     this.#prepared = own;
@@ -191,16 +179,12 @@ export class Host {
     const member = this.#running();
     const isLatest = (): boolean => message.generation === this.#latestGeneration;
     if (!isLatest()) return;
-    const { mesh } = this.#options;
-    const { members, self, topology } = message;
-    try {
-      if (topology === 'mesh') await mesh.connect(members, self);
-    } catch (error) {
-      if (!(error instanceof PeerLost)) throw error;
-      if (isLatest()) this.#link.send({ type: 'peerLost', version: protocolVersion, generation: message.generation, step: member.committed, id: error.id });
+    const ways = await this.#options.stepLinks.connect(message);
+    if ('lost' in ways) {
+      if (isLatest()) this.#wayLost(ways.lost, message.generation);
       return;
     }
-    await member.enter(message, (index) => (members[index]!.id === 0 ? this.#link : mesh.linkTo(members[index]!.id)));
+    await member.enter(message, ways);
     await this.#stateReceiver.completed();
     if (isLatest()) this.#send({ type: 'ready' });
   }

@@ -8,11 +8,14 @@ import { loadWeights, weightsHash } from '../src/model/weights.ts';
 import type { HostEndEvent } from '../src/telemetry/events.ts';
 import { Host, type HostOptions, type SessionEnd } from './host.ts';
 import type { Member } from './member.ts';
-import { Mesh, type MeshOptions } from './mesh.ts';
+import { StepLinks, type StepLinksOptions } from './step-links.ts';
 import { backoff, dial } from './transport/dial.ts';
+import { type ListenOptions, listen } from './transport/listen.ts';
 import { Refusal } from './transport/refusal.ts';
 
-export interface JoinOptions extends Pick<HostOptions, 'name' | 'workers' | 'dataFolder' | 'cacheFolder' | 'onNews'>, Pick<MeshOptions, 'token' | 'tls' | 'tlsCa'> {
+export interface JoinOptions extends Pick<HostOptions, 'name' | 'workers' | 'dataFolder' | 'cacheFolder' | 'onNews'>, Pick<StepLinksOptions, 'token' | 'tlsCa'> {
+  /** The own certificate, for links of other hosts. */
+  readonly tls?: ListenOptions['tls'];
   /** ws://HOST:PORT or wss://HOST:PORT of the coordinator. */
   readonly url: string;
   /** Where links of other hosts are accepted; port 0 is a free one. */
@@ -34,13 +37,15 @@ export interface JoinEnd {
 export async function join(options: JoinOptions): Promise<JoinEnd> {
   const { url, token, tlsCa, signal, onNews, advertise, meshListen } = options;
   let host: Host | undefined;
-  const mesh = await Mesh.open({
+  const stepLinks = new StepLinks({ token, tls: options.tls, tlsCa, coordinatorUrl: url, onNews });
+  const listener = await listen({
     ...meshListen,
     token,
-    tlsCa,
     tls: options.tls,
-    onMessage: (from, message, payload) => host?.receiveFromPeer(from, message, payload),
-    onLost: (id) => host?.peerLost(id),
+    onPeer(link, peer) {
+      if (peer.role === 'peer') stepLinks.adopt(link, peer);
+      else link.close({ reason: 'address', message: 'Expected the link of another host, got a host that wants to join; join at the address of the coordinator.' });
+    },
     onRefused: (reason, message, remote) => onNews(`refused ${remote} (${reason}): ${message}`),
   });
   const leave = (): void => host?.leave();
@@ -50,14 +55,14 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
       try {
         const link = await dial(url, { role: 'host', id: 0, token, tlsCa, signal });
         onNews(`connected to ${url}`);
-        host = new Host(link, { ...options, mesh, address: advertise ?? `:${mesh.port}` });
+        host = new Host(link, { ...options, stepLinks, address: advertise ?? `:${listener.port}` });
         if (signal?.aborted) host.leave();
         const began = performance.now();
         const end = await host.ended;
         const member = host.member;
         await host.close();
         if (end.kind === 'released')
-          return { message: end.message, ...(member && { event: endOf(member, (performance.now() - began) / 1000, link.traffic.bytesOut + mesh.bytesOut) }) };
+          return { message: end.message, ...(member && { event: endOf(member, (performance.now() - began) / 1000, link.traffic.bytesOut + stepLinks.bytesOut) }) };
         throwIfFinal(end);
         if (end.kind === 'lost') onNews(`the connection was lost: ${end.reason}`);
         if (member) attempt = 0;
@@ -74,14 +79,15 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
   } finally {
     signal?.removeEventListener('abort', leave);
     await host?.close();
-    await mesh.close();
+    stepLinks.close();
+    await listener.close();
   }
 }
 
 function endOf({ station, committed, traffic }: Member, seconds: number, bytesOut: number): HostEndEvent {
   const { plan, arena } = station;
   const weightsSha256 = weightsHash(loadWeights(plan.topology, plan.weights, arena));
-  return { event: 'end', steps: committed, seconds, weightsSha256, network: { bytesOut, ...traffic } };
+  return { event: 'end', steps: committed, seconds, weightsSha256, network: { bytesOut: bytesOut + traffic.bytesOut, gradientBytesOut: traffic.gradientBytesOut } };
 }
 
 /** A certificate that is not trusted today will not be in a second; nor will a plain port speak TLS, or the other way round. */

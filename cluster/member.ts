@@ -1,33 +1,43 @@
 /**
  * Room: cluster (level 7). One process's part in generation after generation, the same on the coordinator and on every host: its
- * ranks, and the exchange that connects them to the others'. Whoever holds it tells it what to do; it sends nothing itself but
- * what its ranks announce.
+ * ranks, and the ways on which their leader, or the exchange in its place, reaches the others'. Whoever holds it tells it what to do; it
+ * sends nothing itself but what its ranks announce.
  */
 import type { Part } from '../src/collectives/shard-plan.ts';
+import { troubleOf } from '../src/collectives/trouble.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
 import { phases, readTimes } from '../src/telemetry/timing.ts';
-import type { StepMessage } from './exchange/incoming.ts';
-import type { GradientTraffic } from './exchange/outgoing.ts';
+import { addTraffic, noTraffic, readTraffic, type Traffic } from '../src/telemetry/traffic.ts';
+import { isStepMessage } from './exchange/incoming.ts';
 import { Exchange } from './exchange.ts';
 import type { Standing } from './remaining.ts';
-import type { Link } from './transport/link.ts';
-import type { MessageOf } from './wire/messages.ts';
+import type { Generation, StepLink, Ways } from './step-links.ts';
+import { Refusal } from './transport/refusal.ts';
+import type { Message } from './wire/messages.ts';
 
-type Generation = Pick<MessageOf<'generation'>, 'generation' | 'members' | 'self' | 'topology'>;
+/** What is told of a way that broke: the other host's id, the generation, and why. */
+export type OnWayLost = (id: number, generation: number, reason: string) => void;
+
+/** What runs a rank of one of several hosts. */
+export const rankWorker = new URL('./rank-worker.js', import.meta.url);
 
 export class Member {
   readonly station: Station;
-  readonly traffic: GradientTraffic = { gradientBytesOut: 0 };
-  /** Messages of generations that are over, which changed nothing. */
-  staleMessages = 0;
+  readonly #onLost: OnWayLost;
   #generation: Generation | undefined;
+  #ways: Ways | undefined;
+  /** Where the main thread carries. */
   #exchange: Exchange | undefined;
+  /** Aborted when the generation is over here. */
+  #over = new AbortController();
+  #trafficBefore = noTraffic;
   /** The step at which the generation began. */
   #began = 0;
 
-  constructor(station: Station) {
+  constructor(station: Station, onLost: OnWayLost) {
     this.station = station;
+    this.#onLost = onLost;
   }
 
   get generation(): number {
@@ -57,24 +67,63 @@ export class Member {
     Atomics.store(this.station.arena.i32, this.station.plan.standing >>> 2, step);
   }
 
-  /** All ranks of the generation before must stand. `linkTo` gives the link to a member by its index. */
-  async enter(generation: Generation, linkTo: (index: number) => Link | undefined): Promise<void> {
+  /** All ranks of the generation before must stand. The ways are closed when the generation ends. */
+  async enter(generation: Generation, ways: Ways): Promise<void> {
     this.leave();
     const { members, self, topology } = generation;
     const bounds = [...members.map(({ first }) => first), members.at(-1)!.end];
     const part: Part | undefined = members.length > 1 ? { topology, host: self, bounds } : undefined;
-    await this.station.change(part);
+    this.#trafficBefore = this.traffic;
+    await this.station.change(part, ways.steps);
+    this.#ways?.close();
+    this.#ways = ways;
     this.#generation = generation;
     this.#began = this.committed;
     if (!part) return;
-    const { plan, arena } = this.station;
-    this.#exchange = new Exchange({ plan, arena, generation: generation.generation, links: { get: linkTo } }, this.traffic);
+    this.#over = new AbortController();
+    if (ways.steps) void this.#watch(generation);
+    else this.#carry(generation, ways.links);
   }
 
-  /** Nothing is exchanged any more. */
+  /** Nothing is exchanged any more by the main thread. */
   leave(): void {
+    this.#over.abort();
     this.#exchange?.stop();
     this.#exchange = undefined;
+  }
+
+  /** Ends ranks and threads. */
+  async end(): Promise<void> {
+    this.recall();
+    await this.station.team.end();
+    this.#ways?.close();
+    this.#ways = undefined;
+  }
+
+  /** What leaders have sent and received, and all gradients that went out. */
+  get traffic(): Traffic {
+    const { arena, plan } = this.station;
+    return plan.traffic === 0 ? this.#trafficBefore : addTraffic(this.#trafficBefore, readTraffic(arena, plan.traffic));
+  }
+
+  async #watch({ generation, members }: Generation): Promise<void> {
+    const { arena, plan } = this.station;
+    const { signal } = this.#over;
+    const trouble = await troubleOf(arena, plan.trouble, signal);
+    if (trouble && !signal.aborted) this.#onLost(members[trouble.host]!.id, generation, trouble.reason);
+  }
+
+  #carry({ generation, members }: Generation, links: ReadonlyMap<number, StepLink>): void {
+    const { plan, arena } = this.station;
+    const { signal } = this.#over;
+    const exchange = new Exchange({ plan, arena, generation, links });
+    this.#exchange = exchange;
+    for (const [index, link] of links) {
+      link.onMessage((message, payload) => receiveStep(exchange, generation, index, message, payload));
+      link.onClose((reason) => {
+        if (!signal.aborted) this.#onLost(members[index]!.id, generation, reason);
+      });
+    }
   }
 
   /** Makes ranks leave the step that they are in, unless they have all that they need to finish it. */
@@ -86,16 +135,6 @@ export class Member {
   /** Ranks obey; 'recalled' when they left their step. */
   obey(command: Command): ReturnType<Station['team']['obey']> {
     return this.station.team.obey(command);
-  }
-
-  /** A message of a step from the member with the id `from`. Throws LOCKSTEP_PROTOCOL when it is out of place. */
-  receive(from: number, message: StepMessage, payload: Uint8Array): void {
-    const index = this.#generation?.members.findIndex(({ id }) => id === from) ?? -1;
-    if (message.generation !== this.generation || index === -1 || !this.#exchange) {
-      this.staleMessages++;
-      return;
-    }
-    this.#exchange.receive(index, message, payload);
   }
 
   /** Where each rank is; none before the first generation. */
@@ -121,4 +160,11 @@ export class Member {
     }, 0);
     return seconds / rows;
   }
+}
+
+/** Throws LOCKSTEP_PROTOCOL, or a Refusal, for what is out of place, which closes the link. */
+function receiveStep(exchange: Exchange, generation: number, from: number, message: Message, payload: Uint8Array): void {
+  if (!isStepMessage(message)) throw new Refusal('protocol', `Expected messages of a step between hosts, got \`${message.type}\`.`);
+  if (message.generation !== generation) throw new Refusal('stale', `Expected messages of generation ${generation}, got one of generation ${message.generation}.`);
+  exchange.receive(from, message, payload);
 }

@@ -9,7 +9,9 @@ import { openStation } from '../src/local/session.ts';
 import { Coordinator, type CoordinatorOptions } from './coordinator.ts';
 import { Gate } from './gate.ts';
 import { Guests } from './guests.ts';
+import { rankWorker } from './member.ts';
 import { type DataDescriptions, Offer } from './offer.ts';
+import { StepLinks } from './step-links.ts';
 import { type ListenOptions, listen } from './transport/listen.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 
@@ -38,15 +40,16 @@ export function serve(options: ServeOptions): OpenCrew {
     const change = new Gate();
     const wake = (): void => change.nudge();
     const guests = new Guests(options.name, wake, () => listener.close());
+    const stepLinks = new StepLinks({ onNews });
     const listener = await listen({
       ...options,
-      onPeer(link, { role }) {
+      onPeer(link, peer) {
         // Hosts that cannot take part say so themselves.
         link.onClose(() => {
           if (link.refusal?.by === 'peer') refused(link.refusal.reason, link.refusal.message, link.remote);
         });
-        if (role === 'host') guests.welcome(link);
-        else link.close({ reason: 'address', message: 'Expected a host that joins, got a link between hosts; the coordinator takes none.' });
+        if (peer.role === 'host') guests.welcome(link);
+        else stepLinks.adopt(link, peer);
       },
       onRefused: refused,
     });
@@ -58,9 +61,9 @@ export function serve(options: ServeOptions): OpenCrew {
       while (session.settings.shards === undefined && present() < Math.max(1, minHosts) && !signal?.aborted) await change.change();
       if (signal?.aborted) throw new LockstepError('LOCKSTEP_NETWORK', `Expected ${minHosts} hosts, got interrupted while waiting for them; nothing was trained.`);
       const shards = session.settings.shards ?? Math.min(workers + guests.workers, session.training.batchSize);
-      const station = openStation({ ...session, settings: { ...session.settings, workers: Math.max(1, workers), shards } }, true);
+      const station = openStation({ ...session, settings: { ...session.settings, workers: Math.max(1, workers), shards } }, { worker: rankWorker });
       const offer = await Offer.make({ station, training: session.training, mixedNumerics: options.mixedNumerics ?? false, descriptions: options.descriptions ?? {} });
-      return new Coordinator({ ...options, workers, refusals }, guests, offer, station);
+      return new Coordinator({ ...options, workers, refusals }, { guests, stepLinks }, offer, station);
     } catch (error) {
       await guests.close();
       throw error;

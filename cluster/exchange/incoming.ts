@@ -8,6 +8,7 @@ import { LockstepError } from '../../src/errors.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
 import type { Message } from '../wire/messages.ts';
+import type { Place } from './departures.ts';
 import { contributionParts, type NumberedRoot, overlap, rootsByHost, shareParts } from './routes.ts';
 import { type DuePiece, Stream } from './stream.ts';
 import { Tally } from './tally.ts';
@@ -16,7 +17,7 @@ import { Tally } from './tally.ts';
 export type StepMessage = Extract<Message, { readonly type: 'statistics' | 'merged' | 'contribution' | 'reduced' | 'sums' | 'verdict' | 'findings' }>;
 
 /** What each is counted as. */
-export const countedAs = {
+const countedAs = {
   statistics: 'statistics',
   merged: 'statistics',
   contribution: 'contributions',
@@ -25,6 +26,20 @@ export const countedAs = {
   verdict: 'verdicts',
   findings: 'findings',
 } as const satisfies Record<StepMessage['type'], Arrival>;
+
+export function isStepMessage(message: Message): message is StepMessage {
+  return Object.hasOwn(countedAs, message.type);
+}
+
+/** A message whose payload is due. */
+export interface Arriving {
+  /** Where the bytes go, in this order. */
+  readonly places: readonly Place[];
+  /** False while ranks still use what would be overwritten. */
+  readonly isOpen: () => boolean;
+  /** To be called once, when they are all there. */
+  readonly complete: () => void;
+}
 
 export class Incoming {
   readonly #plan: RunPlan;
@@ -36,6 +51,8 @@ export class Incoming {
   /** What each host contributes to the own share, and sends of its own. */
   readonly #contributions: ReadonlyMap<number, Stream>;
   readonly #shares: ReadonlyMap<number, Stream>;
+  /** What was foreseen for messages that a reader recognised and gave as one object again and again. */
+  readonly #known = new WeakMap<StepMessage, { readonly from: number; readonly bytes: number; readonly arriving: Arriving }>();
   #leastFinding = Number.POSITIVE_INFINITY;
   /**
    * For a host without shards nobody waits: gradients of the next step may come while its ranks still update by those of this
@@ -79,69 +96,73 @@ export class Incoming {
     if (kind === 'stood') this.#stood();
   }
 
-  /** Throws LOCKSTEP_PROTOCOL for a message that the plan does not foresee from host `from`. */
-  receive(from: number, message: StepMessage, payload: Uint8Array): void {
-    const plan = this.#plan;
-    const arena = this.#arena;
+  /**
+   * Where the `bytes` bytes of a message's payload go; a piece of a gradient is taken as come. Throws LOCKSTEP_PROTOCOL for a message that the plan does not
+   * foresee from host `from`.
+   */
+  expect(from: number, message: StepMessage, bytes: number): Arriving {
+    const known = this.#known.get(message);
+    if (known?.from === from && known.bytes === bytes) return known.arriving;
+    const arriving = this.#expectNew(from, message, bytes);
+    if (recurs.has(message.type)) this.#known.set(message, { from, bytes, arriving });
+    return arriving;
+  }
+
+  #expectNew(from: number, message: StepMessage, bytes: number): Arriving {
+    const { ranks, spec, lossBlocks, squareSums, verdict, verdictBytes, gradients } = this.#plan;
     if (!this.#awaits(message, from)) {
       throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected no \`${message.type}\` from host ${from} of the generation, got one.`);
     }
     switch (message.type) {
       case 'statistics': {
-        const area = this.#areaOf(message.area);
-        const blockBytes = 16 * area.channels;
-        const roots = this.#rootsOf(from);
-        expectBytes(message, payload, roots.length * blockBytes);
-        roots.forEach(({ start }, i) => {
-          arena.u8.set(payload.subarray(i * blockBytes, (i + 1) * blockBytes), area.blocks + start * blockBytes);
-        });
-        this.#count('statistics', from);
-        return;
+        const { blocks, channels } = areaOf(ranks, message.area);
+        const places = this.#roots[from]!.map(({ start }) => ({ address: blocks + 16 * channels * start, bytes: 16 * channels }));
+        return this.#counted('statistics', from, checked(message, places, bytes));
       }
       case 'merged': {
-        const area = this.#areaOf(message.area);
-        const blockBytes = 16 * area.channels;
-        expectBytes(message, payload, blockBytes);
-        arena.u8.set(payload, area.blocks + plan.spec.shards * blockBytes);
-        this.#count('statistics', from);
-        return;
+        const { blocks, channels } = areaOf(ranks, message.area);
+        const places = [{ address: blocks + 16 * channels * spec.shards, bytes: 16 * channels }];
+        return this.#counted('statistics', from, checked(message, places, bytes));
       }
-      case 'contribution': {
-        const { bucket, root, offset } = message;
-        this.#write('contributions', from, payload, this.#contributions.get(from)!.take(bucket, root, offset, payload.length));
-        return;
-      }
+      case 'contribution':
+        return this.#piece('contributions', from, bytes, this.#contributions.get(from)!.take(message.bucket, message.root, message.offset, bytes));
       case 'reduced':
-        this.#write('reduced', from, payload, this.#shares.get(from)!.take(0, 0, message.offset, payload.length));
-        return;
+        return this.#piece('reduced', from, bytes, this.#shares.get(from)!.take(0, 0, message.offset, bytes));
       case 'sums': {
-        const roots = this.#rootsOf(from);
-        const { first, end } = plan.gradients.hosts!.shares[from]!;
-        const losses = 16 * roots.length;
+        const { first, end } = gradients.hosts!.shares[from]!;
+        const losses = this.#roots[from]!.map(({ start }) => ({ address: lossBlocks + 16 * start, bytes: 16 }));
         // An evaluation has losses alone.
-        if (payload.length !== losses) expectBytes(message, payload, losses + 8 * (end - first));
-        roots.forEach(({ start }, i) => {
-          arena.u8.set(payload.subarray(16 * i, 16 * (i + 1)), plan.lossBlocks + 16 * start);
-        });
-        arena.u8.set(payload.subarray(losses), plan.squareSums + 8 * first);
-        this.#count('sums', from);
-        return;
+        const squares = bytes === 16 * losses.length ? [] : [{ address: squareSums + 8 * first, bytes: 8 * (end - first) }];
+        return this.#counted('sums', from, checked(message, [...losses, ...squares], bytes));
       }
       case 'verdict':
-        expectBytes(message, payload, plan.verdictBytes);
-        arena.u8.set(payload, plan.verdict);
-        this.#count('verdicts', from);
-        return;
+        return this.#counted('verdicts', from, checked(message, [{ address: verdict, bytes: verdictBytes }], bytes));
       case 'findings':
+        checked(message, [], bytes);
         this.#leastFinding = Math.min(this.#leastFinding, message.first);
-        this.#count('findings', from, () => {
-          arena.i32[(plan.findings >>> 2) + plan.spec.ranks] = this.#leastFinding;
-          this.#leastFinding = Number.POSITIVE_INFINITY;
-        });
-        return;
+        return this.#counted('findings', from, []);
       default:
-        message satisfies never;
+        return message satisfies never;
     }
+  }
+
+  /** Takes a message that is here as a whole. Throws as `expect` does. */
+  receive(from: number, message: StepMessage, payload: Uint8Array): void {
+    const arriving = this.expect(from, message, payload.length);
+    if (arriving.isOpen()) this.#write(arriving, payload);
+    else {
+      const copy = new Uint8Array(payload);
+      this.#held.push(() => this.#write(arriving, copy));
+    }
+  }
+
+  #write({ places, complete }: Arriving, payload: Uint8Array): void {
+    let at = 0;
+    for (const { address, bytes } of places) {
+      this.#arena.u8.set(payload.subarray(at, at + bytes), address);
+      at += bytes;
+    }
+    complete();
   }
 
   #awaits({ type }: StepMessage, from: number): boolean {
@@ -150,15 +171,18 @@ export class Incoming {
     return fits && this.#tallies[countedAs[type]].awaits(from);
   }
 
-  #write(arrival: 'contributions' | 'reduced', from: number, payload: Uint8Array, piece: DuePiece): void {
-    const { address, round, completes } = piece;
-    if (round > this.#finishedSteps) {
-      const copy = new Uint8Array(payload);
-      this.#held.push(() => this.#write(arrival, from, copy, piece));
-      return;
-    }
-    this.#arena.u8.set(payload, address);
-    if (completes) this.#count(arrival, from);
+  #counted(arrival: Exclude<Arrival, 'flushed'>, from: number, places: readonly Place[]): Arriving {
+    return { places, isOpen: always, complete: () => this.#count(arrival, from) };
+  }
+
+  #piece(arrival: 'contributions' | 'reduced', from: number, bytes: number, { address, round, completes }: DuePiece): Arriving {
+    return {
+      places: [{ address, bytes }],
+      isOpen: () => round <= this.#finishedSteps,
+      complete: () => {
+        if (completes) this.#count(arrival, from);
+      },
+    };
   }
 
   /** The ranks of a host without shards have finished a step. */
@@ -168,23 +192,30 @@ export class Incoming {
     for (const write of this.#held.splice(0)) write();
   }
 
-  #count(arrival: Exclude<Arrival, 'flushed'>, from: number, before?: () => void): void {
+  #count(arrival: Exclude<Arrival, 'flushed'>, from: number): void {
     if (!this.#tallies[arrival].add(from)) return;
-    before?.();
+    if (arrival === 'findings') {
+      this.#arena.i32[(this.#plan.findings >>> 2) + this.#plan.spec.ranks] = this.#leastFinding;
+      this.#leastFinding = Number.POSITIVE_INFINITY;
+    }
     countArrival(this.#arena, this.#index, arrival);
-  }
-
-  #rootsOf(host: number): readonly NumberedRoot[] {
-    return this.#roots[host]!;
-  }
-
-  #areaOf(index: number): RunPlan['ranks'][number]['areas'][number] {
-    const area = this.#plan.ranks[0]!.areas[index];
-    if (!area) throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected the number of a sync point of the model, got ${index}.`);
-    return area;
   }
 }
 
-function expectBytes({ type }: Message, { length }: Uint8Array, bytes: number): void {
-  if (length !== bytes) throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected a \`${type}\` message of ${bytes} bytes, got ${length}.`);
+/** Whose payload has the same places in every step. */
+const recurs: ReadonlySet<StepMessage['type']> = new Set(['statistics', 'merged', 'sums', 'verdict']);
+
+const always = (): boolean => true;
+
+function areaOf(ranks: RunPlan['ranks'], index: number): RunPlan['ranks'][number]['areas'][number] {
+  const area = ranks[0]!.areas[index];
+  if (!area) throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected the number of a sync point of the model, got ${index}.`);
+  return area;
+}
+
+/** The places, if they are as many bytes as came. */
+function checked({ type }: Message, places: readonly Place[], bytes: number): readonly Place[] {
+  const expected = places.reduce((sum, place) => sum + place.bytes, 0);
+  if (bytes !== expected) throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected a \`${type}\` message of ${expected} bytes, got ${bytes}.`);
+  return places;
 }

@@ -1,21 +1,18 @@
 /**
- * Room: cluster (level 7), exchange. What goes to other hosts in a step: whatever the ranks' leader announces, to those that need it.
- * Small messages leave at once; numbers of the gradient in pieces, copied out of the arena as the connection takes them.
+ * Room: cluster (level 7), exchange. Sending where the main thread carries: whatever the ranks' leader announces goes to links. Small
+ * messages leave at once; numbers of the gradient in pieces, copied out of the arena as the connection takes them.
  */
-import { isLeaf } from '../../src/collectives/shared.ts';
 import { countArrival, type OutboxKind, readOutbox, type UplinkIndex, uplinkIndex } from '../../src/collectives/uplink.ts';
-import type { Address, Arena } from '../../src/memory/arena.ts';
-import type { HostGradients } from '../../src/model/gradients.ts';
+import type { Arena } from '../../src/memory/arena.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
+import { TrafficCounter } from '../../src/telemetry/traffic.ts';
 import type { Link } from '../transport/link.ts';
-import { type Message, type MessageBody, protocolVersion } from '../wire/messages.ts';
-import type { StepMessage } from './incoming.ts';
-import { type NumberedRoot, overlap, rootsByHost } from './routes.ts';
+import { Departures, type Note, type Place, type Run } from './departures.ts';
 
 /** Bytes of a piece of a gradient: a system's read, below the size from which memory is taken from the system anew each time. */
 const pieceBytes = 65_536;
 
-/** What the exchange needs of a connection. */
+/** What it needs of a connection. */
 type StepLink = Pick<Link, 'send' | 'sendBulk'>;
 
 export interface ExchangeOptions {
@@ -26,34 +23,22 @@ export interface ExchangeOptions {
   readonly links: { get(host: number): StepLink | undefined };
 }
 
-/** Bytes that numbers of the gradient took since the run began, over all generations. */
-export interface GradientTraffic {
-  gradientBytesOut: number;
-}
-
 export class Outgoing {
   readonly #options: ExchangeOptions;
-  readonly #traffic: GradientTraffic;
   readonly #onAnnounced: (kind: OutboxKind, index: number) => void;
-  readonly #gradients: HostGradients;
+  readonly #departures: Departures;
+  readonly #traffic: TrafficCounter;
   readonly #index: UplinkIndex;
-  readonly #host: number;
-  readonly #others: readonly number[];
-  readonly #roots: readonly NumberedRoot[];
   #stopped = false;
 
   /** Begins at once. `onAnnounced` is called for everything that is announced. */
-  constructor(options: ExchangeOptions, traffic: GradientTraffic, onAnnounced: (kind: OutboxKind, index: number) => void) {
-    const { shards, gradients, uplink } = options.plan;
-    const { host, hosts } = shards.hosts!;
+  constructor(options: ExchangeOptions, onAnnounced: (kind: OutboxKind, index: number) => void) {
+    const { plan, arena, generation } = options;
     this.#options = options;
-    this.#traffic = traffic;
     this.#onAnnounced = onAnnounced;
-    this.#gradients = gradients.hosts!;
-    this.#index = uplinkIndex(uplink);
-    this.#host = host;
-    this.#others = Array.from({ length: hosts }, (_, h) => h).filter((h) => h !== host);
-    this.#roots = rootsByHost(this.#gradients, hosts)[host]!;
+    this.#departures = new Departures(plan, arena, generation);
+    this.#traffic = new TrafficCounter(arena, plan.traffic);
+    this.#index = uplinkIndex(plan.uplink);
     void this.#pump();
   }
 
@@ -75,82 +60,30 @@ export class Outgoing {
   }
 
   #dispatch(kind: OutboxKind, index: number): void {
-    const { plan } = this.#options;
-    const roots = this.#roots;
-    const hosts = plan.shards.hosts!;
     this.#onAnnounced(kind, index);
-    switch (kind) {
-      case 'statistics': {
-        if (roots.length === 0 || (hosts.topology === 'star' && this.#host === 0)) return;
-        const { blocks, channels } = plan.ranks[0]!.areas[index]!;
-        const payload = this.#joined(roots.map(({ start }) => [blocks + 16 * channels * start, 16 * channels]));
-        this.#send(isLeaf(hosts) ? [0] : this.#others, { type: 'statistics', area: index }, payload);
-        return;
-      }
-      case 'merged': {
-        const { result, channels } = plan.ranks[0]!.areas[index]!;
-        this.#send(this.#others, { type: 'merged', area: index }, this.#view(result, 16 * channels));
-        return;
-      }
-      case 'contribution':
-        this.#flush(
-          hosts.owners
-            .filter((owner) => owner !== this.#host)
-            .flatMap((owner) => {
-              const { from, to } = overlap(this.#gradients.buckets[index]!, this.#gradients.shares[owner]!);
-              return roots.map(({ number, vector }) =>
-                this.#stream(owner, vector, from, to, (offset) => ({ type: 'contribution', bucket: index, root: number, offset })),
-              );
-            }),
-        );
-        return;
-      case 'reduced': {
-        const { from, to } = overlap(this.#gradients.buckets[index]!, this.#gradients.shares[this.#host]!);
-        this.#flush(this.#others.map((host) => this.#stream(host, plan.gradients.global, from, to, (offset) => ({ type: 'reduced', offset }))));
-        return;
-      }
-      case 'losses':
-      case 'sums': {
-        const { first, end } = kind === 'sums' ? this.#gradients.shares[this.#host]! : { first: 0, end: 0 };
-        const losses = roots.map(({ start }): [Address, number] => [plan.lossBlocks + 16 * start, 16]);
-        this.#send([0], { type: 'sums' }, this.#joined([...losses, [plan.squareSums + 8 * first, 8 * (end - first)]]));
-        return;
-      }
-      case 'verdict':
-        this.#send(this.#others, { type: 'verdict' }, this.#view(plan.verdict, plan.verdictBytes));
-        return;
-      case 'findings':
-        this.#send([0], { type: 'findings', first: this.#options.arena.i32[(plan.findings >>> 2) + plan.spec.ranks]! });
-        return;
-      case 'stood':
-        return;
-      default:
-        kind satisfies never;
-    }
+    const { note, runs } = this.#departures.of(kind, index);
+    if (note) this.#send(note);
+    if (runs) this.#flush(runs.map((run) => this.#stream(run)));
   }
 
-  #send(to: readonly number[], fields: MessageBody<StepMessage>, payload?: Uint8Array): void {
-    const message = this.#message(fields);
+  #send({ to, fields, places }: Note): void {
+    const message = this.#departures.message(fields);
+    const payload = this.#joined(places);
     for (const host of to) this.#options.links.get(host)?.send(message, payload);
   }
 
-  #message(fields: MessageBody<StepMessage>): Message {
-    const { plan, arena, generation } = this.#options;
-    return { version: protocolVersion, generation, step: arena.i32[plan.standing >>> 2]!, ...fields };
-  }
-
-  /** Bytes [from, to) of a vector to a host, in pieces that are copied as the connection takes them. */
-  async #stream(host: number, vector: Address, from: number, to: number, fields: (offset: number) => MessageBody<StepMessage>): Promise<void> {
+  /** In pieces that are copied as the connection takes them. */
+  async #stream({ to, vector, from, end, fields }: Run): Promise<void> {
     let offset = from;
     // A link that breaks is told of elsewhere.
     await this.#options.links
-      .get(host)
+      .get(to)
       ?.sendBulk(() => {
-        if (offset >= to || this.#stopped) return undefined;
-        const length = Math.min(pieceBytes, to - offset);
-        const piece = { message: this.#message(fields(offset)), payload: this.#view(vector + offset, length) };
-        offset += length;
-        this.#traffic.gradientBytesOut += length;
+        if (offset >= end || this.#stopped) return undefined;
+        const bytes = Math.min(pieceBytes, end - offset);
+        const piece = { message: this.#departures.message(fields(offset)), payload: this.#view({ address: vector + offset, bytes }) };
+        offset += bytes;
+        this.#traffic.sentGradient(bytes);
         return piece;
       })
       .catch(() => {});
@@ -163,13 +96,13 @@ export class Outgoing {
     });
   }
 
-  #view(address: Address, bytes: number): Uint8Array {
+  #view({ address, bytes }: Place): Uint8Array {
     return this.#options.arena.u8.subarray(address, address + bytes);
   }
 
-  /** One range as a view, several as a copy. */
-  #joined(ranges: readonly (readonly [address: Address, bytes: number])[]): Uint8Array {
-    const parts = ranges.filter(([, bytes]) => bytes > 0).map(([address, bytes]) => this.#view(address, bytes));
+  /** One place as a view, several as a copy. */
+  #joined(places: readonly Place[]): Uint8Array {
+    const parts = places.filter(({ bytes }) => bytes > 0).map((place) => this.#view(place));
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 }

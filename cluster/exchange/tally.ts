@@ -3,28 +3,31 @@
  * part, and a host may be one part ahead of the others.
  */
 export class Tally {
-  readonly #counts: Map<number, number>;
+  readonly #hosts: readonly number[];
+  /** By place in `hosts`. */
+  readonly #counts: number[];
   #complete = 0;
 
   constructor(hosts: readonly number[]) {
-    this.#counts = new Map(hosts.map((host) => [host, 0]));
+    this.#hosts = hosts;
+    this.#counts = hosts.map(() => 0);
   }
 
   /** True when nobody's part is awaited. */
   get isEmpty(): boolean {
-    return this.#counts.size === 0;
+    return this.#hosts.length === 0;
   }
 
   awaits(host: number): boolean {
-    return this.#counts.has(host);
+    return this.#hosts.includes(host);
   }
 
   /** One more part of `host`; true when one more is complete by it. A host whose parts are not awaited changes nothing. */
   add(host: number): boolean {
-    const count = this.#counts.get(host);
-    if (count === undefined) return false;
-    this.#counts.set(host, count + 1);
-    if (Math.min(...this.#counts.values()) === this.#complete) return false;
+    const place = this.#hosts.indexOf(host);
+    if (place === -1) return false;
+    this.#counts[place]!++;
+    for (const count of this.#counts) if (count === this.#complete) return false;
     this.#complete++;
     return true;
   }

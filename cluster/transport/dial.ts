@@ -3,6 +3,7 @@
  * an open link on which both sides have proved themselves, or an error of one sentence: a Refusal when one side refused the
  * other (`final` says whether trying again is of use), another LOCKSTEP_NETWORK when the network was at fault.
  */
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { show } from '../../src/check.ts';
 import { LockstepError } from '../../src/errors.ts';
@@ -10,7 +11,9 @@ import { checkToken, handshakeTimeoutMs, offerHandshake, type Peer } from './han
 import { dialerOptions, Link, type LinkOptions } from './link.ts';
 import { Refusal } from './refusal.ts';
 
-export interface DialOptions extends Peer {
+export interface DialOptions extends Omit<Peer, 'generation'> {
+  /** Of a peer's link. */
+  readonly generation?: number;
   readonly token?: string | undefined;
   /** PEM of who signed the listener's certificate, where the system does not know it. */
   readonly tlsCa?: Buffer | string | undefined;
@@ -23,7 +26,7 @@ export interface DialOptions extends Peer {
 
 /** Connects to ws://HOST:PORT or wss://HOST:PORT; messages wait until the link has a handler. */
 export async function dial(url: string, options: DialOptions): Promise<Link> {
-  const { token, role, id, signal, timeoutMs = handshakeTimeoutMs } = options;
+  const { token, role, id, generation = 0, signal, timeoutMs = handshakeTimeoutMs } = options;
   const remote = checkUrl(url);
   checkToken(token);
   if (signal?.aborted) throw givenUp(url, signal);
@@ -32,7 +35,7 @@ export async function dial(url: string, options: DialOptions): Promise<Link> {
   signal?.addEventListener('abort', giveUp);
   try {
     const link = await opened(socket, { remote, ...(options.onRefused && { onRefused: options.onRefused }) });
-    await offerHandshake(link, token, { role, id, timeoutMs });
+    await offerHandshake(link, token, { role, id, generation, timeoutMs });
     return link;
   } catch (cause) {
     if (signal?.aborted) throw givenUp(url, signal);
@@ -44,12 +47,16 @@ export async function dial(url: string, options: DialOptions): Promise<Link> {
 }
 
 /** The link is made as soon as the socket opens: the listener speaks first, and nothing of it may be lost. */
-function opened(socket: WebSocket, options: LinkOptions): Promise<Link> {
+function opened(socket: WebSocket, options: Omit<LinkOptions, 'connection'>): Promise<Link> {
   return new Promise((resolve, reject) => {
+    let connection: Socket;
+    socket.once('upgrade', (response) => {
+      connection = response.socket;
+    });
     socket.on('error', reject);
     socket.once('open', () => {
       socket.off('error', reject);
-      resolve(new Link(socket, options));
+      resolve(new Link(socket, { ...options, connection }));
     });
   });
 }

@@ -2,7 +2,7 @@
  * Room: cluster (level 7), transport. Both sides prove that they know the run's token before anything else is said, and
  * neither sends it: the listener's challenge, the dialer's hello with its proof, the listener's welcome with its own.
  *
- *     proof = HMAC-SHA256(token, [version, direction, role, id, listener's nonce, dialer's nonce])
+ *     proof = HMAC-SHA256(token, [version, direction, role, id, generation, listener's nonce, dialer's nonce])
  *
  * Both nonces are fresh, so no proof serves twice; the direction keeps one side from sending back the other's proof. Without
  * a token the key is empty, which both sides must agree on as well: a stranger's mistake is told from a wrong token by it.
@@ -13,10 +13,12 @@ import { type Message, protocolVersion } from '../wire/messages.ts';
 import type { Link } from './link.ts';
 import { Refusal } from './refusal.ts';
 
-/** Who dials: a host that calls the coordinator, or the link of host `id` to another host. */
+/** Who dials: a host that calls the coordinator, or the link of host `id` to another host for the steps of a generation. */
 export interface Peer {
   readonly role: 'host' | 'peer';
   readonly id: number;
+  /** 0 for a host that calls. */
+  readonly generation: number;
 }
 
 /** Time that a connection may take until both sides have proved themselves, in ms: a slow network's few round trips, many times over. */
@@ -35,24 +37,28 @@ export function acceptHandshake(link: Link, token: string | undefined, { timeout
   link.send({ ...envelope, type: 'challenge', nonce });
   return talk(link, timeoutMs, (message, done) => {
     if (message.type !== 'hello') return outOfTurn('hello', message);
-    const { role, id } = message;
-    const proofBy = (direction: Direction) => (key: string) => prove(key, direction, { role, id }, nonce, message.nonce);
+    const { role, id, generation } = message;
+    const proofBy = (direction: Direction) => (key: string) => prove(key, direction, { role, id, generation }, nonce, message.nonce);
     checkProof(message.proof, token, proofBy('dialer'));
     link.send({ ...envelope, type: 'welcome', proof: proofBy('listener')(token ?? '') });
-    done({ role, id });
+    done({ role, id, generation });
   });
 }
 
 /** The dialer's side: resolves when the listener has let us in and proved itself; rejects as `acceptHandshake` does. */
-export function offerHandshake(link: Link, token: string | undefined, { role, id, timeoutMs = handshakeTimeoutMs }: Peer & { timeoutMs?: number }): Promise<void> {
+export function offerHandshake(
+  link: Link,
+  token: string | undefined,
+  { role, id, generation, timeoutMs = handshakeTimeoutMs }: Peer & { timeoutMs?: number },
+): Promise<void> {
   const nonce = freshNonce();
   let challenge: string | undefined;
   return talk(link, timeoutMs, (message, done) => {
-    const proofBy = (direction: Direction) => (key: string) => prove(key, direction, { role, id }, challenge ?? '', nonce);
+    const proofBy = (direction: Direction) => (key: string) => prove(key, direction, { role, id, generation }, challenge ?? '', nonce);
     if (challenge === undefined) {
       if (message.type !== 'challenge') return outOfTurn('challenge', message);
       challenge = message.nonce;
-      link.send({ ...envelope, type: 'hello', nonce, proof: proofBy('dialer')(token ?? ''), role, id });
+      link.send({ ...envelope, generation, type: 'hello', nonce, proof: proofBy('dialer')(token ?? ''), role, id });
     } else {
       if (message.type !== 'welcome') return outOfTurn('welcome', message);
       checkProof(message.proof, token, proofBy('listener'));
@@ -90,8 +96,8 @@ function freshNonce(): string {
 
 type Direction = 'dialer' | 'listener';
 
-function prove(key: string, direction: Direction, { role, id }: Peer, listenerNonce: string, dialerNonce: string): string {
-  const claim = JSON.stringify(['lockstep', protocolVersion, direction, role, id, listenerNonce, dialerNonce]);
+function prove(key: string, direction: Direction, { role, id, generation }: Peer, listenerNonce: string, dialerNonce: string): string {
+  const claim = JSON.stringify(['lockstep', protocolVersion, direction, role, id, generation, listenerNonce, dialerNonce]);
   return createHmac('sha256', key).update(claim).digest('hex');
 }
 

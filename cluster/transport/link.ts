@@ -3,11 +3,13 @@
  * ended. It promises that nothing undecoded gets out of it, that whatever a peer sends closes this link and nothing else, and
  * that control messages do not wait behind queued bulk data. It knows nothing of tokens: that is the handshake's.
  */
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { isLockstepError, LockstepError } from '../../src/errors.ts';
 import { decodeFrame, encodeFrame } from '../wire/frame.ts';
 import { type Message, protocolVersion } from '../wire/messages.ts';
 import { type BulkPiece, BulkQueue } from './bulk-queue.ts';
+import { type SystemCalls, takeDescriptor } from './descriptor.ts';
 import { Refusal, type RefusalReason, reasonFrom } from './refusal.ts';
 
 /** The longest frame that is received, in bytes: a piece of bulk data and its header, with much to spare. */
@@ -33,6 +35,8 @@ export type MessageHandler = (message: Message, payload: Uint8Array) => void;
 export interface LinkOptions {
   /** The other side's address, for messages: "192.168.1.7:50312". */
   readonly remote: string;
+  /** What the WebSocket goes over. */
+  readonly connection: Socket;
   /** Called when this side refuses the other, for whoever counts refusals. */
   readonly onRefused?: (reason: RefusalReason, message: string) => void;
 }
@@ -42,6 +46,7 @@ export class Link {
   /** Frames that crossed this link: their bytes without what WebSocket, TLS and TCP add. */
   readonly traffic = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0 };
   readonly #socket: WebSocket;
+  readonly #connection: Socket;
   readonly #onRefused: LinkOptions['onRefused'];
   readonly #bulk: BulkQueue;
   readonly #onWritten = () => this.#bulk.pump();
@@ -52,8 +57,9 @@ export class Link {
   #ended: { readonly reason: string; readonly refusal: Refusal | undefined } | undefined;
 
   /** `socket` is open. */
-  constructor(socket: WebSocket, { remote, onRefused }: LinkOptions) {
+  constructor(socket: WebSocket, { remote, connection, onRefused }: LinkOptions) {
     this.remote = remote;
+    this.#connection = connection;
     this.#socket = socket;
     this.#onRefused = onRefused;
     this.#bulk = new BulkQueue(
@@ -117,6 +123,20 @@ export class Link {
       this.#end(message, new Refusal(reason, message));
       this.#onRefused?.(reason, message);
     }
+  }
+
+  get isEncrypted(): boolean {
+    return 'encrypted' in this.#connection;
+  }
+
+  /**
+   * The descriptor of the connection, which goes on without this link: it ends without a word to the other side. For a moment at which nothing is
+   * on its way. Undefined when the connection broke, or something came that should not.
+   */
+  detach(calls: SystemCalls): number | undefined {
+    const descriptor = this.closed || this.#early.length > 0 ? undefined : takeDescriptor(this.#connection, calls);
+    if (descriptor !== undefined) this.#end('The connection was handed over.');
+    return descriptor;
   }
 
   #write(message: Message, payload?: Uint8Array): number {

@@ -107,6 +107,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     const { remote } = guest;
     const link = new Link(webSocket, {
       remote,
+      connection: socket,
       onRefused: (reason, message) => {
         guest.refused = true;
         onRefused(reason, message, remote);

@@ -59,7 +59,7 @@ async function lockstepSeconds(config: string, steps: number): Promise<number> {
 }
 
 /** Samples a second of both, and their ratio, pair by pair. */
-export async function peers(pairs = 5, steps = 400): Promise<Figure[]> {
+export async function peers(pairs = 5, steps = 800): Promise<Figure[]> {
   const version = torchVersion();
   if (version === undefined) {
     process.stdout.write(`  skipped: ${python} has no PyTorch; run \`apt-get install python3-torch\`\n`);

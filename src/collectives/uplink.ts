@@ -1,13 +1,13 @@
 /**
- * Room: collectives (level 3). A rank's way to other hosts: words of the arena by which ranks tell the main thread what is
- * there to be sent, and the main thread tells ranks what has come. Only counts cross; who sends what where is known on both
- * sides from the plan.
+ * Room: collectives (level 3). A rank's way to other hosts: words of the arena by which the leader (rank 0) says what is there to
+ * be sent, and whoever carries messages says what has come. Only counts cross; who sends what where is known from the plan.
  *
- *   leader (rank 0) --outbox entries, outgoing--> main thread --messages--> other hosts
- *   ranks <--counts of what has come-- main thread <--messages, straight into the arena--
+ *   leader --outbox entries, outgoing--> carrier --messages--> other hosts
+ *   ranks <--counts of what has come-- carrier <--messages, straight into the arena--
  *
- * Every count begins at 0 with a generation and only grows. When a generation is recalled the main thread first stops
- * counting, then says so: a wait for a count that was reached goes on, any other ends, for every rank the same ones.
+ * The carrier is the leader itself, whenever it waits, or the main thread. Every count begins at 0 with a generation and only
+ * grows. When a generation is recalled the carrier first stops counting, then says so: a wait for a count that was reached goes
+ * on, any other ends, for every rank the same ones.
  */
 import type { Address, Arena } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
@@ -45,7 +45,8 @@ export type OutboxKind = (typeof outboxKinds)[number];
 /** Entries on their way at once; a leader waits for other hosts long before it is so far ahead. A power of two. */
 const outboxLength = 1024;
 
-const words = [...arrivals, 'outgoing', 'recalled'] as const;
+/** `recallAsked`: the main thread wants the generation recalled by a leader that carries. `recalled`: nothing is counted any more. */
+const words = [...arrivals, 'outgoing', 'recallAsked', 'recalled'] as const;
 
 /** Reserved in every generation anew, hence zeroed. */
 export function reserveUplink(plan: MemoryPlan): Address {
@@ -60,20 +61,37 @@ export function uplinkIndex(address: Address): UplinkIndex {
   return Object.fromEntries(entries) as UplinkIndex;
 }
 
+/** Sends and receives in the leader's own thread, while it waits. Made for one generation. */
+export interface Carrier {
+  /** True when computing ranks should let it work now and then: it has something to send, or much may come meanwhile. */
+  readonly isBusy: boolean;
+  /** True while something announced has not left. */
+  readonly isSending: boolean;
+  /** An entry of the outbox is there to be sent: as much as the network takes leaves at once. */
+  announced(kind: OutboxKind, index: number): void;
+  /** Sends and receives what it can; sleeps up to `ms` when there was nothing to be received. Counts arrivals. */
+  work(ms: number): void;
+}
+
 /** Entry number `entry` of the outbox: [kind, index]. */
 export function readOutbox({ i32 }: Arena, { outbox }: UplinkIndex, entry: number): readonly [kind: OutboxKind, index: number] {
   const at = outbox + 2 * (entry & (outboxLength - 1));
   return [outboxKinds[i32[at]!]!, i32[at + 1]!];
 }
 
-/** Main thread: one more of `word` has come. */
+/** One more of `word` has come. */
 export function countArrival({ i32 }: Arena, index: UplinkIndex, word: Arrival): void {
   Atomics.add(i32, index[word], 1);
   Atomics.notify(i32, index[word]);
 }
 
-/** Main thread: nothing will come any more. */
-export function recall({ i32 }: Arena, index: UplinkIndex): void {
+/** Main thread: makes ranks leave. Where the main thread carries, it counts nothing afterwards. */
+export function recall({ i32 }: Arena, index: UplinkIndex, leaderCarries: boolean): void {
+  if (leaderCarries) Atomics.store(i32, index.recallAsked, 1);
+  else sayRecalled(i32, index);
+}
+
+function sayRecalled(i32: Int32Array, index: UplinkIndex): void {
   Atomics.store(i32, index.recalled, 1);
   for (const word of arrivals) Atomics.notify(i32, index[word]);
 }
@@ -83,24 +101,29 @@ export class Recalled extends Error {
   override readonly name = 'Recalled';
 }
 
-/** Looks before sleeping: some microseconds. The main thread needs a core to bring what is waited for. */
+/** Looks before sleeping: some microseconds. Whoever carries needs a core to bring what is waited for. */
 const fewestSpins = 500;
-/** How long a sleeper sleeps before it looks at the abort word, which wakes nobody here, ms. */
-const lookAgainMs = 50;
+/** How long a sleeper sleeps before it looks at the words that wake nobody here (abort, recallAsked), ms. */
+const lookAgainMs = 20;
 
 export class Uplink {
   readonly #i32: Int32Array;
   readonly #control: ControlIndex;
   readonly #index: UplinkIndex;
   readonly #leads: boolean;
+  readonly #carrier: Carrier | undefined;
   readonly #expected: Record<Arrival, number>;
   #announced = 0;
 
-  /** One rank of a host leads: what it announces, all announce at the same places of a step, so that each can wait for it. */
-  constructor(arena: Arena, control: ControlIndex, address: Address, leads: boolean) {
+  /**
+   * One rank of a host leads: what it announces, all announce at the same places of a step, so that each can wait for it. It may
+   * have a carrier; without one the main thread carries.
+   */
+  constructor(arena: Arena, control: ControlIndex, address: Address, leads: boolean, carrier?: Carrier) {
     this.#i32 = arena.i32;
     this.#control = control;
     this.#leads = leads;
+    this.#carrier = carrier;
     this.#index = uplinkIndex(address);
     this.#expected = Object.fromEntries(arrivals.map((word) => [word, 0])) as Record<Arrival, number>;
   }
@@ -113,6 +136,22 @@ export class Uplink {
     this.#i32[at + 1] = index;
     Atomics.store(this.#i32, this.#index.outgoing, this.#announced);
     Atomics.notify(this.#i32, this.#index.outgoing);
+    this.#carrier?.announced(kind, index);
+  }
+
+  /** Between two computations of a leader that carries: lets what is on its way go on. */
+  proceed(): void {
+    if (this.#carrier?.isBusy) this.#carrier.work(0);
+  }
+
+  /** Returns once everything announced has left, or never will. Throws Aborted. */
+  drain(): void {
+    const carrier = this.#carrier;
+    while (carrier?.isSending) {
+      throwIfAborted(this.#i32, this.#control);
+      if (this.#isRecalled()) return;
+      carrier.work(lookAgainMs);
+    }
   }
 
   /** Waits until the leader has announced all that this rank has, too. Throws Aborted. */
@@ -137,14 +176,25 @@ export class Uplink {
   }
 
   #reach(at: number, count: number, recallable: boolean): void {
-    for (let i = 0; i < fewestSpins; i++) if (Atomics.load(this.#i32, at) >= count) return;
+    const carrier = this.#carrier;
+    if (Atomics.load(this.#i32, at) >= count) return;
+    if (carrier) carrier.work(0);
+    else for (let i = 0; i < fewestSpins; i++) if (Atomics.load(this.#i32, at) >= count) return;
     for (;;) {
       const come = Atomics.load(this.#i32, at);
       if (come >= count) return;
       throwIfAborted(this.#i32, this.#control);
-      const recalled = recallable && Atomics.load(this.#i32, this.#index.recalled) !== 0;
+      const recalled = recallable && this.#isRecalled();
       if (recalled && Atomics.load(this.#i32, at) < count) throw new Recalled('The generation was recalled.');
-      Atomics.wait(this.#i32, at, come, lookAgainMs);
+      if (carrier) carrier.work(lookAgainMs);
+      else Atomics.wait(this.#i32, at, come, lookAgainMs);
     }
+  }
+
+  /** A leader that carries passes on what the main thread asked for: it counts only when it works, which it never does again. */
+  #isRecalled(): boolean {
+    const { recallAsked, recalled } = this.#index;
+    if (this.#carrier && Atomics.load(this.#i32, recallAsked) !== 0) sayRecalled(this.#i32, this.#index);
+    return Atomics.load(this.#i32, recalled) !== 0;
   }
 }

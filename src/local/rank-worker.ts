@@ -1,26 +1,34 @@
 /**
  * Room: local (level 6). What a rank's thread runs: one long-lived Piscina task that makes its plan, then follows the
  * doorbell until it is told to end. It blocks freely; nothing else lives in this thread. It never throws: its outcome
- * is what it returns.
+ * is what it returns. Among hosts the cluster has a worker of its own, which adds the leader's way to carry messages.
  */
 import { Aborted } from '../collectives/barrier.ts';
 import { abort, type ControlIndex, controlIndex } from '../collectives/control.ts';
-import { Recalled } from '../collectives/uplink.ts';
+import { type Carrier, Recalled } from '../collectives/uplink.ts';
 import { isLockstepError } from '../errors.ts';
 import { openKernels } from '../kernels/select.ts';
 import { Arena } from '../memory/arena.ts';
-import { planRun } from '../model/plan.ts';
+import { planRun, type RunPlan } from '../model/plan.ts';
 import { evaluate, trainBatches } from '../train/loop.ts';
 import { createRank, type Rank } from '../train/rank.ts';
-import { type RankOutcome, type RankTask, readCommand } from './task.ts';
+import { type RankOutcome, type RankTask, readCommand, type StepSockets } from './task.ts';
 
-export default function runRank(task: RankTask): RankOutcome {
+/** Makes the carrier of a leader that was given connections. */
+export type OpenCarrier = (plan: RunPlan, arena: Arena, steps: StepSockets) => Carrier;
+
+export default function runLocalRank(task: RankTask): RankOutcome {
+  return runRank(task);
+}
+
+export function runRank(task: RankTask, openCarrier?: OpenCarrier): RankOutcome {
   const arena = new Arena(task.memory);
   const plan = planRun(task.plan);
   const control = controlIndex(plan.control);
   try {
     const kernels = openKernels(task.kernels, arena, plan.ranks[task.rank]!.scratch);
-    const rank = createRank(plan, task.rank, arena, kernels, task.training, task.spins);
+    const carrier = task.steps && task.rank === 0 ? openCarrier!(plan, arena, task.steps) : undefined;
+    const rank = createRank(plan, task.rank, arena, kernels, task.training, task.spins, carrier);
     follow(task.fault ? failing(rank, task.fault) : rank, control);
     return { kind: 'done' };
   } catch (error) {
@@ -53,6 +61,7 @@ function follow(rank: Rank, control: ControlIndex): void {
       default:
         command satisfies never;
     }
+    rank.uplink?.drain();
     Atomics.add(i32, control.finished, 1);
     Atomics.notify(i32, control.finished);
   }

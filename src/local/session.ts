@@ -20,7 +20,7 @@ import { storeWeights } from '../model/weights.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
 import { checkInput } from './options.ts';
-import { Station } from './station.ts';
+import { Station, type StationOptions } from './station.ts';
 import type { TeamOptions } from './team.ts';
 
 /** Data as users give it: a description of files, arrays in memory, or a source of their own. */
@@ -82,9 +82,9 @@ export function planSpecFor({ model, loss, settings, optimizerSlots, train, vali
 /**
  * Checks, plans, allocates and loads; the ranks do not run yet. The model's input shape is fixed by the training data, or by what
  * there is without it. Training gives a model without weights its first ones, once the run is known to fit; evaluation refuses it.
- * `changes` as for a Station.
+ * `among` is given when the run has several hosts.
  */
-export function openStation(options: SessionOptions, changes = false): Station {
+export function openStation(options: SessionOptions, among?: Required<Pick<StationOptions, 'worker'>>): Station {
   const { model, settings, training, train, validation } = options;
   model.build((train ?? validation)!.inputShape);
   // Ranks get room for the batches that they are told to compute.
@@ -92,7 +92,7 @@ export function openStation(options: SessionOptions, changes = false): Station {
   const spec = planSpecFor({ ...options, settings: { ...settings, batchSize, validationBatchSize } });
   const kernels = selectKernels(settings.kernels);
   options.onKernels?.(kernels);
-  const station = new Station({ spec, training, kernels, changes, ...(options.fault && { fault: options.fault }) });
+  const station = new Station({ spec, training, kernels, ...(among && { changes: true, ...among }), ...(options.fault && { fault: options.fault }) });
   const { plan, arena } = station;
   if (train && !model.isInitialized) model.initialize(training.seed);
   storeWeights(model.getWeights(), plan, arena);

@@ -7,6 +7,7 @@ import type { KernelSelection } from '../kernels/select.ts';
 import { Arena } from '../memory/arena.ts';
 import { type PlanSpec, planRun, type RunPlan } from '../model/plan.ts';
 import type { TrainingSpec } from '../train/rank.ts';
+import type { StepSockets } from './task.ts';
 import { Team, type TeamOptions } from './team.ts';
 
 export interface StationOptions {
@@ -15,6 +16,7 @@ export interface StationOptions {
   readonly kernels: KernelSelection;
   /** True when the run has several hosts, so that parts change. */
   readonly changes?: boolean;
+  readonly worker?: TeamOptions['worker'];
   readonly fault?: TeamOptions['fault'];
 }
 
@@ -27,12 +29,12 @@ export class Station {
   #used: number;
 
   /** Plans and allocates; ranks start with `begin`. Throws LOCKSTEP_SHAPE and LOCKSTEP_MEMORY. */
-  constructor({ spec, training, kernels, changes = false, fault }: StationOptions) {
+  constructor({ spec, training, kernels, changes = false, worker, fault }: StationOptions) {
     this.#plan = planRun(spec);
     this.#arena = Arena.create(changes ? this.#plan.lasting : this.#plan.memory.bytes, { growable: changes });
     this.#used = changes ? this.#plan.lasting : this.#plan.memory.bytes;
     this.kernels = kernels;
-    this.team = new Team({ ranks: spec.ranks, training, kernels, ...(fault && { fault }) });
+    this.team = new Team({ ranks: spec.ranks, training, kernels, ...(worker && { worker }), ...(fault && { fault }) });
   }
 
   /** Of the part that is computed now. */
@@ -50,8 +52,8 @@ export class Station {
     this.team.begin(this.#plan, this.#arena);
   }
 
-  /** Ends the ranks' part of the run and starts them on another one: all shards when there is no `part`. */
-  async change(part: Part | undefined): Promise<void> {
+  /** Ends the ranks' part of the run and starts them on another one: all shards when there is no `part`. `steps` as for a Team. */
+  async change(part: Part | undefined, steps?: StepSockets): Promise<void> {
     await this.team.rest();
     const { part: _, ...spec } = this.#plan.spec;
     this.#plan = planRun(part ? { ...spec, part } : spec);
@@ -59,6 +61,6 @@ export class Station {
     this.#arena = this.#arena.grown(memory.bytes);
     this.#arena.u8.fill(0, lasting, Math.min(memory.bytes, this.#used));
     this.#used = Math.max(this.#used, memory.bytes);
-    this.begin();
+    this.team.begin(this.#plan, this.#arena, steps);
   }
 }

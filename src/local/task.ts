@@ -10,6 +10,20 @@ import type { PlanSpec } from '../model/plan.ts';
 import type { TrainOrder } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 
+/** A connection to host `host` of the generation that the leader reads and writes itself. */
+interface StepSocket {
+  readonly host: number;
+  /** The system's. Whoever gave it closes it when the ranks have ended. */
+  readonly descriptor: number;
+  /** True when this side dialed: a dialer's WebSocket messages have a mask. */
+  readonly masks: boolean;
+}
+
+export interface StepSockets {
+  readonly generation: number;
+  readonly sockets: readonly StepSocket[];
+}
+
 export interface RankTask {
   readonly memory: WebAssembly.Memory;
   readonly plan: PlanSpec;
@@ -18,6 +32,8 @@ export interface RankTask {
   readonly rank: number;
   /** As in `Barrier`. */
   readonly spins: number;
+  /** Absent: the main thread carries messages to other hosts, if there are any. */
+  readonly steps?: StepSockets;
   /** Makes this rank fail on purpose when it enters a layer's forward pass. For tests of supervision. */
   readonly fault?: { readonly step: number; readonly layer: number; readonly kind: 'throw' | 'exit' };
 }

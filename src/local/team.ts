@@ -15,7 +15,7 @@ import type { RunPlan } from '../model/plan.ts';
 import { phases } from '../telemetry/timing.ts';
 import { noStep } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
-import { type Command, type RankOutcome, type RankTask, writeCommand } from './task.ts';
+import { type Command, type RankOutcome, type RankTask, type StepSockets, writeCommand } from './task.ts';
 
 /**
  * The most looks at a barrier before a rank sleeps, when every rank has a core: some tenths of a millisecond, as long as
@@ -27,6 +27,8 @@ export interface TeamOptions {
   readonly ranks: number;
   readonly training: TrainingSpec;
   readonly kernels: KernelSelection;
+  /** The module whose default export runs a rank; absent: that of a machine alone. */
+  readonly worker?: URL;
   /** The fault of one rank, for tests. */
   readonly fault?: RankTask['fault'] & { readonly rank: number };
 }
@@ -48,13 +50,14 @@ export class Team {
   #left = 0;
   /** True while ranks obey a command: then only an abort ends them. */
   #busy = false;
+  #leaderCarries = false;
 
   constructor(options: TeamOptions) {
     const { ranks } = options;
     this.#options = options;
     // Every task runs until the end, so threads and tasks must be as many; Piscina's own waiting and idling is of no use.
     this.#pool = new Piscina<RankTask, RankOutcome>({
-      filename: new URL('./rank-worker.js', import.meta.url).href,
+      filename: (options.worker ?? new URL('./rank-worker.js', import.meta.url)).href,
       minThreads: ranks,
       maxThreads: ranks,
       concurrentTasksPerWorker: 1,
@@ -67,18 +70,22 @@ export class Team {
     this.#pool.on('error', () => {});
   }
 
-  /** Lets the ranks go on with `plan`, of which the scratch must be zeroed; those of the plan before have ended (`rest`). */
-  begin(plan: RunPlan, arena: Arena): void {
+  /**
+   * Lets the ranks go on with `plan`, of which the scratch must be zeroed; those of the plan before have ended (`rest`). With `steps`
+   * the leader carries messages to other hosts itself.
+   */
+  begin(plan: RunPlan, arena: Arena, steps?: StepSockets): void {
     const { ranks, training, kernels, fault } = this.#options;
     this.#plan = plan;
     this.#arena = arena;
     this.#control = controlIndex(plan.control);
+    this.#leaderCarries = steps !== undefined;
     this.#commands = 0;
     this.#left = 0;
     resetControl(arena, this.#control);
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
-      const task: RankTask = { memory: arena.memory, plan: plan.spec, training, kernels, rank, spins, ...(fault?.rank === rank && { fault }) };
+      const task: RankTask = { memory: arena.memory, plan: plan.spec, training, kernels, rank, spins, ...(steps && { steps }), ...(fault?.rank === rank && { fault }) };
       await this.#supervise(rank, this.#pool.run(task));
     });
     this.#tasks = Promise.all(tasks);
@@ -118,9 +125,9 @@ export class Team {
     if (this.#arena) Atomics.store(this.#arena.i32, this.#control.stopRequest, asked ? 1 : 0);
   }
 
-  /** Makes ranks that wait for other hosts leave their step, if there are any. Nothing may be counted as come after it. */
+  /** Makes ranks that wait for other hosts leave their step, if there are any. A main thread that carries counts nothing after it. */
   recall(): void {
-    if (this.#arena && this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink));
+    if (this.#arena && this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink), this.#leaderCarries);
   }
 
   /** Ends all ranks, whatever they do; the threads stay for another plan. */

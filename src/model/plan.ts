@@ -5,6 +5,7 @@
 import { reserveControl } from '../collectives/control.ts';
 import { type Part, planShards, type RankShards, type ShardPlan } from '../collectives/shard-plan.ts';
 import { privateBlocks, sharedBlocks } from '../collectives/shared.ts';
+import { reserveTrouble } from '../collectives/trouble.ts';
 import { reserveUplink } from '../collectives/uplink.ts';
 import type { ModelConfig } from '../config/layers.ts';
 import { shardStart } from '../data/sampler.ts';
@@ -15,6 +16,7 @@ import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
+import { reserveTraffic } from '../telemetry/traffic.ts';
 import { fuseFirstNormalization } from './fusion.ts';
 import { type GradientPlan, type ParameterTensor, planGradients } from './gradients.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
@@ -87,8 +89,10 @@ export interface RunPlan {
   readonly squareSums: Address;
   /** One int32 a rank: what a diagnosis found, see train/diagnose.ts; then the least of the other hosts'. */
   readonly findings: Address;
-  /** Words for the exchange with other hosts, and the record of the verdict; 0 on a single host. */
+  /** Words for the exchange with other hosts, what failed of it, what it took, and the record of the verdict; 0 on a single host. */
   readonly uplink: Address;
+  readonly trouble: Address;
+  readonly traffic: Address;
   /** A block of loss sums a shard. */
   readonly lossBlocks: Address;
   readonly verdict: Address;
@@ -166,6 +170,8 @@ export function planRun(spec: PlanSpec): RunPlan {
     return compileRank(places, owner, capacity);
   });
   const uplink = shards.hosts ? reserveUplink(memory) : 0;
+  const trouble = shards.hosts ? reserveTrouble(memory) : 0;
+  const traffic = shards.hosts ? reserveTraffic(memory) : 0;
   // Eight numbers and the factor of each tensor, see train/verdict.ts.
   const verdictBytes = 8 * (8 + tensors.length);
   const verdict = shards.hosts ? memory.reserve('control', verdictBytes) : 0;
@@ -189,6 +195,8 @@ export function planRun(spec: PlanSpec): RunPlan {
     squareSums,
     findings,
     uplink,
+    trouble,
+    traffic,
     lossBlocks: places.lossBlocks,
     verdict,
     verdictBytes,

@@ -5,7 +5,7 @@
 import { Barrier } from '../collectives/barrier.ts';
 import { type ControlIndex, controlIndex } from '../collectives/control.ts';
 import type { Meeting } from '../collectives/shared.ts';
-import { Uplink } from '../collectives/uplink.ts';
+import { type Carrier, Uplink } from '../collectives/uplink.ts';
 import type { OptimizerConfig } from '../config/optimizers.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { type Loss, lossOf } from '../losses/loss.ts';
@@ -43,7 +43,7 @@ export interface Rank {
   readonly blocksFrom: number;
   readonly blocksTo: number;
   readonly clock: PhaseClock;
-  /** Writes the layer of operation `index` to the progress words. */
+  /** Writes the layer of operation `index` to the progress words, and lets messages that are on their way go on. */
   readonly markLayer: Visit;
   /** Where all ranks wait for each other. */
   readonly meeting: Meeting;
@@ -58,8 +58,8 @@ export interface Rank {
   skippedInARow: number;
 }
 
-/** `spins` as in `Barrier`. */
-export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, spec: TrainingSpec, spins: number): Rank {
+/** `spins` as in `Barrier`, `carrier` as in `Uplink`. */
+export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, spec: TrainingSpec, spins: number, carrier?: Carrier): Rank {
   const control = controlIndex(plan.control);
   const own = plan.ranks[rank]!;
   const clock = new PhaseClock(arena, own.times);
@@ -71,7 +71,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
       clock.enter(phase);
     },
   };
-  const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink, rank === 0), clock);
+  const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink, rank === 0, carrier), clock);
   const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed, uplink);
   const [blocksFrom, blocksTo] = blockShare(plan.blocks, rank, plan.spec.ranks);
   const layerWord = (own.progress >>> 2) + 2;
@@ -88,6 +88,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     clock,
     markLayer: (index) => {
       arena.i32[layerWord] = own.operations[index]!.layer;
+      uplink?.proceed();
     },
     meeting,
     uplink,
@@ -103,12 +104,18 @@ function awaitsReduced({ shards: { hosts }, gradients }: RunPlan): boolean {
   return hosts !== undefined && !hosts.direct && gradients.hosts!.shares.some(({ first, end }, host) => host !== hosts.host && first < end);
 }
 
-/** The time of waiting for other hosts goes to a phase of its own. */
+/** The time of waiting for other hosts, and of sending to them, goes to a phase of its own. */
 function timed(uplink: Uplink, clock: PhaseClock): Uplink {
   const wait = uplink.waitFor.bind(uplink);
+  const announce = uplink.announce.bind(uplink);
   uplink.waitFor = (word) => {
     const phase = clock.enter(phaseIndex.network);
     wait(word);
+    clock.enter(phase);
+  };
+  uplink.announce = (kind, index) => {
+    const phase = clock.enter(phaseIndex.network);
+    announce(kind, index);
     clock.enter(phase);
   };
   return uplink;

@@ -3,8 +3,8 @@
  * its place and counted, and what the plan does not foresee is refused before anything of it is written.
  */
 import test from 'ava';
-import type { StepMessage } from '../../cluster/exchange/incoming.ts';
-import { Exchange, isStepMessage } from '../../cluster/exchange.ts';
+import { isStepMessage, type StepMessage } from '../../cluster/exchange/incoming.ts';
+import { Exchange } from '../../cluster/exchange.ts';
 import type { Link } from '../../cluster/transport/link.ts';
 import type { Message } from '../../cluster/wire/messages.ts';
 import { controlIndex } from '../../src/collectives/control.ts';
@@ -47,7 +47,7 @@ function sideOf(topology: 'star' | 'mesh', host: number, bounds: readonly number
     return link as Link;
   };
   const links = new Map(bounds.slice(1).flatMap((_, to) => (to === host ? [] : [[to, linkTo(to)] as const])));
-  const exchange = new Exchange({ plan, arena, generation: envelope.generation, links }, { gradientBytesOut: 0 });
+  const exchange = new Exchange({ plan, arena, generation: envelope.generation, links });
   const uplink = new Uplink(arena, controlIndex(plan.control), plan.uplink, true);
   const index = uplinkIndex(plan.uplink);
   return { plan, arena, exchange, sent, announce: (kind, at) => uplink.announce(kind, at), come: (word) => Atomics.load(arena.i32, index[word]) };

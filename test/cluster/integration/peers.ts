@@ -36,15 +36,20 @@ export async function stranger(t: ExecutionContext, url: string): Promise<Strang
   return one;
 }
 
+/** The TCP connection below a WebSocket. */
+export function connectionOf(socket: WebSocket): Socket {
+  return (socket as unknown as { readonly _socket: Socket })._socket;
+}
+
 async function open(t: ExecutionContext, url: string): Promise<Stranger> {
   const socket = new WebSocket(url, dialerOptions);
   socket.on('error', () => {});
   t.teardown(() => socket.terminate());
   // The listener speaks first: the link must be there by then.
   const link = await new Promise<Link>((resolve, reject) => {
-    socket.once('error', reject).once('open', () => resolve(new Link(socket, { remote: url })));
+    socket.once('error', reject).once('open', () => resolve(new Link(socket, { remote: url, connection: connectionOf(socket) })));
   });
-  const raw = (socket as unknown as { readonly _socket: Socket })._socket;
+  const raw = connectionOf(socket);
   const heard: Message[] = [];
   const end = new Promise<Refusal | undefined>((resolve) => {
     link.onClose(() => resolve(link.refusal));
@@ -53,7 +58,7 @@ async function open(t: ExecutionContext, url: string): Promise<Stranger> {
 }
 
 /** A stranger that knows the token: a host for the coordinator, unless another role is given. */
-export async function insider(t: ExecutionContext, url: string, token: string, peer: Peer = { role: 'host', id: 0 }): Promise<Stranger> {
+export async function insider(t: ExecutionContext, url: string, token: string, peer: Peer = { role: 'host', id: 0, generation: 0 }): Promise<Stranger> {
   const one = await open(t, url);
   await offerHandshake(one.link, token, peer);
   one.link.onMessage((message) => one.heard.push(message));

@@ -23,9 +23,9 @@ const wrong = [
 for (const token of ['secret', undefined]) {
   test(`both sides ${token === undefined ? 'without a token' : 'with the same token'} get together and know each other`, async (t) => {
     const door = await openDoor(t, { token });
-    const link = await dialed(t, door.url, { token, role: 'peer', id: 42 });
+    const link = await dialed(t, door.url, { token, role: 'peer', id: 42, generation: 5 });
     await until('a peer', () => door.peers.length === 1);
-    t.deepEqual(door.peers[0]!.peer, { role: 'peer', id: 42 });
+    t.deepEqual(door.peers[0]!.peer, { role: 'peer', id: 42, generation: 5 });
     t.is(`ws://${link.remote}`, door.url);
     t.deepEqual(door.refusals, []);
   });

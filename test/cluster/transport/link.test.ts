@@ -2,6 +2,7 @@
  * Room: tests of transport. A link over real sockets: order, backpressure, counters, and every way it can end.
  */
 import { EventEmitter } from 'node:events';
+import { Socket } from 'node:net';
 import test from 'ava';
 import type { WebSocket } from 'ws';
 import { Link } from '../../../cluster/transport/link.ts';
@@ -126,7 +127,7 @@ test('a refusal thrown by a handler is counted and known on both sides', async (
 
 test('what a handler throws besides is a defect and not swallowed', (t) => {
   const socket = Object.assign(new EventEmitter(), { bufferedAmount: 0, readyState: 1, pause: () => {}, resume: () => {} });
-  const link = new Link(socket as unknown as WebSocket, { remote: 'x:1', onRefused: () => t.fail() });
+  const link = new Link(socket as unknown as WebSocket, { remote: 'x:1', connection: new Socket(), onRefused: () => t.fail() });
   link.onMessage(() => {
     throw new TypeError('defect');
   });

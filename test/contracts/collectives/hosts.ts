@@ -4,8 +4,7 @@
  */
 
 import { hashOf } from '../../../cluster/canonical.ts';
-import { isStepMessage } from '../../../cluster/exchange.ts';
-import { Member } from '../../../cluster/member.ts';
+import { Member, rankWorker } from '../../../cluster/member.ts';
 import type { Crew, OpenCrew } from '../../../src/local/crew.ts';
 import { type LossSums, readLossSums } from '../../../src/local/evaluate.ts';
 import { openStation } from '../../../src/local/session.ts';
@@ -14,7 +13,8 @@ import type { Command } from '../../../src/local/task.ts';
 import type { Obeyed } from '../../../src/local/team.ts';
 import type { TrainOrder } from '../../../src/train/loop.ts';
 import type { TrainingSpec } from '../../../src/train/rank.ts';
-import { type Dice, diceOf, Line, turn } from './lines.ts';
+import { type Dice, diceOf, turn } from './lines.ts';
+import { linesBetween, socketsBetween, type Wiring } from './ways.ts';
 
 export interface Cluster {
   readonly topology: 'star' | 'mesh';
@@ -22,6 +22,8 @@ export interface Cluster {
   readonly workers: readonly number[];
   /** Host h computes shards [bounds[h], bounds[h + 1]). */
   readonly bounds: readonly number[];
+  /** Who carries: leaders, main threads (`main` on sockets of its own), or by default main threads on lines with delays. */
+  readonly carriers?: readonly ('leader' | 'main')[] | undefined;
   /** Of the delays. */
   readonly seed?: number;
   /** A host other than the coordinator that is lost once so many messages have come, over all lines. */
@@ -42,19 +44,20 @@ export class Hosts implements Crew {
   readonly #cluster: Cluster;
   readonly #members: readonly Member[];
   readonly #dice: Dice;
-  readonly #lines = new Map<string, Line>();
+  #wiring!: Wiring;
   /** Ids of those that are there. */
   #present: readonly number[];
   #bounds: readonly number[];
   #generation = 0;
   #messages = 0;
+  #ended = false;
   #recalled: Seen['recalled'] = [];
   #fail!: (error: unknown) => void;
   readonly #failure: Promise<never>;
 
   private constructor(cluster: Cluster, stations: readonly Station[]) {
     this.#cluster = cluster;
-    this.#members = stations.map((station) => new Member(station));
+    this.#members = stations.map((station) => new Member(station, () => {}));
     this.#present = stations.map((_, id) => id);
     this.#bounds = cluster.bounds;
     this.#dice = diceOf(cluster.seed ?? 1);
@@ -62,36 +65,23 @@ export class Hosts implements Crew {
       this.#fail = reject;
     });
     this.#failure.catch(() => {});
-    for (const from of this.#present) {
-      for (const to of this.#present) {
-        if (from === to || (cluster.topology === 'star' && from !== 0 && to !== 0)) continue;
-        const line = new Line(
-          this.#dice,
-          (message, payload) => {
-            this.#countMessage();
-            if (isStepMessage(message)) this.#members[to]!.receive(from, message, payload);
-          },
-          this.#fail,
-        );
-        this.#lines.set(`${from}>${to}`, line);
-      }
-    }
   }
 
   /** `onEnd` is told what was seen, before the ranks end. */
   static opener(cluster: Cluster, onEnd: (seen: Seen) => void = () => {}): OpenCrew {
     return async (options) => {
       const [workers, ...others] = cluster.workers;
-      const first = openStation({ ...options, settings: { ...options.settings, workers } }, true);
+      const first = openStation({ ...options, settings: { ...options.settings, workers } }, { worker: rankWorker });
       const { plan, kernels, arena } = first;
       const training: TrainingSpec = options.training;
       const stations = others.map((ranks) => {
-        const station = new Station({ spec: { ...plan.spec, ranks }, training, kernels, changes: true });
+        const station = new Station({ spec: { ...plan.spec, ranks }, training, kernels, changes: true, worker: rankWorker });
         station.arena.u8.set(arena.u8.subarray(plan.state.from, plan.lasting), plan.state.from);
         return station;
       });
       const hosts = new Hosts(cluster, [first, ...stations]);
       hosts.#onEnd = onEnd;
+      hosts.#wiring = await hosts.#wire();
       await hosts.#enter();
       return hosts;
     };
@@ -137,11 +127,12 @@ export class Hosts implements Crew {
   }
 
   async end(): Promise<void> {
+    this.#ended = true;
+    if (this.#cluster.carriers) this.#messages = Math.max(this.#messages, this.#received());
     const states = this.#present.map((id) => stateHash(this.#members[id]!.station));
     this.#onEnd({ states, messages: this.#messages, generations: this.#generation, recalled: this.#recalled });
-    for (const line of this.#lines.values()) line.cut();
-    for (const member of this.#members) member.recall();
-    await Promise.all(this.#members.map(({ station }) => station.team.end()));
+    await Promise.all(this.#members.map((member) => member.end()));
+    await this.#wiring.close();
   }
 
   /** True when all hosts have finished; false when one was lost, and a new generation has begun without it. */
@@ -168,7 +159,8 @@ export class Hosts implements Crew {
     await Promise.all(
       members.map(async ({ id }, self) => {
         const member = this.#members[id]!;
-        await member.enter({ generation, members, self, topology }, (index) => this.#lines.get(`${id}>${members[index]!.id}`)?.link);
+        const place = { generation, members, self, topology };
+        await member.enter(place, await this.#wiring.openWays(id, place));
         if (id === 0) return;
         member.station.arena.u8.set(arena.u8.subarray(from, to), from);
         member.stand(step);
@@ -176,15 +168,36 @@ export class Hosts implements Crew {
     );
   }
 
-  #countMessage(): void {
+  #wire(): Promise<Wiring> | Wiring {
+    const { carriers, workers } = this.#cluster;
+    if (!carriers) return linesBetween(this.#dice, () => this.#counted(1), this.#fail);
+    void this.#countTraffic().catch(this.#fail);
+    return socketsBetween(workers.map((_, id) => carriers[id % carriers.length]!));
+  }
+
+  #counted(messages: number): void {
     const { loss } = this.#cluster;
-    this.#messages++;
-    if (loss && this.#messages === loss.afterMessages) this.#lose(loss.host).catch(this.#fail);
+    const before = this.#messages;
+    this.#messages += messages;
+    if (loss && before < loss.afterMessages && this.#messages >= loss.afterMessages) this.#lose(loss.host).catch(this.#fail);
+  }
+
+  #received(): number {
+    return this.#members.reduce((sum, { traffic }) => sum + traffic.messagesIn, 0);
+  }
+
+  /** What leaders receive nobody tells: it is looked up, turn by turn. */
+  async #countTraffic(): Promise<void> {
+    for (let seen = 0; !this.#ended; await turn()) {
+      const received = this.#received();
+      this.#counted(received - seen);
+      seen = received;
+    }
   }
 
   /** The host's connections break; the others are recalled, each as soon as it hears of it. The lost one's shards go to its neighbour. */
   async #lose(host: number): Promise<void> {
-    for (const [ends, line] of this.#lines) if (ends.split('>').includes(String(host))) line.cut();
+    this.#wiring.cut(host);
     const at = this.#present.indexOf(host);
     const present = this.#present;
     this.#present = present.filter((id) => id !== host);

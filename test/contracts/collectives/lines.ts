@@ -34,16 +34,17 @@ export class Line {
   readonly #frames: { readonly frame: Buffer; readonly isBulk: boolean }[] = [];
   readonly #bulk: BulkQueue;
   readonly #dice: Dice;
-  readonly #deliver: MessageHandler;
+  readonly #onMessage: () => void;
   readonly #fail: (error: unknown) => void;
+  #deliver: MessageHandler | undefined;
   #bulkInside = 0;
   #running = false;
   #isCut = false;
 
-  /** `fail` is told what `deliver` throws. */
-  constructor(dice: Dice, deliver: MessageHandler, fail: (error: unknown) => void) {
+  /** `onMessage` is called before each delivery; `fail` is told what the receiver throws. */
+  constructor(dice: Dice, onMessage: () => void, fail: (error: unknown) => void) {
     this.#dice = dice;
-    this.#deliver = deliver;
+    this.#onMessage = onMessage;
     this.#fail = fail;
     this.#bulk = new BulkQueue(
       () => this.#bulkInside === 0,
@@ -54,13 +55,18 @@ export class Line {
     );
   }
 
-  /** What an exchange uses of a link. */
-  get link(): Link {
-    const link: Pick<Link, 'send' | 'sendBulk'> = {
+  /** What an exchange uses of a link to send. */
+  get sender(): Pick<Link, 'send' | 'sendBulk'> {
+    return {
       send: (message, payload) => void this.#push(message, payload, false),
       sendBulk: (next: () => BulkPiece | undefined) => this.#bulk.add(next),
     };
-    return link as Link;
+  }
+
+  /** What comes goes there, also what came before. */
+  deliverTo(handler: MessageHandler): void {
+    this.#deliver = handler;
+    if (!this.#running) this.#run().catch(this.#fail);
   }
 
   /** Nothing comes through any more, what was on its way included. */
@@ -74,7 +80,7 @@ export class Line {
     if (this.#isCut) return 0;
     const frame = encodeFrame(message, payload);
     this.#frames.push({ frame, isBulk });
-    if (!this.#running) this.#run().catch(this.#fail);
+    if (!this.#running && this.#deliver) this.#run().catch(this.#fail);
     return frame.length;
   }
 
@@ -85,7 +91,9 @@ export class Line {
       const next = this.#frames.shift();
       if (!next) break;
       const { message, payload } = decodeFrame(next.frame);
-      this.#deliver(message, payload);
+      this.#onMessage();
+      if (this.#isCut) break;
+      this.#deliver!(message, payload);
       if (!next.isBulk) continue;
       this.#bulkInside--;
       this.#bulk.pump();

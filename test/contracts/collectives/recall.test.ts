@@ -19,6 +19,7 @@ const losses = fc.record({
     { workers: [2, 1, 1], bounds: [0, 0, 3, 5] },
     { workers: [1, 1, 1], bounds: [0, 3, 3, 5] },
   ),
+  carriers: fc.constantFrom(undefined, ['leader'], ['leader', 'main']),
   lost: fc.nat(),
   afterMessages: fc.integer({ min: 1, max: 30 }),
   seed: fc.nat(),
@@ -31,9 +32,9 @@ test.serial('a host is lost anywhere in a step', async (t) => {
   t.is(new Set(alone.get(normalized)!.states).size, 9);
   let recalls = 0;
   await fc.assert(
-    fc.asyncProperty(losses, async ({ recipe, topology, hosts, lost, afterMessages, seed }) => {
+    fc.asyncProperty(losses, async ({ recipe, topology, hosts, carriers, lost, afterMessages, seed }) => {
       const loss = { host: 1 + (lost % (hosts.workers.length - 1)), afterMessages };
-      const cluster = { topology, ...hosts, seed, loss } as Cluster;
+      const cluster = { topology, ...hosts, carriers, seed, loss } as Cluster;
       const told = `${recipe.name} among ${JSON.stringify(cluster)}`;
       const { trace: expected, states } = alone.get(recipe)!;
       let seen: Seen | undefined;
