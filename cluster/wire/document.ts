@@ -37,10 +37,11 @@ u32 header length, little-endian | header in msgpack | zeros up to a multiple of
 The dialer opens the socket; then each proves to the other that it knows the token, without saying it:
 
 1. \`challenge\` (listener): a fresh nonce.
-2. \`hello\` (dialer): a nonce of its own, the proof over both, and what it is: a host for the coordinator, or the link of another host.
+2. \`hello\` (dialer): a nonce of its own, the proof over both, and what it is: a host for the coordinator, or the link of a host for the steps of a generation.
 3. \`welcome\` (listener): its own proof.
 
-Either may say \`refused\` and close at any time. From then on both send \`heartbeat\` twice a second.
+Either may say \`refused\` and close at any time. On the link of a host to the coordinator both then send \`heartbeat\` twice a second; the links of a generation carry
+nothing but its steps, and a dialer's mask there is of zeros.
 
 ## Life of a host
 

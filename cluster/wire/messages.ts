@@ -55,7 +55,7 @@ const kinds = {
   challenge: [{ nonce: digest }, 'Listener to dialer, first of all: a fresh nonce that the proof must cover.'],
   hello: [
     { nonce: digest, proof: digest, role: choice('host', 'peer'), id: count },
-    'Dialer to listener: its own nonce, its proof of the token, and whether it is a host for the coordinator or the link of host `id`.',
+    'Dialer to listener: its own nonce, its proof of the token, and whether it is a host for the coordinator or the link of host `id` for the steps of the generation.',
   ],
   welcome: [{ proof: digest }, "Listener to dialer: the listener's proof of the token; from now on both talk freely."],
   refused: [{ reason, message: sentence }, 'Either to either, last of all: why the sender closes the connection.'],
@@ -99,7 +99,8 @@ const kinds = {
   recalled: [{ committed: count }, 'Host to coordinator: all ranks have left; the last step that was committed here.'],
   leave: [{}, 'Host to coordinator: wants to go at the next step boundary.'],
   goodbye: [{ message: sentence }, 'Coordinator to host: released, the run is over or goes on without it.'],
-  peerLost: [{ id: count }, 'Host to coordinator: the link to host `id` broke or could not be opened.'],
+  peerLost: [{ id: count }, 'Host to coordinator: the link to host `id` for the steps of the generation broke or could not be opened.'],
+  // From here on: on the links of a generation alone, and nothing else is said there.
   statistics: [{ area: count }, 'Host to host (star: to the coordinator): its subtrees of a sync point as float64 blocks.'],
   merged: [{ area: count }, 'Coordinator to host, in a star: the block of a sync point merged over all shards.'],
   contribution: [
