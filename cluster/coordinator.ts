@@ -8,7 +8,11 @@ import { type LossSums, readLossSums } from '../src/local/evaluate.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
 import type { NetworkUse } from '../src/telemetry/events.ts';
+import type { ClusterSnapshot, ProcessSnapshot } from '../src/telemetry/snapshot.ts';
+import { phases } from '../src/telemetry/timing.ts';
 import type { TrainOrder } from '../src/train/loop.ts';
+import { Chronicle } from './chronicle.ts';
+import type { Connections, CoordinatorOptions } from './coordinator-options.ts';
 import { Gate } from './gate.ts';
 import type { Guest, Guests } from './guests.ts';
 import { Herald, type NewGeneration } from './herald.ts';
@@ -19,28 +23,10 @@ import { type Effect, type MembershipEvent, newRun, type RunState } from './memb
 import type { Offer } from './offer.ts';
 import { remaining } from './remaining.ts';
 import type { StepLinks } from './step-links.ts';
+import { clusterOf, coordinatorOf } from './telling.ts';
 import { Refusal, type RefusalReason } from './transport/refusal.ts';
 import { findSilent, heartbeatMs, troubles } from './vigil.ts';
 import type { Message, MessageBody } from './wire/messages.ts';
-
-export interface CoordinatorOptions {
-  readonly name: string;
-  /** 0: this process computes no shards, it only keeps the state and decides. */
-  readonly workers: number;
-  readonly minHosts: number;
-  readonly topology: 'star' | 'mesh';
-  readonly heartbeatTimeoutMs: number;
-  /** Refused connections so far, by reason. */
-  readonly refusals: ReadonlyMap<RefusalReason, number>;
-  /** A line for the user. */
-  readonly onNews: (sentence: string) => void;
-}
-
-/** Who is connected, and how. */
-export interface Connections {
-  readonly guests: Guests;
-  readonly stepLinks: StepLinks;
-}
 
 export class Coordinator implements Crew {
   readonly station: Station;
@@ -51,6 +37,7 @@ export class Coordinator implements Crew {
   readonly #member: Member;
   readonly #herald: Herald;
   readonly #timer: NodeJS.Timeout;
+  readonly #chronicle = new Chronicle();
   #state: RunState;
   #stopsForUser = false;
   /** Messages of generations that were over. */
@@ -128,9 +115,17 @@ export class Coordinator implements Crew {
     await this.#member.end();
   }
 
+  snapshot(): ProcessSnapshot {
+    return coordinatorOf(this.#guests, this.#stepLinks, this.#member, this.#options.refusals);
+  }
+
+  cluster(): ClusterSnapshot {
+    return clusterOf(this.#state, this.#guests, this.#member, this.#chronicle, this.#stale + this.#stepLinks.stale, Date.now());
+  }
+
   get network(): NetworkUse {
     const { bytesOut, gradientBytesOut } = this.#member.traffic;
-    return { bytesOut: this.#guests.bytesOut + this.#stepLinks.bytesOut + bytesOut, gradientBytesOut };
+    return { bytesOut: this.#guests.traffic.bytesOut + this.#stepLinks.traffic.bytesOut + bytesOut, gradientBytesOut };
   }
 
   /** Waits until all members stand and are ready, or, where that is a reason, the user wants no more. */
@@ -153,6 +148,7 @@ export class Coordinator implements Crew {
   #tell(event: MembershipEvent): void {
     if ('generation' in event && event.generation !== this.#state.generation) this.#stale++;
     const { state, effects } = transition(this.#state, event);
+    this.#chronicle.note(this.#state, state, effects, performance.now());
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
   }
@@ -237,8 +233,12 @@ export class Coordinator implements Crew {
 
   /** Sends signs of life, and loses who gives none. */
   #watch(): void {
-    for (const { id } of this.#guests.all) this.#herald.tell(id, { type: 'heartbeat', ranks: [] });
+    for (const { id, link } of this.#guests.all) {
+      this.#herald.tell(id, { type: 'heartbeat', ranks: [] });
+      link.ping();
+    }
     for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, Date.now())) {
+      this.#chronicle.timedOut(guest.name, phases[guest.signs.ranks[0]?.phase ?? 0] ?? 'data');
       this.#tell({ kind: 'lost', id: guest.id, reason: sentence });
       this.#guests.dismiss(guest.id, { reason: 'timeout', message: sentence });
     }

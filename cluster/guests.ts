@@ -4,6 +4,7 @@
  */
 import type { RankPlace } from './membership/silence.ts';
 import type { Link } from './transport/link.ts';
+import { addLinkTraffic, type LinkTraffic, noLinkTraffic } from './transport/link-traffic.ts';
 import { Refusal, type RefusalReason } from './transport/refusal.ts';
 import type { Message, MessageOf } from './wire/messages.ts';
 
@@ -13,6 +14,8 @@ export interface Guest {
   readonly name: string;
   readonly workers: number;
   readonly address: string;
+  /** Where its metrics are, HOST:PORT; empty when it has none. */
+  readonly metrics: string;
   readonly link: Link;
   /** Times of the system's clock, ms. */
   readonly signs: { readonly name: string; heartbeatAt: number; progressAt: number; ranks: readonly RankPlace[] };
@@ -30,8 +33,8 @@ export class Guests {
   readonly #onChange: () => void;
   readonly #shut: () => Promise<void>;
   #nextId = 1;
-  /** Sent to hosts that are gone. */
-  #bytesOutBefore = 0;
+  /** Of hosts that are gone. */
+  #trafficBefore = noLinkTraffic;
   #listener: GuestListener | undefined;
 
   /** `name` is the coordinator's own; `onChange` is called when a host came or went; `shut` closes the door behind them. */
@@ -54,9 +57,9 @@ export class Guests {
     return this.all.reduce((sum, { workers }) => sum + workers, 0);
   }
 
-  /** Bytes of messages sent to all hosts that ever were here. */
-  get bytesOut(): number {
-    return this.all.reduce((sum, { link }) => sum + link.traffic.bytesOut, this.#bytesOutBefore);
+  /** With all hosts that ever were here. */
+  get traffic(): LinkTraffic {
+    return this.all.reduce((sum, { link }) => addLinkTraffic(sum, link.traffic), { ...this.#trafficBefore });
   }
 
   get(id: number): Guest | undefined {
@@ -100,10 +103,10 @@ export class Guests {
 
   #forget({ id, link }: Guest): void {
     this.#guests.delete(id);
-    this.#bytesOutBefore += link.traffic.bytesOut;
+    this.#trafficBefore = addLinkTraffic(this.#trafficBefore, link.traffic);
   }
 
-  #enrol(link: Link, { name: wanted, workers, address }: MessageOf<'apply'>): Guest {
+  #enrol(link: Link, { name: wanted, workers, address, metrics }: MessageOf<'apply'>): Guest {
     const now = Date.now();
     const name = this.#unique(wanted);
     const seen = link.remote.replace(/:\d+$/, '');
@@ -111,8 +114,9 @@ export class Guests {
       id: this.#nextId++,
       name,
       workers,
-      // A host that says only its port is reached where it calls from.
+      // A host that says only a port is reached where it calls from.
       address: address.startsWith(':') ? `${seen}${address}` : address,
+      metrics: metrics.startsWith(':') ? `${seen}${metrics}` : metrics,
       link,
       signs: { name, heartbeatAt: now, progressAt: now, ranks: [] },
     };

@@ -22,7 +22,11 @@ export interface HostOptions extends IntakeOptions {
   readonly workers: number;
   /** Where other hosts reach this one. */
   readonly address: string;
+  /** Where its metrics are reached; empty when it has none. */
+  readonly metrics: string;
   readonly stepLinks: StepLinks;
+  /** Told what runs here once that is known. */
+  readonly onMember?: (member: Member, runId: string) => void;
 }
 
 /** Twenty heartbeats. */
@@ -51,10 +55,10 @@ export class Host {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    const { name, workers, address } = options;
+    const { name, workers, address, metrics } = options;
     link.onMessage((message, payload) => this.#receive(message, payload));
     link.onClose((reason) => this.#end({ kind: 'lost', reason, refusal: link.refusal }));
-    this.#send({ type: 'apply', name, workers, address });
+    this.#send({ type: 'apply', name, workers, address, metrics });
     const timer = setInterval(() => this.#beat(), heartbeatMs);
     void this.ended.then(() => clearInterval(timer));
   }
@@ -159,6 +163,7 @@ export class Host {
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
     const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true, worker: rankWorker });
     this.#member = new Member(station, (id, generation) => this.#wayLost(id, generation));
+    this.#options.onMember?.(this.#member, message.runId);
     await touchState(station);
     const wishes = await this.#intake.begin(message, station);
     this.#prepared = own;

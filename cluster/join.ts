@@ -4,12 +4,17 @@
  */
 import { randomInt } from 'node:crypto';
 import { isLockstepError } from '../src/errors.ts';
+import type { Watched } from '../src/local/monitor.ts';
+import { snapshotOf } from '../src/local/snapshot.ts';
 import { loadWeights, weightsHash } from '../src/model/weights.ts';
 import type { HostEndEvent } from '../src/telemetry/events.ts';
+import type { NetworkSnapshot } from '../src/telemetry/snapshot.ts';
 import { Host, type HostOptions, type SessionEnd } from './host.ts';
 import type { Member } from './member.ts';
 import { StepLinks, type StepLinksOptions } from './step-links.ts';
+import { networkOf } from './telling.ts';
 import { backoff, dial } from './transport/dial.ts';
+import { addLinkTraffic, noLinkTraffic } from './transport/link-traffic.ts';
 import { type ListenOptions, listen } from './transport/listen.ts';
 import { Refusal } from './transport/refusal.ts';
 
@@ -22,8 +27,19 @@ export interface JoinOptions extends Pick<HostOptions, 'name' | 'workers' | 'dat
   readonly meshListen: { readonly host: string; readonly port: number };
   /** HOST:PORT by which other hosts reach it, where that is not the address that the coordinator sees. */
   readonly advertise?: string | undefined;
+  /** HOST:PORT, or :PORT of this machine, where this process tells its metrics; absent: nowhere. */
+  readonly metrics?: string | undefined;
+  /** Told what there is to watch, once it is known, and again when the connection was made anew. */
+  readonly onWatched?: ((watched: WatchedHost) => void) | undefined;
   /** Aborting asks to be released at the next step boundary. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A host's part of a run, for whoever watches it. */
+export interface WatchedHost extends Watched {
+  readonly run: string;
+  /** What it is called among the hosts of the run. */
+  readonly name: () => string;
 }
 
 export interface JoinEnd {
@@ -35,8 +51,11 @@ export interface JoinEnd {
 
 /** Resolves when the coordinator released this host. Throws LOCKSTEP_NETWORK and what else ends a host for good. */
 export async function join(options: JoinOptions): Promise<JoinEnd> {
-  const { url, token, tlsCa, signal, onNews, advertise, meshListen } = options;
+  const { url, token, tlsCa, signal, onNews, advertise, meshListen, metrics = '', onWatched } = options;
   let host: Host | undefined;
+  let controlBefore = noLinkTraffic;
+  let connections = 0;
+  const refusedPeers: Record<string, number> = {};
   const stepLinks = new StepLinks({ token, tls: options.tls, tlsCa, coordinatorUrl: url, onNews });
   const listener = await listen({
     ...meshListen,
@@ -46,7 +65,10 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
       if (peer.role === 'peer') stepLinks.adopt(link, peer);
       else link.close({ reason: 'address', message: 'Expected the link of another host, got a host that wants to join; join at the address of the coordinator.' });
     },
-    onRefused: (reason, message, remote) => onNews(`refused ${remote} (${reason}): ${message}`),
+    onRefused: (reason, message, remote) => {
+      refusedPeers[reason] = (refusedPeers[reason] ?? 0) + 1;
+      onNews(`refused ${remote} (${reason}): ${message}`);
+    },
   });
   const leave = (): void => host?.leave();
   signal?.addEventListener('abort', leave);
@@ -55,14 +77,31 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
       try {
         const link = await dial(url, { role: 'host', id: 0, token, tlsCa, signal });
         onNews(`connected to ${url}`);
-        host = new Host(link, { ...options, stepLinks, address: advertise ?? `:${listener.port}` });
+        connections++;
+        const network = (member: Member): NetworkSnapshot => {
+          const control = addLinkTraffic(controlBefore, link.traffic);
+          const facts = { control, steps: stepLinks.traffic, traffic: member.traffic, sendQueueBytes: link.queuedBytes, reconnects: connections - 1, refusedPeers };
+          return networkOf(facts);
+        };
+        const onMember = (member: Member, run: string): void =>
+          onWatched?.({
+            run,
+            name: () => member.name ?? options.name,
+            snapshot: () => snapshotOf(member.station, member.generation, network(member)),
+            observe: () => member.station.team.observe(),
+          });
+        host = new Host(link, { ...options, metrics, onMember, stepLinks, address: advertise ?? `:${listener.port}` });
         if (signal?.aborted) host.leave();
         const began = performance.now();
         const end = await host.ended;
         const member = host.member;
         await host.close();
+        controlBefore = addLinkTraffic(controlBefore, link.traffic);
         if (end.kind === 'released')
-          return { message: end.message, ...(member && { event: endOf(member, (performance.now() - began) / 1000, link.traffic.bytesOut + stepLinks.bytesOut) }) };
+          return {
+            message: end.message,
+            ...(member && { event: endOf(member, (performance.now() - began) / 1000, controlBefore.bytesOut + stepLinks.traffic.bytesOut) }),
+          };
         throwIfFinal(end);
         if (end.kind === 'lost') onNews(`the connection was lost: ${end.reason}`);
         if (member) attempt = 0;

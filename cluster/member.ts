@@ -40,6 +40,11 @@ export class Member {
     this.#onLost = onLost;
   }
 
+  /** What this process is called among the members; undefined before the first generation. */
+  get name(): string | undefined {
+    return this.#generation?.members[this.#generation.self]?.name;
+  }
+
   get generation(): number {
     return this.#generation?.generation ?? 0;
   }

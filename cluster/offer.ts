@@ -2,7 +2,6 @@
  * Room: cluster (level 7). What the coordinator offers hosts: the run as a document, the hashes by which they can be sure that it is
  * the same for everybody, and the data in chunks.
  */
-import { randomUUID } from 'node:crypto';
 import type { DataConfig, DataConfigInput } from '../src/config/data.ts';
 import type { Station } from '../src/local/station.ts';
 import type { TrainingSpec } from '../src/train/rank.ts';
@@ -24,6 +23,7 @@ export interface DataDescriptions {
 }
 
 export interface OfferOptions {
+  readonly runId: string;
   readonly station: Station;
   readonly training: TrainingSpec;
   readonly mixedNumerics: boolean;
@@ -49,7 +49,7 @@ export class Offer {
   readonly #run: MessageOf<'run'>;
   readonly #sets: OfferedSets;
 
-  private constructor({ station, training, mixedNumerics }: OfferOptions, sets: OfferedSets) {
+  private constructor({ runId, station, training, mixedNumerics }: OfferOptions, sets: OfferedSets) {
     const { plan, kernels } = station;
     this.document = runDocument(plan.spec, training);
     this.#sets = sets;
@@ -57,7 +57,7 @@ export class Offer {
     this.#run = {
       ...envelope,
       type: 'run',
-      runId: randomUUID(),
+      runId,
       spec: this.document,
       modelHash: modelHash(plan.spec),
       kernels: kernels.set,

@@ -6,7 +6,8 @@ import { availableParallelism } from 'node:os';
 import { LockstepError } from '../src/errors.ts';
 import type { OpenCrew } from '../src/local/crew.ts';
 import { openStation } from '../src/local/session.ts';
-import { Coordinator, type CoordinatorOptions } from './coordinator.ts';
+import { Coordinator } from './coordinator.ts';
+import type { CoordinatorOptions } from './coordinator-options.ts';
 import { Gate } from './gate.ts';
 import { Guests } from './guests.ts';
 import { rankWorker } from './member.ts';
@@ -16,6 +17,8 @@ import { type ListenOptions, listen } from './transport/listen.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 
 export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'token' | 'tls'>, Omit<CoordinatorOptions, 'workers' | 'refusals'> {
+  /** What the run is called. */
+  readonly runId: string;
   /** 0: no shards are computed here; absent: one worker a core. */
   readonly workers?: number | undefined;
   readonly mixedNumerics?: boolean;
@@ -62,7 +65,13 @@ export function serve(options: ServeOptions): OpenCrew {
       if (signal?.aborted) throw new LockstepError('LOCKSTEP_NETWORK', `Expected ${minHosts} hosts, got interrupted while waiting for them; nothing was trained.`);
       const shards = session.settings.shards ?? Math.min(workers + guests.workers, session.training.batchSize);
       const station = openStation({ ...session, settings: { ...session.settings, workers: Math.max(1, workers), shards } }, { worker: rankWorker });
-      const offer = await Offer.make({ station, training: session.training, mixedNumerics: options.mixedNumerics ?? false, descriptions: options.descriptions ?? {} });
+      const offer = await Offer.make({
+        runId: options.runId,
+        station,
+        training: session.training,
+        mixedNumerics: options.mixedNumerics ?? false,
+        descriptions: options.descriptions ?? {},
+      });
       return new Coordinator({ ...options, workers, refusals }, { guests, stepLinks }, offer, station);
     } catch (error) {
       await guests.close();

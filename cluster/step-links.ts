@@ -9,6 +9,7 @@ import { type SystemCalls, systemCalls } from './transport/descriptor.ts';
 import { dial } from './transport/dial.ts';
 import type { Peer } from './transport/handshake.ts';
 import type { Link } from './transport/link.ts';
+import { addLinkTraffic, type LinkTraffic, noLinkTraffic } from './transport/link-traffic.ts';
 import { Refusal } from './transport/refusal.ts';
 import type { MessageOf } from './wire/messages.ts';
 
@@ -62,7 +63,7 @@ export class StepLinks {
   /** Aborted when the links that are awaited are wanted no more. */
   #attempt = new AbortController();
   #generation = 0;
-  #bytesOutBefore = 0;
+  #trafficBefore = noLinkTraffic;
   #explained = false;
   /** Links of generations that were over when they came. */
   stale = 0;
@@ -71,9 +72,9 @@ export class StepLinks {
     this.#options = options;
   }
 
-  /** Bytes of messages that the main thread sent on all links that ever were. */
-  get bytesOut(): number {
-    return [...this.#links].reduce((sum, { traffic }) => sum + traffic.bytesOut, this.#bytesOutBefore);
+  /** What the main thread sent and received on all links that ever were. */
+  get traffic(): LinkTraffic {
+    return [...this.#links].reduce((sum, { traffic }) => addLinkTraffic(sum, traffic), { ...this.#trafficBefore });
   }
 
   /** A link that another host opened. */
@@ -136,7 +137,7 @@ export class StepLinks {
   #register(link: Link): void {
     this.#links.add(link);
     link.onClose(() => {
-      if (this.#links.delete(link)) this.#bytesOutBefore += link.traffic.bytesOut;
+      if (this.#links.delete(link)) this.#trafficBefore = addLinkTraffic(this.#trafficBefore, link.traffic);
     });
   }
 

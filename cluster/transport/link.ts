@@ -10,6 +10,7 @@ import { decodeFrame, encodeFrame } from '../wire/frame.ts';
 import { type Message, protocolVersion } from '../wire/messages.ts';
 import { type BulkPiece, BulkQueue } from './bulk-queue.ts';
 import { type SystemCalls, takeDescriptor } from './descriptor.ts';
+import { type LinkTraffic, noLinkTraffic } from './link-traffic.ts';
 import { Refusal, type RefusalReason, reasonFrom } from './refusal.ts';
 
 /** The longest frame that is received, in bytes: a piece of bulk data and its header, with much to spare. */
@@ -43,8 +44,10 @@ export interface LinkOptions {
 
 export class Link {
   readonly remote: string;
-  /** Frames that crossed this link: their bytes without what WebSocket, TLS and TCP add. */
-  readonly traffic = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0 };
+  readonly traffic: LinkTraffic = { ...noLinkTraffic };
+  /** Until the other side answered the last ping. */
+  rttSeconds: number | undefined;
+  #pingedAt = 0;
   readonly #socket: WebSocket;
   readonly #connection: Socket;
   readonly #onRefused: LinkOptions['onRefused'];
@@ -68,6 +71,9 @@ export class Link {
     );
     socket.binaryType = 'nodebuffer';
     socket.on('message', (frame, isBinary) => this.#receive(frame as Buffer, isBinary));
+    socket.on('pong', () => {
+      this.rttSeconds = (performance.now() - this.#pingedAt) / 1000;
+    });
     socket.on('error', (error) => this.#violated(error));
     socket.on('close', (code) => this.#end(this.#lastWord(code)));
   }
@@ -80,6 +86,18 @@ export class Link {
   /** Set when the link ended because one side refused the other. */
   get refusal(): Refusal | undefined {
     return this.#ended?.refusal;
+  }
+
+  /** Bytes that wait to be sent. */
+  get queuedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Measures how long the other side takes to answer, unless an answer is awaited. */
+  ping(): void {
+    if (this.closed || this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#pingedAt = performance.now();
+    this.#socket.ping();
   }
 
   /** Hands a control message or a small hot one to the socket at once; on a closed link it is dropped, for `onClose` has told. */

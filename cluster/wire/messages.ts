@@ -31,8 +31,8 @@ const name = text('a text of 1 to 200 characters, none of control', /^\P{Cc}*$/u
 const reason = text('a text of at most 100 characters, none of control', /^\P{Cc}*$/u, 0, 100);
 /** People read these on terminals: what a stranger wrote must not steer them. */
 const sentence = text('a text of at most 2000 characters, none of control but tab and newline', /^(?:\P{Cc}|[\t\n])*$/u, 0, 2000);
-/** Where a host accepts links of other hosts; no address when it accepts none. */
-const address = text('a URL of at most 300 visible ASCII characters, or nothing', /^[!-~]*$/, 0, 300);
+/** HOST:PORT, or :PORT where the host calls from. */
+const address = text('an address of at most 300 visible ASCII characters, or nothing', /^[!-~]*$/, 0, 300);
 /** What the receiver checks itself: it knows the schema of a config, the wire does not. */
 const unchecked = z
   .unknown()
@@ -60,7 +60,10 @@ const kinds = {
   welcome: [{ proof: digest }, "Listener to dialer: the listener's proof of the token; from now on both talk freely."],
   refused: [{ reason, message: sentence }, 'Either to either, last of all: why the sender closes the connection.'],
   heartbeat: [{ ranks: list(rankProgress, 0, 1024) }, 'Either to either, twice a second: the sender lives, and its ranks are there.'],
-  apply: [{ name, workers: workers(1), address }, 'Host to coordinator: wants to take part with so many workers; other hosts reach it at `address`.'],
+  apply: [
+    { name, workers: workers(1), address, metrics: address },
+    'Host to coordinator: wants to take part with so many workers; other hosts reach it at `address`, and Prometheus at `metrics`.',
+  ],
   run: [
     {
       runId: name,

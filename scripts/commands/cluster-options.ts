@@ -59,13 +59,19 @@ export function clusterOptions(): Option[] {
 }
 
 /** The coordinator of a run of several hosts, as the flags want it. */
-export function serveWith(flags: ClusterFlags, { train, validation }: RunConfig['data'], signal: AbortSignal, onNews: (sentence: string) => void): OpenCrew {
-  const { listen, minHosts = 1, topology = 'mesh', heartbeatTimeout = 5, workers } = flags;
+export function serveWith(
+  flags: ClusterFlags & { readonly runId: string },
+  { train, validation }: RunConfig['data'],
+  signal: AbortSignal,
+  onNews: (sentence: string) => void,
+): OpenCrew {
+  const { listen, minHosts = 1, topology = 'mesh', heartbeatTimeout = 5, workers, runId } = flags;
   const token = flags.tokenFile === undefined ? undefined : readOrMakeToken(flags.tokenFile, onNews);
   const tls = readTls(flags);
   checkSecrecy(listen!, token, flags.insecure ?? false, '--listen');
   return serve({
     ...listen!,
+    runId,
     token,
     tls,
     workers,

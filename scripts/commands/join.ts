@@ -4,14 +4,15 @@
 import { availableParallelism, homedir, hostname } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { Command, Option } from 'commander';
-import { join } from '../../cluster/join.ts';
+import { join, type WatchedHost } from '../../cluster/join.ts';
 import { readUserFile } from '../../src/config/file.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { checkSecrecy, type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
+import { linger, type MonitorFlags, monitorOptions, openMonitor, reachableAt } from './monitoring.ts';
 import { workersOption } from './options.ts';
 
-interface JoinFlags {
+interface JoinFlags extends MonitorFlags {
   readonly workers?: number;
   readonly tokenFile?: string;
   readonly dataDir?: string;
@@ -42,10 +43,9 @@ export function joinCommand(unheard: AbortSignal): Command {
     .option('--insecure', 'accept links beyond this machine without a token')
     .option('--advertise <host:port>', 'where other hosts reach this one, when it is not where the coordinator sees it')
     .option('--tls-ca <file>', "who signed the coordinator's certificate (PEM), where the system does not know it")
-    .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
     .option('--log <file>', 'write the end as a JSON line: steps, weights, bytes sent')
     .option('--quiet', 'print nothing but errors');
-  for (const option of tlsOptions()) command.addOption(option);
+  for (const option of [...monitorOptions(), ...tlsOptions()]) command.addOption(option);
   return command.action((url: string, flags: JoinFlags) => runJoin(url, flags, unheard));
 }
 
@@ -56,6 +56,9 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
   const meshListen = flags.meshListen ?? { host: token === undefined && !flags.insecure ? '127.0.0.1' : '0.0.0.0', port: 0 };
   checkSecrecy(meshListen, token, flags.insecure ?? false, '--mesh-listen');
   const { signal, release } = interruption(say);
+  const ends = AbortSignal.any([signal, unheard]);
+  let watched: WatchedHost | undefined;
+  const monitor = await openMonitor(flags, () => ({ run: watched?.run ?? '', host: watched?.name() ?? flags.name }), say);
   try {
     const end = await join({
       url,
@@ -68,7 +71,12 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
       cacheFolder: flags.cacheDir,
       meshListen,
       advertise: flags.advertise,
-      signal: AbortSignal.any([signal, unheard]),
+      metrics: reachableAt(monitor),
+      onWatched(now) {
+        watched = now;
+        monitor?.watch(now);
+      },
+      signal: ends,
       onNews: say,
     });
     say(`${end.message}${end.event ? ` The last step here was ${end.event.steps}.` : ''}`);
@@ -78,7 +86,10 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
       log.write(end.event);
       log.close();
     }
+    await monitor?.end('done');
+    await linger(monitor, flags.linger, ends, say);
   } finally {
     release();
+    await monitor?.close();
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Room: scripts (level 8). `lockstep train CONFIG`: trains on all cores of this machine.
  */
-import { Command, Option } from 'commander';
+import { hostname } from 'node:os';
+import { Command } from 'commander';
 import { checkWritable } from '../../src/checkpoint/safetensors.ts';
 import { LockstepError } from '../../src/errors.ts';
 import { train } from '../../src/local/train.ts';
@@ -10,9 +11,10 @@ import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
+import { factsOf, linger, type MonitorFlags, monitorOptions, openMonitor, runName } from './monitoring.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
 
-interface TrainFlags extends ClusterFlags {
+interface TrainFlags extends ClusterFlags, MonitorFlags {
   readonly workers?: number;
   readonly shards?: number;
   readonly kernels?: 'auto' | 'wasm' | 'blas';
@@ -39,10 +41,9 @@ export function trainCommand(unheard: AbortSignal): Command {
     .option('--init <file>', 'first weights (safetensors)')
     .option('--save <file>', 'where to write the trained weights (safetensors)')
     .option('--log <file>', 'write every step, epoch and the end as JSON lines')
-    .addOption(new Option('--metrics <where>', 'metrics endpoint; this version has none').choices(['off']).default('off'))
     .option('--quiet', 'print nothing but errors')
     .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
-  for (const option of clusterOptions()) command.addOption(option);
+  for (const option of [...monitorOptions(), ...clusterOptions()]) command.addOption(option);
   return command;
 }
 
@@ -66,7 +67,9 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const { signal, release } = interruption((text) => progress?.line(text));
   const ends = AbortSignal.any([signal, unheard]);
   const news = (text: string): void => (progress ? progress.line(text) : void output.write(`${text}\n`));
-  const openCrew = coordinates ? serveWith({ ...flags, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
+  const runId = runName(path, new Date());
+  const openCrew = coordinates ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
+  const monitor = await openMonitor(flags, () => ({ run: runId, host: hostname() }), news);
   try {
     const run = await train({
       model,
@@ -75,7 +78,10 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       init: flags.init,
       signal: ends,
       ...(openCrew && { openCrew }),
-      onStart({ hosts, workers, shards, kernels, samples, steps, stepsPerEpoch }) {
+      onCrew: (crew) => monitor?.watch({ snapshot: () => crew.snapshot?.(), cluster: () => crew.cluster?.(), observe: () => crew.station.team.observe() }),
+      onStart(start) {
+        const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch } = start;
+        monitor?.begin(factsOf(settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none'));
         // Not before all else is checked: opening the log empties the old one.
         if (flags.log !== undefined) log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`${clearLine}lockstep: ${message}\n`));
         output.write(
@@ -90,7 +96,10 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
         progress?.step(event);
       },
       onEpoch: (event) => progress?.epoch(event),
-      onEvent: (event) => log?.write(event),
+      onEvent: (event) => {
+        log?.write(event);
+        monitor?.take(event);
+      },
     });
     if (flags.save !== undefined) await model.save(flags.save);
     log?.close();
@@ -99,10 +108,13 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       `${run.interrupted ? 'interrupted' : 'done'}: ${run.steps} steps${skipped > 0 ? `, ${skipped} of them skipped,` : ''} in ${duration(run.seconds)}, ${rate} samples/s`,
     );
     progress?.line(`weights ${run.weightsSha256}${flags.save === undefined ? '' : ` saved to ${flags.save}`}`);
+    await monitor?.end('done');
     if (log && log.lost > 0) progress?.line(`log ${flags.log}: ${log.lost.toLocaleString('en-US')} of ${log.lines.toLocaleString('en-US')} lines lost`);
+    await linger(monitor, flags.linger, ends, news);
   } finally {
     release();
     log?.close();
+    await monitor?.close();
   }
 }
 

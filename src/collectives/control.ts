@@ -31,6 +31,9 @@ const words = [
   'stopRequest',
   /** The stop as all ranks agreed on it for this step (rank 0, before the gradient barrier). */
   'stopAgreed',
+  /** How often main wanted a step looked at closely, and the same as all ranks agreed on it for this step (rank 0, as for the stop). */
+  'observeRequest',
+  'observeAgreed',
   /** Step reports written (rank 0) and read (main), over the run. */
   'reported',
   'consumed',

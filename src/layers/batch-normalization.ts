@@ -198,6 +198,14 @@ class BatchNormalization implements Operation {
     }
   }
 
+  /** Root mean square over channels of (batch mean - moving mean) / sqrt(moving variance + epsilon). */
+  drift({ arena: { f32, f64 } }: RankContext): number {
+    const [mean, movingMean, movingVariance] = [this.#moments.result >>> 3, this.#movingMean >>> 2, this.#movingVariance >>> 2];
+    let sum = 0;
+    for (let c = 0; c < this.#channels; c++) sum += (f64[mean + c]! - f32[movingMean + c]!) ** 2 / (f32[movingVariance + c]! + this.#config.epsilon);
+    return Math.sqrt(sum / this.#channels);
+  }
+
   /** Keras: moving = moving * momentum + batch * (1 - momentum), biased variance; untouched when the batch was empty. */
   commit(context: RankContext): void {
     const { f32, f64 } = context.arena;

@@ -86,6 +86,8 @@ export interface Operation {
   backward(context: RankContext, dy: Address, dx: Address): void;
   /** Applies what the committed step changes besides trained weights (moving statistics). */
   commit?(context: RankContext): void;
+  /** How far the batch's statistics are from the moving ones, before `commit`; for observers. */
+  drift?(context: RankContext): number;
 }
 
 /** A weight's place: its value, and for each summing buffer of this rank the gradient's place. */

@@ -3,9 +3,11 @@
  * never knows how many obey; the cluster has a crew of its own.
  */
 import type { NetworkUse } from '../telemetry/events.ts';
+import type { ClusterSnapshot, ProcessSnapshot } from '../telemetry/snapshot.ts';
 import type { TrainOrder } from '../train/loop.ts';
 import { type LossSums, readLossSums } from './evaluate.ts';
 import { openStation, type SessionOptions } from './session.ts';
+import { snapshotOf } from './snapshot.ts';
 import type { Station } from './station.ts';
 
 export interface Crew {
@@ -16,6 +18,9 @@ export interface Crew {
   readonly hosts: number;
   /** What this host has sent so far, where there are others. */
   readonly network?: NetworkUse;
+  /** What there is to tell of this process, and of all hosts where there are several. */
+  readonly snapshot?: () => ProcessSnapshot;
+  readonly cluster?: () => ClusterSnapshot;
   /** Trains until the batches are done, the policy halts the run, or a stop was asked for; reports tell how far it came. */
   train(order: TrainOrder): Promise<void>;
   /** Over the validation data. */
@@ -38,6 +43,7 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
     station,
     workers: plan.spec.ranks,
     hosts: 1,
+    snapshot: () => snapshotOf(station),
     train: async (order) => void (await team.obey({ kind: 'train', ...order })),
     async evaluate() {
       await team.obey({ kind: 'evaluate' });

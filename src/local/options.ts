@@ -11,7 +11,7 @@ import { Model } from '../model/model.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "idx", images, labels }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
-const callbacks = ['onStep', 'onEpoch', 'onEvent', 'onStart'] as const;
+const callbacks = ['onStep', 'onEpoch', 'onEvent', 'onStart', 'onCrew'] as const;
 
 function refuse(place: string, rule: string, value: unknown, mend = ''): never {
   throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}\` to be ${rule}, got ${show(value)}${mend && `; ${mend}`}.`);

@@ -125,6 +125,11 @@ export class Team {
     if (this.#arena) Atomics.store(this.#arena.i32, this.#control.stopRequest, asked ? 1 : 0);
   }
 
+  /** Asks the ranks, if there are any, to look closely at a step soon. */
+  observe(): void {
+    if (this.#arena) Atomics.add(this.#arena.i32, this.#control.observeRequest, 1);
+  }
+
   /** Makes ranks that wait for other hosts leave their step, if there are any. A main thread that carries counts nothing after it. */
   recall(): void {
     if (this.#arena && this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink), this.#leaderCarries);

@@ -12,7 +12,7 @@ import type { Model } from '../model/model.ts';
 import { loadWeights } from '../model/weights.ts';
 import { updateRule } from '../optimizers/rule.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
-import { type OpenCrew, openLocalCrew } from './crew.ts';
+import { type Crew, type OpenCrew, openLocalCrew } from './crew.ts';
 import { evaluationOf } from './evaluate.ts';
 import { Averages, type History, historyOf } from './history.ts';
 import { checkTrainOptions } from './options.ts';
@@ -35,6 +35,8 @@ export interface TrainOptions extends RunSettingsInput {
   readonly onStart?: ((run: RunStart) => void) | undefined;
   /** Aborting ends the run after the step it is in; the run then returns, `interrupted`. */
   readonly signal?: AbortSignal | undefined;
+  /** Told who does the work before `onStart`; for whoever watches. @internal */
+  readonly onCrew?: ((crew: Crew) => void) | undefined;
   /** Who does the work, when it is not this machine alone; the cluster's. @internal */
   readonly openCrew?: OpenCrew | undefined;
   /** Makes a rank fail on purpose; for tests of supervision. @internal */
@@ -77,7 +79,7 @@ export interface Run {
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);
-  const { model, data, init, onStep, onEpoch, onEvent, onStart, signal, openCrew = openLocalCrew, fault, ...given } = options;
+  const { model, data, init, onStep, onEpoch, onEvent, onStart, onCrew, signal, openCrew = openLocalCrew, fault, ...given } = options;
   const settings = parseRunSettings(given, 'options');
   const trainSource = openInput(data.train, 'data.train');
   const validation = data.validation && openInput(data.validation, 'data.validation');
@@ -117,6 +119,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   let failure: unknown;
   signal?.addEventListener('abort', stop);
   try {
+    onCrew?.(crew);
     onStart?.({ hosts, workers, shards, kernels, samples: trainSource.length, stepsPerEpoch: perEpoch, steps, arenaBytes: plan.memory.bytes });
     if (signal?.aborted) stop();
     const epochs: EpochEvent[] = [];

@@ -15,6 +15,7 @@ import { type Address, arenaLimitBytes } from '../memory/arena.ts';
 import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
+import { type ObservationPlan, reserveObservation } from '../telemetry/observation.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { reserveTraffic } from '../telemetry/traffic.ts';
 import { fuseFirstNormalization } from './fusion.ts';
@@ -93,6 +94,8 @@ export interface RunPlan {
   readonly uplink: Address;
   readonly trouble: Address;
   readonly traffic: Address;
+  /** What ranks note of a step that is looked at closely, see telemetry/observation.ts. */
+  readonly observation: ObservationPlan;
   /** A block of loss sums a shard. */
   readonly lossBlocks: Address;
   readonly verdict: Address;
@@ -169,6 +172,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     const capacity = shardStart(spec.batchRows, spec.shards, owner.first + owner.count) - shardStart(spec.batchRows, spec.shards, owner.first);
     return compileRank(places, owner, capacity);
   });
+  const observation = reserveObservation(memory, spec.ranks, topology.layers.length);
   const uplink = shards.hosts ? reserveUplink(memory) : 0;
   const trouble = shards.hosts ? reserveTrouble(memory) : 0;
   const traffic = shards.hosts ? reserveTraffic(memory) : 0;
@@ -197,6 +201,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     uplink,
     trouble,
     traffic,
+    observation,
     lossBlocks: places.lossBlocks,
     verdict,
     verdictBytes,

@@ -5,8 +5,11 @@
 import type { Address, Arena } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 
-/** Phases of a step, in order. `wait` is time at barriers and `network` time waiting for other hosts, wherever it was spent. */
-export const phases = ['data', 'forward', 'loss', 'backward', 'reduce', 'update', 'wait', 'network'] as const;
+/**
+ * Phases of a step, in order. `bn_sync` is the merging of batch normalization's statistics, `wait` time at barriers, and `network` time of sending to other
+ * hosts and of waiting for them, wherever it was spent.
+ */
+export const phases = ['data', 'forward', 'loss', 'bn_sync', 'backward', 'reduce', 'clip', 'optimizer', 'commit', 'wait', 'network'] as const;
 export type Phase = (typeof phases)[number];
 export const phaseIndex = Object.fromEntries(phases.map((phase, i) => [phase, i])) as Record<Phase, number>;
 

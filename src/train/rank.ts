@@ -53,6 +53,8 @@ export interface Rank {
   readonly awaitsReduced: boolean;
   /** Whether training ends after the step, as agreed with everybody. */
   stops: boolean;
+  /** The last of main's wishes to observe that was met. */
+  observed: number;
   /** Updates applied and steps skipped in a row so far: the same on every rank, set by each command anew. */
   updates: number;
   skippedInARow: number;
@@ -73,6 +75,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
   };
   const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink, rank === 0, carrier), clock);
   const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed, uplink);
+  timeSync(runtime, clock);
   const [blocksFrom, blocksTo] = blockShare(plan.blocks, rank, plan.spec.ranks);
   const layerWord = (own.progress >>> 2) + 2;
   return {
@@ -95,6 +98,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     buckets: bucketWork(plan, rank),
     awaitsReduced: awaitsReduced(plan),
     stops: false,
+    observed: 0,
     updates: 0,
     skippedInARow: 0,
   };
@@ -119,6 +123,22 @@ function timed(uplink: Uplink, clock: PhaseClock): Uplink {
     clock.enter(phase);
   };
   return uplink;
+}
+
+/** The time of merging statistics for layers goes to a phase of its own; that of the loss stays where it is. */
+function timeSync({ sync, own }: RankRuntime, clock: PhaseClock): void {
+  for (const name of ['mergeMoments', 'mergeSums'] as const) {
+    const merge = sync[name].bind(sync);
+    sync[name] = (area) => {
+      if (area === own.lossSums) {
+        merge(area);
+        return;
+      }
+      const phase = clock.enter(phaseIndex.bn_sync);
+      merge(area);
+      clock.enter(phase);
+    };
+  }
 }
 
 /** Says where the rank is, for the clock and for whoever must explain its death. The layer is set by `markLayer`. */

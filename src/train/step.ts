@@ -8,6 +8,7 @@ import { batchRows } from '../data/sampler.ts';
 import { reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
 import type { Decision } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
+import { beginObservation } from './observe.ts';
 import { forwardBackward, gather } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { reduceShare, sumOnHost } from './reduce.ts';
@@ -27,7 +28,10 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   const { runtime, spec, control, arena } = rank;
   const data = runtime.plan.train!;
   const began = performance.now();
-  if (runtime.rank === 0) Atomics.store(arena.i32, control.stopAgreed, Atomics.load(arena.i32, control.stopRequest));
+  if (runtime.rank === 0) {
+    Atomics.store(arena.i32, control.stopAgreed, Atomics.load(arena.i32, control.stopRequest));
+    Atomics.store(arena.i32, control.observeAgreed, Atomics.load(arena.i32, control.observeRequest));
+  }
 
   enterPhase(rank, 'data');
   runtime.setBatch(batchRows(data.spec.length, spec.batchSize, order.batch), order.step);
@@ -37,7 +41,7 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   else sumOnHost(rank);
   const decision = reachVerdict(rank);
   let finding = noFinding;
-  if (decision === 'apply') update(rank);
+  if (decision === 'apply') update(rank, order.step);
   else finding = diagnose(rank);
   rank.meeting.meet();
   if (runtime.rank === 0) {
@@ -50,18 +54,23 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
 }
 
 /** This rank's blocks of the parameters follow their gradient; moving statistics follow their batch. */
-function update(rank: Rank): void {
+function update(rank: Rank, step: number): void {
   const { runtime, rule, clip: outcomeOfClip, blocksFrom, blocksTo } = rank;
   const { plan, context } = runtime;
   const { blocks, tensors, gradients, parameters, optimizerSlots } = plan;
-  enterPhase(rank, 'update');
+  const observation = beginObservation(rank);
+  enterPhase(rank, 'optimizer');
   rule.prepare(rank.updates);
   for (let block = blocksFrom; block < blocksTo; block++) {
     const tensor = blocks.tensor[block]!;
     const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
     const scale = outcomeOfClip.tensorScale[tensor]!;
+    observation?.before(parameters + offset, blocks.length[block]!);
     rule.apply(context.kernels, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
+    observation?.after(parameters + offset, blocks.length[block]!);
   }
+  observation?.end(step);
+  enterPhase(rank, 'commit');
   runtime.commit();
 }
 

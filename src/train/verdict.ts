@@ -5,7 +5,7 @@
  */
 import { clip } from '../optimizers/clip.ts';
 import { type Decision, decide } from './decision.ts';
-import type { Rank } from './rank.ts';
+import { enterPhase, type Rank } from './rank.ts';
 
 const decisions = ['apply', 'skip', 'halt'] as const satisfies readonly Decision[];
 
@@ -42,8 +42,10 @@ export function reachVerdict(rank: Rank): Decision {
   return decision;
 }
 
-function judge({ runtime, clip: outcome, arena, spec, skippedInARow }: Rank): Decision {
+function judge(rank: Rank): Decision {
+  const { runtime, clip: outcome, arena, spec, skippedInARow } = rank;
   const { plan, own } = runtime;
+  enterPhase(rank, 'clip');
   clip(outcome, spec.optimizer, plan.blocks, arena.f64, plan.squareSums >>> 3);
   return decide(arena.f64[own.lossSums.result >>> 3]!, outcome.gradNorm, skippedInARow, spec);
 }

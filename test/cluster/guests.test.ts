@@ -4,7 +4,7 @@ import { type Guest, Guests } from '../../cluster/guests.ts';
 import type { MessageOf } from '../../cluster/wire/messages.ts';
 import { dialed, envelope, openDoor, until } from './transport/sockets.ts';
 
-const apply = (name: string, address = ':4000'): MessageOf<'apply'> => ({ ...envelope, type: 'apply', name, workers: 2, address });
+const apply = (name: string, address = ':4000'): MessageOf<'apply'> => ({ ...envelope, type: 'apply', name, workers: 2, address, metrics: '' });
 const ready: MessageOf<'ready'> = { ...envelope, type: 'ready' };
 
 async function open(t: ExecutionContext) {

@@ -21,7 +21,7 @@ test('time goes to the phase that was entered, phases add up, and a restart forg
   pass();
   t.is(clock.enter(phaseIndex.forward), phaseIndex.wait);
   pass();
-  clock.enter(phaseIndex.update);
+  clock.enter(phaseIndex.optimizer);
   const before = readTimes(arena, address);
   pass();
   clock.restart(phaseIndex.data);
@@ -29,5 +29,5 @@ test('time goes to the phase that was entered, phases add up, and a restart forg
   t.true(before.forward >= 0.004);
   t.true(before.wait >= 0.002);
   t.true(before.forward + before.wait + before.data <= whole);
-  t.deepEqual(readTimes(arena, address), { ...before, update: 0, backward: 0, loss: 0, reduce: 0 });
+  t.deepEqual(readTimes(arena, address), { ...before, optimizer: 0, backward: 0, loss: 0, reduce: 0 });
 });

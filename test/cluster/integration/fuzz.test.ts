@@ -79,7 +79,7 @@ async function pester(t: ExecutionContext, url: string, role: 'host' | 'peer', c
       connections++;
       // No host has such a high number.
       one = connections % 4 === 0 ? await stranger(t, url) : await insider(t, url, run.secret, { role, id: 1000 + connections, generation: role === 'peer' ? 1000 : 0 });
-      if (role === 'host' && connections % 2 === 0) one.link.send({ ...envelope, type: 'apply', name: 'fuzz', workers: 1, address: '' });
+      if (role === 'host' && connections % 2 === 0) one.link.send({ ...envelope, type: 'apply', name: 'fuzz', workers: 1, address: '', metrics: '' });
     }
     for (let i = 0; i < burst && sent < count; i++, sent++) one.socket.send(mutated(random));
     await answered(one);

@@ -38,7 +38,7 @@ async function refuses(t: ExecutionContext, { coordinator }: Party, { end, addre
 }
 
 async function runOf(one: Stranger): Promise<MessageOf<'run'>> {
-  one.link.send({ ...envelope, type: 'apply', name: 'stranger', workers: 1, address: '' });
+  one.link.send({ ...envelope, type: 'apply', name: 'stranger', workers: 1, address: '', metrics: '' });
   await until('the run', () => one.heard.some(({ type }) => type === 'run'));
   return one.heard.find((message) => message.type === 'run')!;
 }
@@ -91,7 +91,7 @@ test.serial('hosts with another model, other bits, another protocol or something
     await refuses(t, cluster, early, 'protocol', /^Expected an application first, got `ready`\.$/);
 
     const infinite = await insider(t, url, run.secret);
-    infinite.socket.send(frameOf({ ...envelope, type: 'apply', name: 'x', workers: Number.NaN, address: '' }));
+    infinite.socket.send(frameOf({ ...envelope, type: 'apply', name: 'x', workers: Number.NaN, address: '', metrics: '' }));
     await refuses(t, cluster, infinite, 'protocol', /^Expected `apply\.workers` to be an integer from 1 to 1024, got `NaN`/);
 
     const greedy = await insider(t, url, run.secret);

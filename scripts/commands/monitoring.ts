@@ -1,0 +1,95 @@
+/**
+ * Room: scripts (level 8). Options by which a process is watched, and what they come to.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { InvalidArgumentError, Option } from 'commander';
+import type { RunConfig } from '../../src/config/run.ts';
+import { Monitor, type MonitorOptions } from '../../src/local/monitor.ts';
+import type { RunStart } from '../../src/local/train.ts';
+import type { RunFacts } from '../../src/telemetry/registry.ts';
+import { type Place, place } from './cluster-options.ts';
+
+export interface MonitorFlags {
+  readonly metrics: Place | 'off';
+  /** Milliseconds. */
+  readonly linger?: number;
+}
+
+/** Prometheus' port for metrics of programs in general. */
+const usual: Place = { host: '127.0.0.1', port: 9464 };
+
+export function monitorOptions(): Option[] {
+  return [
+    new Option('--metrics <host:port>', 'where Prometheus metrics and the live page are, or `off`')
+      .argParser((text) => (text === 'off' ? text : place(text)))
+      .default(usual, `${usual.host}:${usual.port}`),
+    new Option('--linger <time>', 'keep them there so long after the end, such as 30s or 2m').argParser(milliseconds),
+  ];
+}
+
+/** Of `30s`, `2m`, `1h` or a number of seconds. */
+function milliseconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(s|m|h)?$/.exec(text);
+  const unit = { s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? 's']!;
+  const result = Number(match?.[1]) * unit;
+  // A timer of Node's takes no longer times.
+  if (!match || result >= 2 ** 31) throw new InvalidArgumentError('Expected a time such as 30s, 2m or 1h.');
+  return result;
+}
+
+/** Opens the endpoint unless it is off, and says where it is. */
+export async function openMonitor({ metrics }: MonitorFlags, identity: MonitorOptions['identity'], say: (text: string) => void): Promise<Monitor | undefined> {
+  if (metrics === 'off') return undefined;
+  const monitor = await Monitor.open({ ...metrics, identity });
+  if (metrics.port !== 0 && monitor.port !== metrics.port) say(`port ${metrics.port} is taken`);
+  say(`live page and metrics at ${urlOf(monitor)}`);
+  return monitor;
+}
+
+function urlOf({ host, port }: Monitor): string {
+  const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}/`;
+}
+
+/** By which others reach the metrics of this process: where it calls from, unless only this machine reaches them. */
+export function reachableAt(monitor: Monitor | undefined): string {
+  if (!monitor) return '';
+  return /^(127\.|::1$)/.test(monitor.host) ? `127.0.0.1:${monitor.port}` : `:${monitor.port}`;
+}
+
+/** A name that people recognise and no other run has. */
+export function runName(path: string, now: Date): string {
+  const when = now.toISOString().replace(/[-:]|\..*$/g, '');
+  return `${basename(path).replace(/\.[^.]*$/, '')}-${when}-${randomBytes(2).toString('hex')}`;
+}
+
+export function factsOf({ batchSize, optimizer, loss }: Pick<RunConfig, 'batchSize' | 'optimizer' | 'loss'>, start: RunStart, topology: string): RunFacts {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { kernels, shards, steps, stepsPerEpoch } = start;
+  const kind = (['globalClipnorm', 'clipnorm', 'clipvalue'] as const).find((key) => optimizer[key]);
+  const labels = {
+    version,
+    kernels: kernels.set,
+    topology,
+    shards: String(shards),
+    batch_size: String(batchSize),
+    optimizer: optimizer.type,
+    loss: typeof loss === 'string' ? loss : loss.type,
+  };
+  return { labels, targetSteps: steps, stepsPerEpoch, ...(kind && { clip: { kind, threshold: optimizer[kind]! } }) };
+}
+
+/** Resolves after the time to linger, or when the signal is aborted. */
+export async function linger(monitor: Monitor | undefined, ms: number | undefined, signal: AbortSignal, say: (text: string) => void): Promise<void> {
+  if (!monitor || !ms || signal.aborted) return;
+  say(`the page and the metrics stay for ${ms / 1000} s; Ctrl-C ends that`);
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * Room: telemetry (level 2). What ranks note of a step that is looked at closely, about once a second while somebody watches: in arena
+ * slots, the step last, so that whoever sees the step sees the rest. A reader that is overtaken reads numbers of two steps, both true.
+ */
+import type { Address, Arena } from '../memory/arena.ts';
+import type { MemoryPlan } from '../memory/plan.ts';
+
+/** All float64: the step; two square sums a rank (update, weights before it); a gradient norm and a drift a layer (NaN: none). */
+export interface ObservationPlan {
+  readonly address: Address;
+  readonly ranks: number;
+  readonly layers: number;
+}
+
+export function reserveObservation(plan: MemoryPlan, ranks: number, layers: number): ObservationPlan {
+  return { address: plan.reserve('control', 8 * (1 + 2 * ranks + 2 * layers)), ranks, layers };
+}
+
+/** Indices into `arena.f64`. */
+export function observationIndex({ address, ranks, layers }: ObservationPlan) {
+  const step = address >>> 3;
+  const squares = step + 1;
+  const norms = squares + 2 * ranks;
+  return { step, squares, norms, drifts: norms + layers };
+}
+
+/** What was seen in some recent step, layers by index; undefined before the first. */
+export interface Observation {
+  readonly step: number;
+  /** Norm of the update over the norm of the weights before it. */
+  readonly updateRatio: number;
+  readonly gradientNorms: readonly number[];
+  readonly drifts: readonly number[];
+}
+
+export function readObservation({ f64 }: Arena, plan: ObservationPlan): Observation | undefined {
+  const at = observationIndex(plan);
+  const step = f64[at.step]!;
+  if (step === 0) return undefined;
+  let [update, weights] = [0, 0];
+  for (let rank = 0; rank < plan.ranks; rank++) {
+    update += f64[at.squares + 2 * rank]!;
+    weights += f64[at.squares + 2 * rank + 1]!;
+  }
+  return {
+    step,
+    updateRatio: weights > 0 ? Math.sqrt(update / weights) : Number.NaN,
+    gradientNorms: [...f64.subarray(at.norms, at.norms + plan.layers)],
+    drifts: [...f64.subarray(at.drifts, at.drifts + plan.layers)],
+  };
+}

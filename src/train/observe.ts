@@ -1,0 +1,66 @@
+/**
+ * Room: train (level 5). A close look at one step, when the main thread asks for it: how large updates are against weights, gradients by
+ * layer, batches against moving statistics. It reads what the step computed and changes nothing.
+ */
+import type { Address } from '../memory/arena.ts';
+import { observationIndex } from '../telemetry/observation.ts';
+import type { Rank } from './rank.ts';
+
+/** Around the update of every block of this rank, then once before the moving statistics follow. */
+interface Observer {
+  before(parameters: Address, length: number): void;
+  after(parameters: Address, length: number): void;
+  end(step: number): void;
+}
+
+/** An observer when this step is to be observed. All ranks agree on that. */
+export function beginObservation(rank: Rank): Observer | undefined {
+  const { arena, control, runtime } = rank;
+  const agreed = Atomics.load(arena.i32, control.observeAgreed);
+  if (agreed === rank.observed) return undefined;
+  rank.observed = agreed;
+  const { f32, f64 } = arena;
+  const at = observationIndex(runtime.plan.observation);
+  let [update, weights] = [0, 0];
+  let old = new Float32Array(0);
+  return {
+    before(parameters, length) {
+      old = f32.slice(parameters >>> 2, (parameters >>> 2) + length);
+    },
+    after(parameters, length) {
+      const first = parameters >>> 2;
+      for (let i = 0; i < length; i++) {
+        weights += old[i]! ** 2;
+        update += (f32[first + i]! - old[i]!) ** 2;
+      }
+    },
+    end(step) {
+      f64[at.squares + 2 * runtime.rank] = update;
+      f64[at.squares + 2 * runtime.rank + 1] = weights;
+      if (runtime.rank !== 0) return;
+      noteGradients(rank, at.norms);
+      noteDrifts(rank, at.drifts);
+      f64[at.step] = step;
+    },
+  };
+}
+
+/** By layer, from the blocks' square sums, which this host has if it decides. */
+function noteGradients({ runtime: { plan }, arena: { f64 } }: Rank, norms: number): void {
+  const { blocks, tensors, topology, squareSums } = plan;
+  const sums = new Float64Array(topology.layers.length);
+  const trained = new Set<number>();
+  for (let block = 0; block < blocks.count; block++) {
+    const { layer } = topology.weights[tensors[blocks.tensor[block]!]!.weight]!;
+    sums[layer]! += f64[(squareSums >>> 3) + block]!;
+    trained.add(layer);
+  }
+  sums.forEach((sum, layer) => {
+    f64[norms + layer] = trained.has(layer) ? Math.sqrt(sum) : Number.NaN;
+  });
+}
+
+function noteDrifts({ runtime: { own, plan, context }, arena: { f64 } }: Rank, drifts: number): void {
+  f64.fill(Number.NaN, drifts, drifts + plan.topology.layers.length);
+  for (const { operation, layer } of own.operations) if (operation.drift) f64[drifts + layer] = operation.drift(context);
+}
