@@ -24,7 +24,7 @@ import type { Offer } from './offer.ts';
 import { remaining } from './remaining.ts';
 import type { StepLinks } from './step-links.ts';
 import { clusterOf, coordinatorOf } from './telling.ts';
-import { Refusal, type RefusalReason } from './transport/refusal.ts';
+import { Refusal } from './transport/refusal.ts';
 import { findSilent, heartbeatMs, troubles } from './vigil.ts';
 import type { Message, MessageBody } from './wire/messages.ts';
 
