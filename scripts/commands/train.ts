@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { checkWritable } from '../../src/checkpoint/safetensors.ts';
 import { LockstepError } from '../../src/errors.ts';
 import { train } from '../../src/local/train.ts';
+import type { Monitor } from '../../src/local/monitor.ts';
 import { Model } from '../../src/model/model.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
@@ -69,7 +70,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const news = (text: string): void => (progress ? progress.line(text) : void output.write(`${text}\n`));
   const runId = runName(path, new Date());
   const openCrew = coordinates ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
-  const monitor = await openMonitor(flags, () => ({ run: runId, host: hostname() }), news);
+  let monitor: Monitor | undefined;
   try {
     const run = await train({
       model,
@@ -78,7 +79,11 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       init: flags.init,
       signal: ends,
       ...(openCrew && { openCrew }),
-      onCrew: (crew) => monitor?.watch({ snapshot: () => crew.snapshot?.(), cluster: () => crew.cluster?.(), observe: () => crew.station.team.observe() }),
+      // Not before all else is checked: who mistypes a path is not told of a page.
+      onCrew: async (crew) => {
+        monitor = await openMonitor(flags, () => ({ run: runId, host: hostname() }), news);
+        monitor?.watch({ snapshot: () => crew.snapshot?.(), cluster: () => crew.cluster?.(), observe: () => crew.station.team.observe() });
+      },
       onStart(start) {
         const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch } = start;
         monitor?.begin(factsOf(settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none'));

@@ -202,7 +202,10 @@ class BatchNormalization implements Operation {
   drift({ arena: { f32, f64 } }: RankContext): number {
     const [mean, movingMean, movingVariance] = [this.#moments.result >>> 3, this.#movingMean >>> 2, this.#movingVariance >>> 2];
     let sum = 0;
-    for (let c = 0; c < this.#channels; c++) sum += (f64[mean + c]! - f32[movingMean + c]!) ** 2 / (f32[movingVariance + c]! + this.#config.epsilon);
+    for (let c = 0; c < this.#channels; c++) {
+      const distance = f64[mean + c]! - f32[movingMean + c]!;
+      sum += (distance * distance) / (f32[movingVariance + c]! + this.#config.epsilon);
+    }
     return Math.sqrt(sum / this.#channels);
   }
 

@@ -36,7 +36,7 @@ export interface TrainOptions extends RunSettingsInput {
   /** Aborting ends the run after the step it is in; the run then returns, `interrupted`. */
   readonly signal?: AbortSignal | undefined;
   /** Told who does the work before `onStart`; for whoever watches. @internal */
-  readonly onCrew?: ((crew: Crew) => void) | undefined;
+  readonly onCrew?: ((crew: Crew) => void | Promise<void>) | undefined;
   /** Who does the work, when it is not this machine alone; the cluster's. @internal */
   readonly openCrew?: OpenCrew | undefined;
   /** Makes a rank fail on purpose; for tests of supervision. @internal */
@@ -119,7 +119,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   let failure: unknown;
   signal?.addEventListener('abort', stop);
   try {
-    onCrew?.(crew);
+    await onCrew?.(crew);
     onStart?.({ hosts, workers, shards, kernels, samples: trainSource.length, stepsPerEpoch: perEpoch, steps, arenaBytes: plan.memory.bytes });
     if (signal?.aborted) stop();
     const epochs: EpochEvent[] = [];

@@ -19,10 +19,11 @@ export interface MetricDefinition {
   readonly buckets?: readonly number[];
 }
 
-/** From `from` on, `perDecade` bounds a factor of ten, up to `to`; rounded to two digits. */
-function decades(from: number, to: number, perDecade: number): number[] {
-  const count = Math.round(Math.log10(to / from) * perDecade);
-  return Array.from({ length: count + 1 }, (_, i) => Number((from * 10 ** (i / perDecade)).toPrecision(2)));
+/** Three bounds a factor of ten, as near to equal factors as two digits are: from 10^first to 10^last. */
+function decades(first: number, last: number): number[] {
+  const bounds: number[] = [];
+  for (let exponent = first; exponent < last; exponent++) for (const digits of ['1', '2.2', '4.6']) bounds.push(Number(`${digits}e${exponent}`));
+  return [...bounds, Number(`1e${last}`)];
 }
 
 function metric(
@@ -63,7 +64,7 @@ export const metrics = {
     'Norms of the global gradient before clipping, step by step.',
     [],
     'the leading process',
-    decades(1e-4, 1e4, 3),
+    decades(-4, 4),
   ),
   clipThreshold: metric('Learning', 'gauge', 'clip_threshold', '1', 'The `globalClipnorm`, `clipnorm` or `clipvalue` of the optimizer; absent without one.', ['kind']),
   clipScale: metric('Learning', 'gauge', 'clip_scale', '1', 'What clipping by norm multiplied the gradient with in the last step; 1 for untouched.'),
@@ -83,7 +84,7 @@ export const metrics = {
     ['layer'],
   ),
 
-  stepDuration: metric('Time', 'histogram', 'step_duration_seconds', 's', 'Wall time of a step on the leading rank.', [], 'the leading process', decades(1e-4, 1e2, 4)),
+  stepDuration: metric('Time', 'histogram', 'step_duration_seconds', 's', 'Wall time of a step on the leading rank.', [], 'the leading process', decades(-4, 2)),
   phaseSeconds: metric('Time', 'counter', 'phase_seconds_total', 's', 'Time that ranks spent in each phase of a step.', ['rank', 'phase'], everywhere),
   rankCompute: metric('Time', 'counter', 'rank_compute_seconds_total', 's', 'Time in which a rank computed: without barriers and the network.', ['rank'], everywhere),
   rankWait: metric('Time', 'counter', 'rank_wait_seconds_total', 's', 'Time in which a rank waited for other ranks of its host.', ['rank'], everywhere),
@@ -105,7 +106,7 @@ export const metrics = {
     'From the loss of a host to the next command.',
     [],
     'the leading process',
-    decades(1e-2, 1e2, 3),
+    decades(-2, 2),
   ),
   staleMessages: metric('Cluster', 'counter', 'stale_messages_total', 'messages', 'Messages of generations that were over, which changed nothing.'),
   timeouts: metric(

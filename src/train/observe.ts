@@ -30,8 +30,9 @@ export function beginObservation(rank: Rank): Observer | undefined {
     after(parameters, length) {
       const first = parameters >>> 2;
       for (let i = 0; i < length; i++) {
-        weights += old[i]! ** 2;
-        update += (f32[first + i]! - old[i]!) ** 2;
+        const change = f32[first + i]! - old[i]!;
+        weights += old[i]! * old[i]!;
+        update += change * change;
       }
     },
     end(step) {

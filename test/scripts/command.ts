@@ -30,9 +30,15 @@ export interface Running {
 /** No command here takes longer, on the slowest machine. */
 const deadlineMs = 90_000;
 
+/** Without an endpoint for metrics, unless a test wants one: ports are few, and who gets which is told. */
+function unwatched(args: readonly string[]): readonly string[] {
+  const runs = args.includes(program) && (args.includes('train') || args.includes('join'));
+  return runs && !args.some((arg) => arg.startsWith('--metrics')) ? [...args, '--metrics', 'off'] : args;
+}
+
 /** Starts a program. It is killed at the deadline. */
 export function start(file: string, args: readonly string[]): Running {
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMs, killSignal: 'SIGKILL', env: { ...process.env, NO_COLOR: '1' } });
+  const child = spawn(file, unwatched(args), { stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMs, killSignal: 'SIGKILL', env: { ...process.env, NO_COLOR: '1' } });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
