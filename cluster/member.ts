@@ -4,7 +4,6 @@
  * sends nothing itself but what its ranks announce.
  */
 import type { Part } from '../src/collectives/shard-plan.ts';
-import { troubleOf } from '../src/collectives/trouble.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
 import { phases, readTimes } from '../src/telemetry/timing.ts';
@@ -14,6 +13,7 @@ import { Exchange } from './exchange.ts';
 import type { Standing } from './remaining.ts';
 import type { Generation, StepLink, Ways } from './step-links.ts';
 import { Refusal } from './transport/refusal.ts';
+import { troubleOf } from './trouble.ts';
 import type { Message } from './wire/messages.ts';
 
 /** What is told of a way that broke: the other host's id, the generation, and why. */

@@ -32,27 +32,10 @@ export function reportTrouble({ i32, u8 }: Arena, address: Address, { host, reas
   Atomics.notify(i32, word);
 }
 
-function readTrouble({ i32, u8 }: Arena, address: Address): Trouble | undefined {
+/** Main thread: what was reported, if anything was. */
+export function readTrouble({ i32, u8 }: Arena, address: Address): Trouble | undefined {
   const word = address >>> 2;
   const host = Atomics.load(i32, word) - 1;
   if (host < 0) return undefined;
   return { host, reason: new TextDecoder().decode(u8.slice(address + 8, address + 8 + i32[word + 1]!)) };
-}
-
-/** Main thread: resolves to the first trouble, or to nothing once `signal` is aborted. */
-export async function troubleOf(arena: Arena, address: Address, signal: AbortSignal): Promise<Trouble | undefined> {
-  const word = address >>> 2;
-  const wake = (): void => void Atomics.notify(arena.i32, word);
-  signal.addEventListener('abort', wake);
-  try {
-    while (!signal.aborted) {
-      const trouble = readTrouble(arena, address);
-      if (trouble) return trouble;
-      const change = Atomics.waitAsync(arena.i32, word, 0);
-      if (change.async) await change.value;
-    }
-    return undefined;
-  } finally {
-    signal.removeEventListener('abort', wake);
-  }
 }
