@@ -174,10 +174,10 @@ export class Host {
     this.#prepared = undefined;
   }
 
-  /** A newer generation makes this one's preparations pointless. */
+  /** A newer generation makes this one's preparations pointless, and so does the end of the session: another one may link up by now. */
   async #enter(message: MessageOf<'generation'>): Promise<void> {
     const member = this.#running();
-    const isLatest = (): boolean => message.generation === this.#latestGeneration;
+    const isLatest = (): boolean => message.generation === this.#latestGeneration && !this.#link.closed;
     if (!isLatest()) return;
     const ways = await this.#options.stepLinks.connect(message);
     if ('lost' in ways) {

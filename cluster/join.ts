@@ -55,6 +55,7 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
       try {
         const link = await dial(url, { role: 'host', id: 0, token, tlsCa, signal });
         onNews(`connected to ${url}`);
+        stepLinks.startOver();
         host = new Host(link, { ...options, stepLinks, address: advertise ?? `:${listener.port}` });
         if (signal?.aborted) host.leave();
         const began = performance.now();

@@ -96,13 +96,18 @@ function nameOf(koffi: typeof import('koffi'), code: number): string {
 
 /**
  * A descriptor of its own for the connection of `socket`, which is closed here and goes on there; undefined when the socket is closed
- * already. All that was received must have been read, and all that was written have left.
+ * already, or the system has no descriptor left. All that was received must have been read, and all that was written have left.
  */
 export function takeDescriptor(socket: Socket, calls: SystemCalls): number | undefined {
   // Node has no public way to a socket's descriptor.
   const descriptor = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
   if (descriptor < 0 || socket.writableLength > 0) return undefined;
-  const own = calls.duplicate(descriptor);
-  socket.destroy();
-  return own;
+  try {
+    const own = calls.duplicate(descriptor);
+    socket.destroy();
+    return own;
+  } catch (error) {
+    if (error instanceof SystemCallFailed) return undefined;
+    throw error;
+  }
 }
