@@ -2,6 +2,8 @@
  * Room: tests of collectives. A leader that carries messages itself: it works while it waits, between computations and at the end, and passes
  * a recall on to the ranks that wait with it.
  */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { abort, controlIndex, reserveControl } from '../../src/collectives/control.ts';
 import { type Arrival, type Carrier, countArrival, type OutboxKind, readOutbox, recall, reserveUplink, Uplink, uplinkIndex } from '../../src/collectives/uplink.ts';
@@ -151,4 +153,22 @@ test('where the main thread carries, a recall needs nobody to pass it on', (t) =
   t.true(isRecalled());
   t.throws(() => leader.take('reduced'), { name: 'Recalled' });
   t.throws(() => follower.take('reduced'), { name: 'Recalled' });
+});
+
+/** Says that rank 1 is gone, unless it is told of a recall before. */
+const bystander = `
+  const { workerData: { memory, recalled, abort } } = require('node:worker_threads');
+  const i32 = new Int32Array(memory.buffer);
+  Atomics.wait(i32, recalled, 0, 100);
+  Atomics.store(i32, abort, 3);
+`;
+
+test('a rank that does not lead leaves a recall that was asked for to the leader', async (t) => {
+  const { arena, follower, isRecalled } = sides();
+  recall(arena, index, true);
+  const worker = new Worker(bystander, { eval: true, workerData: { memory: arena.memory, recalled: index.recalled, abort: control.abort } });
+  const exit = once(worker, 'exit');
+  t.throws(() => follower.take('statistics'), { name: 'Aborted' });
+  t.false(isRecalled());
+  t.deepEqual(await exit, [0]);
 });

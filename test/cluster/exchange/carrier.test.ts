@@ -4,7 +4,7 @@
  */
 import test, { type ExecutionContext } from 'ava';
 import { LeaderCarrier } from '../../../cluster/exchange/carrier.ts';
-import { SystemCallFailed, type SystemCalls, systemCalls } from '../../../cluster/transport/descriptor.ts';
+import { SystemCallFailed, type SystemCalls, systemCalls, wouldBlock } from '../../../cluster/transport/descriptor.ts';
 import { controlIndex } from '../../../src/collectives/control.ts';
 import { troubleOf } from '../../../src/collectives/trouble.ts';
 import { type Arrival, type OutboxKind, recall, Uplink, uplinkIndex } from '../../../src/collectives/uplink.ts';
@@ -170,7 +170,12 @@ runs('a gradient that can leave no more is counted as left: nobody waits for it'
   const [, second] = (await star(t, 1, wide)) as [Side, Side];
   second.announce('contribution', 0);
   t.is(second.come('flushed'), 0);
-  const broken: SystemCalls = { ...calls, send: () => raise('sending failed with EPIPE') };
+  let received = 0;
+  const receive = (): number => {
+    received++;
+    return wouldBlock;
+  };
+  const broken: SystemCalls = { ...calls, send: () => raise('sending failed with EPIPE'), receive };
   const other = sideOf(1, [0, 1, 4], [[0, 0, true]], narrow, broken);
   other.announce('contribution', 0);
   t.is(other.come('flushed'), 1);
@@ -178,6 +183,8 @@ runs('a gradient that can leave no more is counted as left: nobody waits for it'
   other.announce('contribution', 0);
   t.is(other.come('flushed'), 2);
   t.deepEqual(await trouble(other), { host: 0, reason: 'sending failed with EPIPE' });
+  other.carrier.work(1);
+  t.is(received, 0, 'nor is anything read of it');
 });
 
 runs('a leader that carries ends its wait when it is recalled', async (t) => {
