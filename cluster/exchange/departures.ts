@@ -9,13 +9,7 @@ import type { HostGradients } from '../../src/model/gradients.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
 import { type Message, type MessageBody, protocolVersion } from '../wire/messages.ts';
 import type { StepMessage } from './incoming.ts';
-import { type NumberedRoot, overlap, rootsByHost } from './routes.ts';
-
-/** Bytes of the arena. */
-export interface Place {
-  readonly address: Address;
-  readonly bytes: number;
-}
+import { type NumberedRoot, overlap, type Place, rootsByHost } from './routes.ts';
 
 /** A small message; its payload is these places one after the other. */
 export interface Note {

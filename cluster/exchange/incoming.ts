@@ -8,8 +8,7 @@ import { LockstepError } from '../../src/errors.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
 import type { Message } from '../wire/messages.ts';
-import type { Place } from './departures.ts';
-import { contributionParts, type NumberedRoot, overlap, rootsByHost, shareParts } from './routes.ts';
+import { contributionParts, type NumberedRoot, overlap, type Place, rootsByHost, shareParts } from './routes.ts';
 import { type DuePiece, Stream } from './stream.ts';
 import { Tally } from './tally.ts';
 

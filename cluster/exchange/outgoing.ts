@@ -7,7 +7,8 @@ import type { Arena } from '../../src/memory/arena.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
 import { TrafficCounter } from '../../src/telemetry/traffic.ts';
 import type { Link } from '../transport/link.ts';
-import { Departures, type Note, type Place, type Run } from './departures.ts';
+import { Departures, type Note, type Run } from './departures.ts';
+import type { Place } from './routes.ts';
 
 /** Bytes of a piece of a gradient: a system's read, below the size from which memory is taken from the system anew each time. */
 const pieceBytes = 65_536;

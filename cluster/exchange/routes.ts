@@ -6,6 +6,12 @@ import type { Address } from '../../src/memory/arena.ts';
 import type { HostGradients, Range, RootVector } from '../../src/model/gradients.ts';
 import type { StreamPart } from './stream.ts';
 
+/** Bytes of the arena. */
+export interface Place {
+  readonly address: Address;
+  readonly bytes: number;
+}
+
 /** A host's subtree with its number among all that are published, which names it in messages. */
 export type NumberedRoot = RootVector & { readonly number: number };
 
