@@ -158,7 +158,10 @@ export class Host {
     checkAgreement(message, own);
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
     const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true, worker: rankWorker });
-    this.#member = new Member(station, (id, generation) => this.#wayLost(id, generation));
+    this.#member = new Member(station, (id, generation, reason) => {
+      this.#options.onNews(`the connection to host ${id} for steps failed: ${reason}`);
+      this.#wayLost(id, generation);
+    });
     await touchState(station);
     const wishes = await this.#intake.begin(message, station);
     this.#prepared = own;
