@@ -55,7 +55,10 @@ export class Coordinator implements Crew {
     this.#stepLinks = stepLinks;
     this.#offer = offer;
     this.station = station;
-    this.#member = new Member(station, (id, generation) => this.#tell({ kind: 'peerLost', id: 0, peer: id, generation }));
+    this.#member = new Member(station, (id, generation, reason) => {
+      options.onNews(`the connection to host ${guests.get(id)?.name ?? id} for steps failed: ${reason}`);
+      this.#tell({ kind: 'peerLost', id: 0, peer: id, generation });
+    });
     const { name, workers, minHosts } = options;
     this.#herald = new Herald({ ...options, guests, member: this.#member });
     this.#state = newRun({ shards: station.plan.spec.shards, minHosts, coordinator: { name, workers, address: '' }, committed: 0 });
@@ -209,7 +212,7 @@ export class Coordinator implements Crew {
     const place = { generation, members, self: 0, topology } as const;
     const ways = await this.#stepLinks.connect(place);
     if ('lost' in ways) {
-      this.#tell({ kind: 'peerLost', id: 0, peer: ways.lost, generation });
+      if (this.#state.generation === generation) this.#tell({ kind: 'peerLost', id: 0, peer: ways.lost, generation });
       return;
     }
     await this.#member.enter(place, ways);

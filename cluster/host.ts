@@ -162,7 +162,10 @@ export class Host {
     checkAgreement(message, own);
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
     const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true, worker: rankWorker });
-    this.#member = new Member(station, (id, generation) => this.#wayLost(id, generation));
+    this.#member = new Member(station, (id, generation, reason) => {
+      this.#options.onNews(`the connection to host ${id} for steps failed: ${reason}`);
+      this.#wayLost(id, generation);
+    });
     this.#options.onMember?.(this.#member, message.runId);
     await touchState(station);
     const wishes = await this.#intake.begin(message, station);
@@ -179,10 +182,10 @@ export class Host {
     this.#prepared = undefined;
   }
 
-  /** A newer generation makes this one's preparations pointless. */
+  /** A newer generation makes this one's preparations pointless, and so does the end of the session: another one may link up by now. */
   async #enter(message: MessageOf<'generation'>): Promise<void> {
     const member = this.#running();
-    const isLatest = (): boolean => message.generation === this.#latestGeneration;
+    const isLatest = (): boolean => message.generation === this.#latestGeneration && !this.#link.closed;
     if (!isLatest()) return;
     const ways = await this.#options.stepLinks.connect(message);
     if ('lost' in ways) {

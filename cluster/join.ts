@@ -77,6 +77,7 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
       try {
         const link = await dial(url, { role: 'host', id: 0, token, tlsCa, signal });
         onNews(`connected to ${url}`);
+        stepLinks.startOver();
         connections++;
         const network = (member: Member): NetworkSnapshot => {
           const control = addLinkTraffic(controlBefore, link.traffic);

@@ -34,6 +34,7 @@ export class Member {
   #trafficBefore = noTraffic;
   /** The step at which the generation began. */
   #began = 0;
+  #ended = false;
 
   constructor(station: Station, onLost: OnWayLost) {
     this.station = station;
@@ -72,14 +73,27 @@ export class Member {
     Atomics.store(this.station.arena.i32, this.station.plan.standing >>> 2, step);
   }
 
-  /** All ranks of the generation before must stand. The ways are closed when the generation ends. */
+  /** All ranks of the generation before must stand. The ways are closed when the generation ends, or at once when the member has ended or cannot begin. */
   async enter(generation: Generation, ways: Ways): Promise<void> {
     this.leave();
+    if (this.#ended) {
+      ways.close();
+      return;
+    }
     const { members, self, topology } = generation;
     const bounds = [...members.map(({ first }) => first), members.at(-1)!.end];
     const part: Part | undefined = members.length > 1 ? { topology, host: self, bounds } : undefined;
     this.#trafficBefore = this.traffic;
-    await this.station.change(part, ways.steps);
+    try {
+      await this.station.change(part, ways.steps);
+    } catch (error) {
+      ways.close();
+      throw error;
+    }
+    if (this.#ended) {
+      ways.close();
+      return;
+    }
     this.#ways?.close();
     this.#ways = ways;
     this.#generation = generation;
@@ -99,6 +113,7 @@ export class Member {
 
   /** Ends ranks and threads. */
   async end(): Promise<void> {
+    this.#ended = true;
     this.recall();
     await this.station.team.end();
     this.#ways?.close();

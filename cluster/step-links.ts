@@ -65,6 +65,7 @@ export class StepLinks {
   #generation = 0;
   #trafficBefore = noLinkTraffic;
   #explained = false;
+  #closed = false;
   /** Links of generations that were over when they came. */
   stale = 0;
 
@@ -101,8 +102,12 @@ export class StepLinks {
   async connect({ generation, members, self, topology }: Generation): Promise<Ways | Unreached> {
     this.#generation = generation;
     for (const [key, link] of this.#arrived) if (generationOf(key) < generation) link.close();
-    this.#attempt = new AbortController();
-    const { signal } = this.#attempt;
+    this.giveUp();
+    // Ends by itself, not as the one that is under way: that may be another one by then.
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    if (this.#closed) attempt.abort();
+    const { signal } = attempt;
     const others = members
       .map(({ id, address }, index) => ({ id, address, index }))
       .filter(({ index }) => index !== self && (topology === 'mesh' || self === 0 || index === 0));
@@ -115,7 +120,7 @@ export class StepLinks {
       if (link) opened.push({ id, index, dialed, link });
       else {
         lost ??= id;
-        this.giveUp();
+        attempt.abort();
       }
     };
     await Promise.all(others.map(open));
@@ -129,7 +134,15 @@ export class StepLinks {
     this.#attempt.abort();
   }
 
+  /** Before a new session with a coordinator: what the last one left ends, and generations are counted anew. */
+  startOver(): void {
+    this.giveUp();
+    this.#generation = 0;
+    for (const link of this.#arrived.values()) link.close();
+  }
+
   close(): void {
+    this.#closed = true;
     this.giveUp();
     for (const link of this.#links) link.close();
   }

@@ -105,19 +105,20 @@ export class LeaderCarrier implements Carrier {
     this.#sleep(ms);
   }
 
-  /** True when something came. */
+  /** True when something came, left as a whole, or broke: somebody may wait for that. */
   #look(): boolean {
-    let came = false;
+    let happened = false;
     for (const line of this.#lines) {
       if (!line.isOpen) continue;
       try {
-        if (!line.outlet.isEmpty) line.outlet.flush();
-        if (line.inlet.read()) came = true;
+        if (!line.outlet.isEmpty && line.outlet.flush()) happened = true;
+        if (line.inlet.read()) happened = true;
       } catch (error) {
         this.#break(line, error);
+        happened = true;
       }
     }
-    return came;
+    return happened;
   }
 
   #sleep(ms: number): void {

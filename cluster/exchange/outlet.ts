@@ -84,17 +84,18 @@ export class Outlet {
     else this.#runs.push({ run, offset: run.from, onLeft });
   }
 
-  /** Sends what the connection takes. Throws SystemCallFailed. */
-  flush(): void {
-    for (;;) {
-      if (!this.#send(this.#head, true) || !this.#send(this.#piece, false)) return;
-      this.#endRun();
+  /** Sends what the connection takes; true when the last of a run or a note was in it. Throws SystemCallFailed. */
+  flush(): boolean {
+    for (let left = false; ; ) {
+      if (!this.#send(this.#head, true) || !this.#send(this.#piece, false)) return left;
+      if (this.#endRun()) left = true;
       const note = this.#notes[0];
       if (note) {
-        if (!this.#send(note, false)) return;
+        if (!this.#send(note, false)) return left;
         this.#notes.shift();
+        left = true;
       } else if (!this.#startPiece()) {
-        return;
+        return left;
       }
     }
   }
@@ -127,11 +128,12 @@ export class Outlet {
     return true;
   }
 
-  #endRun(): void {
+  #endRun(): boolean {
     const first = this.#runs[0];
-    if (!first || first.offset < first.run.end) return;
+    if (!first || first.offset < first.run.end) return false;
     this.#runs.shift();
     first.onLeft();
+    return true;
   }
 
   /** True when all of it was sent. */

@@ -56,7 +56,7 @@ export function systemCalls(): SystemCallsOrReason {
 }
 
 function load(): SystemCallsOrReason {
-  if (process.platform === 'win32') return { ok: false, reason: 'Windows has no sockets that another thread could use' };
+  if (process.platform !== 'linux' && process.platform !== 'darwin') return { ok: false, reason: `${process.platform} has no sockets that another thread could use` };
   try {
     return { ok: true, calls: bind(createRequire(import.meta.url)('koffi') as typeof import('koffi')) };
   } catch (error) {
@@ -69,9 +69,11 @@ function bind(koffi: typeof import('koffi')): SystemCalls {
   const send: (descriptor: number, address: number, bytes: number, flags: number) => number = process.func('long send(int, uintptr_t, size_t, int)');
   const receive: (descriptor: number, address: number, bytes: number, flags: number) => number = process.func('long recv(int, uintptr_t, size_t, int)');
   const poll: (set: number, count: number, ms: number) => number = process.func('int poll(uintptr_t, unsigned long, int)');
-  const duplicate: (descriptor: number) => number = process.func('int dup(int)');
+  const control: (descriptor: number, command: number, type: 'int', from: number) => number = process.func('int fcntl(int, int, ...)');
   const close: (descriptor: number) => number = process.func('int close(int)');
   const { EAGAIN, EWOULDBLOCK, EINTR } = koffi.os.errno as Record<'EAGAIN' | 'EWOULDBLOCK' | 'EINTR', number>;
+  // F_DUPFD_CLOEXEC: programs that this process starts do not inherit the connection.
+  const duplicateForUs = globalThis.process.platform === 'darwin' ? 67 : 1030;
   // MSG_MORE: what follows goes into the same segment. Elsewhere than on Linux there is no such flag.
   const more = globalThis.process.platform === 'linux' ? 0x8000 : 0;
   const outcome = (bytes: number, what: string): number => {
@@ -84,7 +86,7 @@ function bind(koffi: typeof import('koffi')): SystemCalls {
     send: (descriptor, address, bytes, followed) => outcome(send(descriptor, address, bytes, followed ? more : 0), 'sending'),
     receive: (descriptor, address, bytes) => outcome(receive(descriptor, address, bytes, 0), 'receiving'),
     poll: (address, count, ms) => void poll(address, count, ms),
-    duplicate: (descriptor) => outcome(duplicate(descriptor), 'duplicating a descriptor'),
+    duplicate: (descriptor) => outcome(control(descriptor, duplicateForUs, 'int', 0), 'duplicating a descriptor'),
     close: (descriptor) => void close(descriptor),
     addressOf: (bytes) => Number(koffi.address(bytes)),
   };
@@ -96,13 +98,18 @@ function nameOf(koffi: typeof import('koffi'), code: number): string {
 
 /**
  * A descriptor of its own for the connection of `socket`, which is closed here and goes on there; undefined when the socket is closed
- * already. All that was received must have been read, and all that was written have left.
+ * already, or the system has no descriptor left. All that was received must have been read, and all that was written have left.
  */
 export function takeDescriptor(socket: Socket, calls: SystemCalls): number | undefined {
   // Node has no public way to a socket's descriptor.
   const descriptor = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
   if (descriptor < 0 || socket.writableLength > 0) return undefined;
-  const own = calls.duplicate(descriptor);
-  socket.destroy();
-  return own;
+  try {
+    const own = calls.duplicate(descriptor);
+    socket.destroy();
+    return own;
+  } catch (error) {
+    if (error instanceof SystemCallFailed) return undefined;
+    throw error;
+  }
 }

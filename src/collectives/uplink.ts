@@ -69,7 +69,7 @@ export interface Carrier {
   readonly isSending: boolean;
   /** An entry of the outbox is there to be sent: as much as the network takes leaves at once. */
   announced(kind: OutboxKind, index: number): void;
-  /** Sends and receives what it can; sleeps up to `ms` when there was nothing to be received. Counts arrivals. */
+  /** Sends and receives what it can; sleeps up to `ms` when nothing came, and nothing left as a whole. Counts arrivals. */
   work(ms: number): void;
 }
 

@@ -17,8 +17,8 @@ import { createRank } from '../../src/train/rank.ts';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** A clock reading is a boxed double of 16 bytes: 2 at each meeting, one at each phase, two around the step. */
-const clockBytes = 16 * (2 * 10 + 7 + 2);
+/** A clock reading is a boxed double of 16 bytes: 2 at each meeting, 2 at each sync of a layer, one at each phase, two around the step. */
+const clockBytes = 16 * (2 * 10 + 2 * 5 + 8 + 2);
 
 /** What the 27 matrix products of a step (3 layers, 3 shards, 3 products) may leave behind in the foreign-function interface. */
 const callBytes = 16 * 27;
