@@ -109,16 +109,16 @@ test('where the main thread carries it has links, and says why once', async (t) 
     t.deepEqual([[...first.links.keys()], [...second.links.keys()]], [[1], [0]]);
     const heard: string[] = [];
     first.links.get(1)!.onMessage(({ type }) => heard.push(type));
-    const before = hosts[1]!.links.bytesOut;
+    const before = hosts[1]!.links.traffic.bytesOut;
     second.links.get(0)!.send(heartbeat);
-    t.true(hosts[1]!.links.bytesOut > before);
+    t.true(hosts[1]!.links.traffic.bytesOut > before);
     await until('a message', () => heard.length === 1);
     const { bytesOut } = hosts[1]!.links;
     let ended = 0;
     for (const link of [first.links.get(1)!, second.links.get(0)!]) link.onClose(() => ended++);
     second.close();
     await until('the end', () => ended === 2);
-    t.is(hosts[1]!.links.bytesOut, bytesOut, 'what a link sent still counts when it has gone');
+    t.is(hosts[1]!.links.traffic.bytesOut, bytesOut, 'what a link sent still counts when it has gone');
   }
   t.deepEqual(
     hosts.map(({ news }) => news),
