@@ -98,16 +98,7 @@ export const metrics = {
   heartbeatAge: metric('Cluster', 'gauge', 'heartbeat_age_seconds', 's', 'Time since the last sign of life of a host.', ['host']),
   heartbeatRtt: metric('Cluster', 'gauge', 'heartbeat_rtt_seconds', 's', 'Time until a host answered the last ping.', ['host']),
   replayedSteps: metric('Cluster', 'counter', 'replayed_steps_total', 'steps', 'Steps that were begun again because a host was lost in them.'),
-  recovery: metric(
-    'Cluster',
-    'histogram',
-    'recovery_duration_seconds',
-    's',
-    'From the loss of a host to the next command.',
-    [],
-    'the leading process',
-    decades(-2, 2),
-  ),
+  recovery: metric('Cluster', 'histogram', 'recovery_duration_seconds', 's', 'From the loss of a host to the next command.', [], 'the leading process', decades(-2, 2)),
   staleMessages: metric('Cluster', 'counter', 'stale_messages_total', 'messages', 'Messages of generations that were over, which changed nothing.'),
   timeouts: metric(
     'Cluster',

@@ -113,7 +113,7 @@ test('where the main thread carries it has links, and says why once', async (t) 
     second.links.get(0)!.send(heartbeat);
     t.true(hosts[1]!.links.traffic.bytesOut > before);
     await until('a message', () => heard.length === 1);
-    const { bytesOut } = hosts[1]!.links;
+    const { bytesOut } = hosts[1]!.links.traffic;
     let ended = 0;
     for (const link of [first.links.get(1)!, second.links.get(0)!]) link.onClose(() => ended++);
     second.close();
