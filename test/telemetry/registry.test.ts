@@ -62,7 +62,7 @@ const step = {
 } as const;
 
 /** Value of a series, by how its line begins. */
-function valueOf(text: string, start: string): number | undefined {
+function valueIn(text: string, start: string): number | undefined {
   const line = text.split('\n').find((candidate) => candidate.startsWith(start) && !candidate.startsWith('#'));
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
 }
@@ -101,15 +101,15 @@ test('every metric of the table is told, with its help and type, and run and hos
     );
     for (const line of series) t.regex(line, /run="r".*host="|host=".*run="r"/);
   }
-  t.is(valueOf(text, 'lockstep_steps_total{result="applied"'), 1);
-  t.is(valueOf(text, 'lockstep_steps_total{result="skipped"'), 1);
-  t.is(valueOf(text, 'lockstep_non_finite_steps_total{phase="forward"'), 1);
-  t.is(valueOf(text, 'lockstep_clipped_steps_total'), 2);
-  t.is(valueOf(text, 'lockstep_rank_compute_seconds_total{rank="1"'), 5 * (phases.length - 2));
-  t.is(valueOf(text, 'lockstep_rank_wait_seconds_total{rank="1"'), 1);
-  t.is(valueOf(text, 'lockstep_straggler_ratio'), 2 / 1.5);
-  t.is(valueOf(text, 'lockstep_recovery_duration_seconds_count'), 2);
-  t.is(valueOf(text, 'lockstep_loss{split="validation"'), 0.25);
+  t.is(valueIn(text, 'lockstep_steps_total{result="applied"'), 1);
+  t.is(valueIn(text, 'lockstep_steps_total{result="skipped"'), 1);
+  t.is(valueIn(text, 'lockstep_non_finite_steps_total{phase="forward"'), 1);
+  t.is(valueIn(text, 'lockstep_clipped_steps_total'), 2);
+  t.is(valueIn(text, 'lockstep_rank_compute_seconds_total{rank="1"'), 5 * (phases.length - 2));
+  t.is(valueIn(text, 'lockstep_rank_wait_seconds_total{rank="1"'), 1);
+  t.is(valueIn(text, 'lockstep_straggler_ratio'), 2 / 1.5);
+  t.is(valueIn(text, 'lockstep_recovery_duration_seconds_count'), 2);
+  t.is(valueIn(text, 'lockstep_loss{split="validation"'), 0.25);
 });
 
 test('a total that begins anew goes on from what was told', async (t) => {
@@ -121,7 +121,7 @@ test('a total that begins anew goes on from what was told', async (t) => {
     [3, 8],
   ] as const) {
     now.process = processWith([rank(0, seconds)]);
-    t.is(valueOf(await registry.text(), 'lockstep_phase_seconds_total{rank="0",phase="forward"'), expected);
+    t.is(valueIn(await registry.text(), 'lockstep_phase_seconds_total{rank="0",phase="forward"'), expected);
   }
 });
 
@@ -133,8 +133,8 @@ test('series of hosts that are gone go with them, however many came and left', a
     now.cluster = clusterWith('a', `guest-${i}`);
     const text = await registry.text();
     counts.add(text.split('\n').filter((line) => line.startsWith('lockstep_')).length);
-    t.is(valueOf(text, `lockstep_host_shards{host="guest-${i}"`), 4);
-    t.is(valueOf(text, `lockstep_host_shards{host="guest-${i - 1}"`), undefined);
+    t.is(valueIn(text, `lockstep_host_shards{host="guest-${i}"`), 4);
+    t.is(valueIn(text, `lockstep_host_shards{host="guest-${i - 1}"`), undefined);
   }
   t.is(counts.size, 1);
 });
@@ -142,7 +142,7 @@ test('series of hosts that are gone go with them, however many came and left', a
 test('before there is anything to tell nothing is told of a run', async (t) => {
   const { registry } = watched();
   const text = await registry.text();
-  for (const { name, type } of Object.values(metrics)) if (type === 'gauge') t.is(valueOf(text, `${name}{`), undefined, name);
+  for (const { name, type } of Object.values(metrics)) if (type === 'gauge') t.is(valueIn(text, `${name}{`), undefined, name);
 });
 
 test('the state of the run is one of them', async (t) => {
@@ -150,6 +150,6 @@ test('the state of the run is one of them', async (t) => {
   registry.state('recovering');
   registry.state('done');
   const text = await registry.text();
-  t.is(valueOf(text, 'lockstep_run_state{state="done"'), 1);
+  t.is(valueIn(text, 'lockstep_run_state{state="done"'), 1);
   t.is(text.split('\n').filter((line) => /^lockstep_run_state\{.* 1$/.test(line)).length, 1);
 });
