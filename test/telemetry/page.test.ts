@@ -1,0 +1,214 @@
+/** Room: tests of telemetry. The live page in a real browser, fed with a run that never was. */
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { LiveRun, LiveStatus } from '../../src/telemetry/live.ts';
+import { LiveFeed } from '../../src/telemetry/live-feed.ts';
+import { chromiumAvailable, faultsOf, launchChromium } from './chromium.ts';
+import { Clock, closeServer, run, serve, status, step } from './live-run.ts';
+
+const deadlineMs = 20_000;
+const screenshots = join(tmpdir(), 'lockstep-live-page');
+const because = chromiumAvailable.ok ? '' : `: ${chromiumAvailable.reason}`;
+const inBrowser = chromiumAvailable.ok ? test.serial : test.serial.skip;
+
+let browser: Browser;
+test.before(async () => {
+  mkdirSync(screenshots, { recursive: true });
+  if (chromiumAvailable.ok) browser = await launchChromium();
+});
+test.after.always(() => browser?.close());
+
+/** A run of which the test decides when it takes steps and when it tells of them. */
+class Synthetic {
+  readonly clock = new Clock();
+  readonly feed: LiveFeed;
+  #changes: Partial<LiveStatus> = {};
+  #step = 0;
+
+  constructor(changes: Partial<LiveRun> = {}) {
+    this.feed = new LiveFeed({ run: { ...run, ...changes }, status: () => status(this.#step, this.#changes), every: this.clock.every });
+  }
+
+  /** Takes steps up to `to`, with evaluations, and tells of them. */
+  train(to: number, changes: Partial<LiveStatus> = {}): void {
+    this.#changes = changes;
+    while (this.#step < to) {
+      this.#step++;
+      const event = step(this.#step);
+      this.feed.step(event);
+      if (this.#step % run.stepsPerEpoch === 0) {
+        const validation = { loss: event.loss * 1.12 + 0.01, metrics: { accuracy: event.metrics['accuracy']! - 0.012 } };
+        this.feed.epoch({ event: 'epoch', epoch: event.epoch, loss: event.loss, metrics: event.metrics, validation });
+      }
+    }
+    this.clock.tick(2);
+  }
+}
+
+interface Opened {
+  readonly page: Page;
+  readonly faults: string[];
+  readonly port: number;
+  /** Ends the server; with a run, goes on with it at the same address. */
+  restart(next?: Synthetic): Promise<void>;
+}
+
+async function open(t: ExecutionContext, first: Synthetic, options: BrowserContextOptions = {}): Promise<Opened> {
+  let current = first;
+  let { server, port } = await serve(() => current.feed);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(deadlineMs);
+  t.teardown(async () => {
+    await context.close();
+    await closeServer(server);
+  });
+  const page = await context.newPage();
+  const faults = faultsOf(page, `http://127.0.0.1:${port}`);
+  const restart = async (next?: Synthetic): Promise<void> => {
+    await closeServer(server);
+    if (!next) return;
+    current = next;
+    ({ server } = await serve(() => current.feed, port));
+  };
+  await page.goto(`http://127.0.0.1:${port}/`);
+  return { page, faults, port, restart };
+}
+
+/** Waits, frame by frame, until it is true on the page. Playwright's own way needs eval, which the page rightly forbids. */
+async function becomes(page: Page, condition: string): Promise<void> {
+  const waiting = `new Promise((resolve) => {
+    const until = performance.now() + ${deadlineMs};
+    const look = () => (${condition} ? resolve(true) : performance.now() > until ? resolve(false) : requestAnimationFrame(look));
+    look();
+  })`;
+  if (!(await page.evaluate<boolean>(waiting))) throw new Error(`Expected within ${deadlineMs} ms on the page: ${condition}; it shows ${await page.innerText('main')}`);
+}
+
+/** Waits until the text of an element begins with `text`. */
+const shows = (page: Page, selector: string, text: string) =>
+  becomes(page, `document.querySelector(${JSON.stringify(selector)}).textContent.trim().startsWith(${JSON.stringify(text)})`);
+
+const drawings = (page: Page) => page.evaluate<string[]>(`[...document.querySelectorAll('.plot canvas')].map((canvas) => canvas.toDataURL())`);
+
+test('whether there is a browser is known, with a reason if not', (t) => {
+  if (chromiumAvailable.ok) t.pass();
+  else t.regex(chromiumAvailable.reason, /^no Chromium at .+: apt-get install chromium$/);
+});
+
+inBrowser(`charts, figures, bars and tables move as the run goes on, without a complaint or a request elsewhere${because}`, async (t) => {
+  const synthetic = new Synthetic();
+  const { page, faults } = await open(t, synthetic);
+  await shows(page, '#run', 'mnist-bn');
+  await shows(page, '#step', '0 of 4,690');
+  t.is(await page.locator('.plot[data-note="Waiting for the first step"]').count(), 4);
+  let before = await drawings(page);
+  t.is(before.length, 4);
+  for (const to of [1, 300, 1500, 3000]) {
+    synthetic.train(to);
+    await shows(page, '#step', `${to.toLocaleString('en-US')} of 4,690`);
+    const now = await drawings(page);
+    for (const [i, drawing] of now.entries()) t.not(drawing, before[i], `chart ${i} at step ${to}`);
+    before = now;
+  }
+  t.is(await page.locator('.plot[data-note]').count(), 0);
+  t.is(await page.locator('#bars > li').count(), 4);
+  t.deepEqual(await page.locator('#hosts tr').allInnerTexts(), [
+    'alpha\tmember\t4\t4\titself\t–\t127.0.0.1:9464',
+    'beta\tmember\t4\t3\t210.0 ms ago\t400 µs\t10.0.0.12:9464',
+    'gamma\tpreparing\t2\t0\t480.0 ms ago\t1.1 ms\t–',
+  ]);
+  t.is(await page.locator('#progress').getAttribute('aria-valuenow'), '63');
+  t.regex((await page.locator('#loss .plot').getAttribute('aria-label')) ?? '', /^Loss by step: step 0\.\d+, train 0\.\d+, validation 0\.\d+$/);
+  t.deepEqual(faults, []);
+});
+
+for (const width of [1280, 390]) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    inBrowser(`at ${width} pixels and ${colorScheme} everything has its place${because}`, async (t) => {
+      const synthetic = new Synthetic();
+      synthetic.train(3200);
+      const { page, faults } = await open(t, synthetic, {
+        viewport: { width, height: 844 },
+        colorScheme,
+        reducedMotion: 'reduce',
+        deviceScaleFactor: width === 390 ? 2 : 1,
+      });
+      await shows(page, '#step', '3,200');
+      t.is(await page.evaluate('document.documentElement.scrollWidth'), width);
+      const widths = await page.evaluate<[number, number][]>(
+        `[...document.querySelectorAll('.plot')].map((plot) => [plot.clientWidth, plot.firstElementChild.clientWidth])`,
+      );
+      for (const [place, chart] of widths) t.is(chart, place);
+      const ground = await page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
+      t.is(ground, colorScheme === 'light' ? 'rgb(245, 246, 248)' : 'rgb(16, 19, 24)');
+      await page.screenshot({ path: join(screenshots, `${width}-${colorScheme}.png`), fullPage: true });
+      t.log(`a screenshot is in ${screenshots}`);
+      t.deepEqual(faults, []);
+    });
+  }
+}
+
+inBrowser(`charts take the room there is when the window changes${because}`, async (t) => {
+  const synthetic = new Synthetic();
+  synthetic.train(500);
+  const { page, faults } = await open(t, synthetic);
+  await shows(page, '#step', '500');
+  for (const width of [700, 390, 1400]) {
+    await page.setViewportSize({ width, height: 800 });
+    await becomes(page, `innerWidth === ${width} && [...document.querySelectorAll('.plot')].every((plot) => plot.firstElementChild.clientWidth === plot.clientWidth)`);
+    t.is(await page.evaluate('document.documentElement.scrollWidth'), width);
+  }
+  t.deepEqual(faults, []);
+});
+
+inBrowser(`a run that is gone is told, and the next one at its address replaces everything${because}`, async (t) => {
+  const synthetic = new Synthetic();
+  synthetic.train(900);
+  const { page, restart } = await open(t, synthetic);
+  await shows(page, '#step', '900');
+  t.true(await page.locator('#notice').isHidden());
+  await restart();
+  await shows(page, '#notice', 'Disconnected, trying again.');
+  t.is(await page.locator('#state').innerText(), 'disconnected');
+  await page.screenshot({ path: join(screenshots, 'disconnected.png') });
+  const next = new Synthetic({ run: 'the-next', clipThreshold: 5 });
+  next.train(20);
+  await restart(next);
+  await shows(page, '#run', 'the-next');
+  await shows(page, '#step', '20 of');
+  await becomes(page, `document.getElementById('notice').hidden`);
+  t.is(await page.locator('#state').innerText(), 'running');
+  t.is(await page.locator('#gradient .key dd').last().innerText(), '5.000');
+});
+
+inBrowser(`of a run that ended its end stays, also when nobody serves it any more${because}`, async (t) => {
+  const synthetic = new Synthetic();
+  const { page, restart } = await open(t, synthetic);
+  await shows(page, '#state', 'running');
+  synthetic.train(4690, { state: 'done', etaSeconds: 0 });
+  synthetic.feed.close();
+  await shows(page, '#state', 'done');
+  await restart();
+  await shows(page, '#notice', 'The run is over (done)');
+  t.is(await page.locator('#step').innerText(), '4,690 of 4,690 · 100.0 %');
+});
+
+inBrowser(`numbers that are not finite, names that look like HTML and absent parts are no trouble${because}`, async (t) => {
+  const { clipThreshold: _, ...plain } = run;
+  const host = { name: '<img src=x onerror=alert(1)>', state: 'member' as const, workers: 1, shards: 1, metricsAddress: '' };
+  const hosts = [{ ...host, heartbeatAgeSeconds: undefined, rttSeconds: undefined }];
+  const clock = new Clock();
+  const feed = new LiveFeed({ run: { ...plain, run: '<b>bold</b>' }, status: () => status(3, { hosts, ranks: [], samplesPerSecond: Number.NaN }), every: clock.every });
+  feed.step(step(1, { metrics: {}, gradNorm: 0 }));
+  feed.step(step(2, { metrics: {}, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY, skipped: { phase: 'loss' } }));
+  feed.step(step(3, { metrics: {} }));
+  const { page, faults } = await open(t, { feed, clock } as Synthetic);
+  await shows(page, '#run', '<b>bold</b>');
+  await shows(page, '#hosts', '<img src=x onerror=alert(1)>');
+  t.is(await page.locator('#accuracy .plot').getAttribute('data-note'), 'This run has none');
+  t.is(await page.locator('#rate').innerText(), '–');
+  t.deepEqual(faults, []);
+});
