@@ -29,6 +29,7 @@ const files: ReadonlyMap<string, readonly [type: keyof typeof types, place: () =
   ['/', ['html', own('index.html')]],
   ['/page.js', ['js', own('page.js')]],
   ['/charts.js', ['js', own('charts.js')]],
+  ['/series.js', ['js', own('series.js')]],
   ['/cluster.js', ['js', own('cluster.js')]],
   ['/page.css', ['css', own('page.css')]],
   ['/panels.css', ['css', own('panels.css')]],

@@ -2,6 +2,7 @@
  * Room: telemetry (level 2). The charts of the live page: one line or several over steps. The pointer on one of them shows the same step on all.
  * A chart draws when it is told to; page.js sees to it that this is at most once a frame.
  */
+import { grouped, smoothed, stepsAPoint } from './series.js';
 import uPlot from './uplot.js';
 
 const styles = getComputedStyle(document.documentElement);
@@ -9,10 +10,12 @@ const styles = getComputedStyle(document.documentElement);
 const color = (name) => styles.getPropertyValue(`--${name}`).trim();
 const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
-const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const integers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
-export const whole = (value) => grouped.format(value);
+export const whole = (value) => integers.format(value);
 export const percent = (value) => `${(100 * value).toFixed(2)} %`;
+/** Up to four digits of any number, as few as it has. */
+export const short = (value) => String(Number(value.toPrecision(4)));
 /** Four digits of any number. */
 export function digits(value) {
   if (value === 0) return '0';
@@ -20,17 +23,12 @@ export function digits(value) {
   return size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(4);
 }
 
-/** Follows values with the weight of about a fortieth of them, so that a long run is as smooth to look at as a short one. */
-function smoothed(values) {
-  const keep = 1 - 1 / Math.max(1, values.length / 40);
-  let sum = 0;
-  let weight = 0;
-  return values.map((value) => {
-    if (value === null) return null;
-    sum = keep * sum + (1 - keep) * value;
-    weight = keep * weight + (1 - keep);
-    return sum / weight;
-  });
+/** Points that a line is drawn of, and how many of them the smooth line looks around. */
+const mostDrawn = 400;
+const reach = 3;
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 const finite = (value) => (Number.isFinite(value) ? value : null);
@@ -74,7 +72,8 @@ export class Chart {
   #kind;
   #lines;
   #plot;
-  #values = [];
+  /** Of each line, its last number. */
+  #latest = [];
 
   constructor(id) {
     this.#figure = document.getElementById(id);
@@ -93,19 +92,22 @@ export class Chart {
   /** Points and validations as the run told them, `threshold` when gradients are clipped. */
   show(points, validations, threshold) {
     const { of, log, validation } = this.#kind;
-    const steps = points.map(({ step }) => step);
-    const values = points.map((point) => (log ? positive : finite)(point[of]));
-    const own = [steps, values, smoothed(values)];
+    const perPoint = stepsAPoint(points, mostDrawn);
+    const drawn = grouped(points, perPoint);
+    const steps = drawn.map(({ step }) => step);
+    const values = drawn.map((point) => (log ? positive : finite)(point[of]));
+    const own = [steps, values, smoothed(values, reach)];
     const data = validation ? uPlot.join([own, [validations.map(({ step }) => step), validations.map((at) => finite(at[of]))]]) : own;
-    this.#values = [values.findLast((value) => value !== null), data[2].findLast((value) => Number.isFinite(value))];
-    if (validation) this.#values.push(finite(validations.at(-1)?.[of]) ?? undefined);
+    this.#latest = own.slice(1).map((line) => line.findLast((value) => value !== null));
+    if (validation) this.#latest.push(finite(validations.at(-1)?.[of]) ?? undefined);
+    const empty = this.#latest.every((value) => value === undefined);
     if (this.#kind.threshold) {
       data.push(steps.map(() => threshold ?? null));
-      this.#values.push(threshold);
+      this.#latest.push(threshold);
     }
-    const empty = this.#values.every((value, i) => value === undefined || this.#lines[i] === thresholdLine);
     if (empty) this.#place.dataset.note = points.length > 0 ? 'This run has none' : 'Waiting for the first step';
     else delete this.#place.dataset.note;
+    setText(this.#figure.querySelector('.key .name'), perPoint === 1 ? 'step' : `${whole(perPoint)} steps`);
     this.#plot.setData(data);
     this.#tell();
   }
@@ -116,7 +118,7 @@ export class Chart {
   }
 
   #options() {
-    const { format, tick = format, log } = this.#kind;
+    const { tick = short, log } = this.#kind;
     const axis = { stroke: () => color('quiet'), font, grid: { stroke: () => color('grid'), width: 1 }, ticks: { show: false } };
     return {
       width: this.#place.clientWidth,
@@ -135,7 +137,7 @@ export class Chart {
           size: 58,
           space: 34,
           ...(log && { filter: logLabels }),
-          values: (_, at) => at.map((value) => (value === null ? '' : log || tick !== format ? tick(value) : String(Number(value.toPrecision(6))))),
+          values: (_, at) => at.map((value) => (value === null ? '' : tick(value))),
         },
       ],
       series: [
@@ -156,9 +158,9 @@ export class Chart {
     const key = this.#figure.querySelector('.key');
     for (const { name, own, mark } of this.#lines) {
       const entry = document.createElement('div');
-      entry.innerHTML = '<dt><span aria-hidden="true"></span> </dt><dd></dd>';
+      entry.innerHTML = '<dt><span aria-hidden="true"></span><span class="name"></span></dt><dd></dd>';
       entry.querySelector('span').className = `swatch ${mark} own-${own}`;
-      entry.querySelector('dt').append(name);
+      entry.querySelector('.name').textContent = name;
       key.append(entry);
     }
   }
@@ -166,10 +168,11 @@ export class Chart {
   /** The numbers at the pointer, or the latest. */
   #tell() {
     const { idx } = this.#plot?.cursor ?? {};
-    const shown = this.#lines.map((_, i) => (typeof idx === 'number' ? (this.#plot.data[i + 1][idx] ?? undefined) : this.#values[i]));
+    const shown = this.#lines.map((_, i) => (typeof idx === 'number' ? (this.#plot.data[i + 1][idx] ?? undefined) : this.#latest[i]));
     const texts = shown.map((value) => (value === undefined ? '–' : this.#kind.format(value)));
-    for (const [i, entry] of this.#figure.querySelectorAll('.key dd').entries()) entry.textContent = texts[i];
+    for (const [i, entry] of this.#figure.querySelectorAll('.key dd').entries()) setText(entry, texts[i]);
     const title = this.#figure.querySelector('h2').textContent;
-    this.#place.setAttribute('aria-label', `${title} by step: ${this.#lines.map(({ name }, i) => `${name} ${texts[i]}`).join(', ')}`);
+    const names = [...this.#figure.querySelectorAll('.key .name')].map(({ textContent }) => textContent);
+    this.#place.setAttribute('aria-label', `${title} by step: ${names.map((name, i) => `${name} ${texts[i]}`).join(', ')}`);
   }
 }

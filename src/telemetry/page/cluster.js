@@ -2,21 +2,19 @@
  * Room: telemetry (level 2). What the live page shows of ranks and hosts: where the seconds of a step go, and who is in which state. Rows stay
  * the same elements while they change, so that text can be selected. Names come from other machines: they are set as text, never as HTML.
  */
-import { percent, whole } from './charts.js';
+import { percent, setText, whole } from './charts.js';
 
 /** In the order of a step; phases that this page does not know come after them. */
 const order = ['data', 'forward', 'loss', 'backward', 'reduce', 'update', 'network', 'wait'];
 const idle = new Set(['network', 'wait']);
 
-export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
+const threeDigits = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 /** Seconds in a unit that suits them. */
 function time(seconds) {
   if (!Number.isFinite(seconds)) return '–';
   if (seconds >= 1) return `${seconds.toFixed(2)} s`;
-  return seconds >= 1e-3 ? `${(1000 * seconds).toFixed(1)} ms` : `${(1e6 * seconds).toFixed(0)} µs`;
+  return seconds >= 1e-3 ? `${threeDigits(1000 * seconds)} ms` : `${Math.round(1e6 * seconds)} µs`;
 }
 
 function element(tag, attributes = {}) {
@@ -32,12 +30,13 @@ function match(parent, items, make, fill) {
   for (const [i, item] of items.entries()) fill(parent.children[i], item);
 }
 
-/** `numbers` says which columns are numbers; `lead` makes what stands before the text of a cell. */
-function fillTable(body, rows, numbers, lead = () => undefined) {
+/** Cells are like the heads of their columns; `lead` makes what stands before the text of a cell. */
+function fillTable(body, rows, lead = () => undefined) {
+  const heads = [...body.parentElement.querySelectorAll('th')];
   const make = () => {
     const row = element('tr');
-    for (const [i, isNumber] of numbers.entries()) {
-      const cell = element('td', isNumber ? { class: 'number' } : {});
+    for (const [i, head] of heads.entries()) {
+      const cell = element('td', { class: head.className, 'data-name': head.textContent });
       const before = lead(i);
       if (before) cell.append(before);
       cell.append(element('span'));
@@ -84,7 +83,7 @@ function showAnatomy(ranks) {
     return [name, time(seconds / ranks.length), all > 0 ? percent(seconds / all).replace(/(\.\d)\d/, '$1') : '–'];
   });
   const body = document.getElementById('phases');
-  fillTable(body, rows, [false, true, true], (column) => (column === 0 ? element('span', { class: 'chip', 'aria-hidden': 'true' }) : undefined));
+  fillTable(body, rows, (column) => (column === 0 ? element('span', { class: 'chip', 'aria-hidden': 'true' }) : undefined));
   for (const [i, chip] of [...body.querySelectorAll('.chip')].entries()) chip.dataset.phase = names[i];
   setText(document.getElementById('anatomy-note'), ranks.length > 0 ? 'seconds of a step by phase, the last half second' : 'no rank of this process has told yet');
 }
@@ -99,7 +98,7 @@ function showRanks(ranks) {
     time(total(phases, (name) => !isIdle(name))),
     time(total(phases, isIdle)),
   ]);
-  fillTable(document.getElementById('ranks'), rows, [false, true, false, false, true, true]);
+  fillTable(document.getElementById('ranks'), rows);
   setText(document.getElementById('ranks-note'), `${whole(ranks.length)} in this process`);
 }
 
@@ -116,9 +115,7 @@ function showHosts(hosts) {
     metricsAddress || '–',
   ]);
   const body = document.getElementById('hosts');
-  fillTable(body, rows, [false, false, true, true, true, true, false], (column) =>
-    column === 1 ? element('span', { class: 'mark', 'aria-hidden': 'true' }) : undefined,
-  );
+  fillTable(body, rows, (column) => (column === 1 ? element('span', { class: 'mark', 'aria-hidden': 'true' }) : undefined));
   for (const [i, { state }] of hosts.entries()) body.children[i].children[1].dataset.tone = tones[state] ?? 'quiet';
 }
 

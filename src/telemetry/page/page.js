@@ -2,8 +2,8 @@
  * Room: telemetry (level 2). The live page: listens to the run's events, keeps what they said, and shows it at most once a frame. What it keeps is
  * bounded, as the run sends a new hello, coarser than all before, when there is much. When the run cannot be heard it says so and tries again.
  */
-import { Chart, digits, whole } from './charts.js';
-import { setText, showCluster } from './cluster.js';
+import { Chart, digits, setText, short, whole } from './charts.js';
+import { showCluster } from './cluster.js';
 
 const at = (id) => document.getElementById(id);
 const charts = ['loss', 'accuracy', 'gradient', 'throughput'].map((id) => new Chart(id));
@@ -92,11 +92,11 @@ function showFigures() {
   figure('epoch', whole(status.epoch), stepsPerEpoch > 0 ? `of ${whole(Math.ceil(targetSteps / stepsPerEpoch))}` : '');
   figure('eta', ended() ? 'none' : Number.isFinite(status.etaSeconds) ? duration(status.etaSeconds) : '–');
   figure('rate', Number.isFinite(status.samplesPerSecond) ? whole(status.samplesPerSecond) : '–');
-  figure('learning-rate', Number.isFinite(last?.learningRate) ? digits(last.learningRate) : '–');
+  figure('learning-rate', Number.isFinite(last?.learningRate) ? short(last.learningRate) : '–');
   figure(
     'clip-scale',
     Number.isFinite(last?.clipScale) ? digits(last.clipScale) : '–',
-    run.clipThreshold === undefined ? 'not clipped' : `clip at ${digits(run.clipThreshold)}`,
+    run.clipThreshold === undefined ? 'not clipped' : `clip at ${short(run.clipThreshold)}`,
   );
   at('bar').style.transform = `translateX(${100 * share - 100}%)`;
   at('progress').setAttribute('aria-valuenow', String(Math.floor(100 * share)));
