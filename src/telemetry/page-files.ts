@@ -23,7 +23,7 @@ export const pageHeaders = {
 const types = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml' } as const;
 
 const own = (name: string) => (): string => fileURLToPath(new URL(`./page/${name}`, import.meta.url));
-const uplot = (name: string) => (): string => createRequire(import.meta.url).resolve(`uplot/dist/${name}`);
+const require = createRequire(import.meta.url);
 
 const files: ReadonlyMap<string, readonly [type: keyof typeof types, place: () => string]> = new Map([
   ['/', ['html', own('index.html')]],
@@ -35,8 +35,8 @@ const files: ReadonlyMap<string, readonly [type: keyof typeof types, place: () =
   ['/panels.css', ['css', own('panels.css')]],
   ['/theme.css', ['css', own('theme.css')]],
   ['/icon.svg', ['svg', own('icon.svg')]],
-  ['/uplot.js', ['js', uplot('uPlot.esm.js')]],
-  ['/uplot.css', ['css', uplot('uPlot.min.css')]],
+  ['/uplot.js', ['js', () => require.resolve('uplot/dist/uPlot.esm.js')]],
+  ['/uplot.css', ['css', () => require.resolve('uplot/dist/uPlot.min.css')]],
 ]);
 
 export const pagePaths: readonly string[] = [...files.keys()];

@@ -56,7 +56,12 @@ interface Opened {
   restart(next?: Synthetic): Promise<void>;
 }
 
-async function open(t: ExecutionContext, first: Synthetic, options: BrowserContextOptions = {}): Promise<Opened> {
+async function open(
+  t: ExecutionContext,
+  first: Synthetic,
+  options: BrowserContextOptions = {},
+  prepare: (page: Page) => Promise<void> = async () => {},
+): Promise<Opened> {
   let current = first;
   let { server, port } = await serve(() => current.feed);
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -73,6 +78,7 @@ async function open(t: ExecutionContext, first: Synthetic, options: BrowserConte
     current = next;
     ({ server } = await serve(() => current.feed, port));
   };
+  await prepare(page);
   await page.goto(`http://127.0.0.1:${port}/`);
   return { page, faults, port, restart };
 }
@@ -142,6 +148,7 @@ for (const width of [1280, 390]) {
         `[...document.querySelectorAll('.plot')].map((plot) => [plot.clientWidth, plot.firstElementChild.clientWidth])`,
       );
       for (const [place, chart] of widths) t.is(chart, place);
+      t.is(await page.evaluate(`[...document.querySelectorAll('.scroll')].filter((place) => place.scrollWidth > place.clientWidth).length`), 0, 'no table is cut off');
       const ground = await page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
       t.is(ground, colorScheme === 'light' ? 'rgb(245, 246, 248)' : 'rgb(16, 19, 24)');
       await page.screenshot({ path: join(screenshots, `${width}-${colorScheme}.png`), fullPage: true });
@@ -161,6 +168,39 @@ inBrowser(`charts take the room there is when the window changes${because}`, asy
     await becomes(page, `innerWidth === ${width} && [...document.querySelectorAll('.plot')].every((plot) => plot.firstElementChild.clientWidth === plot.clientWidth)`);
     t.is(await page.evaluate('document.documentElement.scrollWidth'), width);
   }
+  t.deepEqual(faults, []);
+});
+
+inBrowser(`the pointer on one chart shows the numbers of its step on all, and the latest again when it leaves${because}`, async (t) => {
+  const synthetic = new Synthetic();
+  synthetic.train(300);
+  const { page, faults } = await open(t, synthetic);
+  await shows(page, '#step', '300');
+  const keys = () => page.locator('.key dd').allTextContents();
+  const latest = await keys();
+  await page.locator('#accuracy .u-over').hover();
+  await shows(page, '#loss h2', 'Loss at step 15');
+  const places = await page.locator('.charts h2 .quiet').allTextContents();
+  t.is(places.length, 4);
+  t.is(new Set(places).size, 1, 'all charts show the same step');
+  for (const [i, value] of (await keys()).entries()) if (![2, 5, 8].includes(i)) t.not(value, latest[i], `number ${i}`);
+  await page.mouse.move(5, 5);
+  await becomes(page, `document.querySelector('#loss h2 .quiet').textContent === ''`);
+  t.deepEqual(await keys(), latest);
+  t.deepEqual(faults, []);
+});
+
+inBrowser(`a run that says nothing for some seconds is called silent, until it speaks again${because}`, async (t) => {
+  const synthetic = new Synthetic();
+  synthetic.train(100);
+  const { page, faults } = await open(t, synthetic, {}, (page) => page.clock.install());
+  await shows(page, '#state', 'running');
+  await page.clock.runFor(7000);
+  await shows(page, '#state', 'silent');
+  t.true(await page.locator('#notice').isVisible());
+  synthetic.train(101);
+  await page.clock.runFor(100);
+  await shows(page, '#state', 'running');
   t.deepEqual(faults, []);
 });
 

@@ -167,12 +167,16 @@ export class Chart {
 
   /** The numbers at the pointer, or the latest. */
   #tell() {
-    const { idx } = this.#plot?.cursor ?? {};
-    const shown = this.#lines.map((_, i) => (typeof idx === 'number' ? (this.#plot.data[i + 1][idx] ?? undefined) : this.#latest[i]));
+    const { data, cursor } = this.#plot ?? { cursor: {} };
+    const pointed = typeof cursor.idx === 'number' && cursor.idx < data[0].length;
+    // Between two evaluations the earlier one counts.
+    const atPointer = (line, i) => (line.spanGaps ? data[i + 1].slice(0, cursor.idx + 1).findLast(Number.isFinite) : (data[i + 1][cursor.idx] ?? undefined));
+    const shown = this.#lines.map((line, i) => (pointed ? atPointer(line, i) : this.#latest[i]));
     const texts = shown.map((value) => (value === undefined ? '–' : this.#kind.format(value)));
     for (const [i, entry] of this.#figure.querySelectorAll('.key dd').entries()) setText(entry, texts[i]);
-    const title = this.#figure.querySelector('h2').textContent;
+    const [title, place] = this.#figure.querySelector('h2').childNodes;
+    setText(place, pointed ? `at step ${whole(data[0][cursor.idx])}` : '');
     const names = [...this.#figure.querySelectorAll('.key .name')].map(({ textContent }) => textContent);
-    this.#place.setAttribute('aria-label', `${title} by step: ${names.map((name, i) => `${name} ${texts[i]}`).join(', ')}`);
+    this.#place.setAttribute('aria-label', `${title.textContent.trim()} by step: ${names.map((name, i) => `${name} ${texts[i]}`).join(', ')}`);
   }
 }
