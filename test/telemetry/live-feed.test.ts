@@ -210,6 +210,19 @@ test('a reader that reads nothing makes nothing pile up, and is let go in the en
   t.is(clock.running, 0);
 });
 
+test('the clock that it has by itself tells the status and keeps no process alive', async (t) => {
+  const feed = new LiveFeed({ run, status: () => status(0) });
+  const { server, port } = await serve(() => feed);
+  t.teardown(() => closeServer(server));
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const [response] = (await once(get({ host: '127.0.0.1', port, path: '/events', agent: false }), 'response')) as [IncomingMessage];
+  const before = timers();
+  t.deepEqual((await new Listener(response).hears(3)).map(({ event }) => event).slice(0, 3), ['hello', 'status', 'status']);
+  t.true(timers() <= before, 'a timer of the feed would count');
+  feed.close();
+  t.is(feed.readers, 0);
+});
+
 test('a reader too many is refused in words', async (t) => {
   const { feed, listen } = await setUp(t);
   const readers = await Promise.all(Array.from({ length: 32 }, listen));

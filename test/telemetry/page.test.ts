@@ -2,14 +2,13 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import type { LiveRun, LiveStatus } from '../../src/telemetry/live.ts';
+import test from 'ava';
+import type { Browser, Page } from 'playwright-core';
 import { LiveFeed } from '../../src/telemetry/live-feed.ts';
-import { chromiumAvailable, faultsOf, launchChromium } from './chromium.ts';
-import { Clock, closeServer, run, serve, status, step } from './live-run.ts';
+import { chromiumAvailable, launchChromium } from './chromium.ts';
+import { Clock, run, status, step } from './live-run.ts';
+import { becomes, open, Synthetic, shows } from './open-page.ts';
 
-const deadlineMs = 20_000;
 const screenshots = join(tmpdir(), 'lockstep-live-page');
 const because = chromiumAvailable.ok ? '' : `: ${chromiumAvailable.reason}`;
 const inBrowser = chromiumAvailable.ok ? test.serial : test.serial.skip;
@@ -21,82 +20,6 @@ test.before(async () => {
 });
 test.after.always(() => browser?.close());
 
-/** A run of which the test decides when it takes steps and when it tells of them. */
-class Synthetic {
-  readonly clock = new Clock();
-  readonly feed: LiveFeed;
-  #changes: Partial<LiveStatus> = {};
-  #step = 0;
-
-  constructor(changes: Partial<LiveRun> = {}) {
-    this.feed = new LiveFeed({ run: { ...run, ...changes }, status: () => status(this.#step, this.#changes), every: this.clock.every });
-  }
-
-  /** Takes steps up to `to`, with evaluations, and tells of them. */
-  train(to: number, changes: Partial<LiveStatus> = {}): void {
-    this.#changes = changes;
-    while (this.#step < to) {
-      this.#step++;
-      const event = step(this.#step);
-      this.feed.step(event);
-      if (this.#step % run.stepsPerEpoch === 0) {
-        const validation = { loss: event.loss * 1.12 + 0.01, metrics: { accuracy: event.metrics['accuracy']! - 0.012 } };
-        this.feed.epoch({ event: 'epoch', epoch: event.epoch, loss: event.loss, metrics: event.metrics, validation });
-      }
-    }
-    this.clock.tick(2);
-  }
-}
-
-interface Opened {
-  readonly page: Page;
-  readonly faults: string[];
-  readonly port: number;
-  /** Ends the server; with a run, goes on with it at the same address. */
-  restart(next?: Synthetic): Promise<void>;
-}
-
-async function open(
-  t: ExecutionContext,
-  first: Synthetic,
-  options: BrowserContextOptions = {},
-  prepare: (page: Page) => Promise<void> = async () => {},
-): Promise<Opened> {
-  let current = first;
-  let { server, port } = await serve(() => current.feed);
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(deadlineMs);
-  t.teardown(async () => {
-    await context.close();
-    await closeServer(server);
-  });
-  const page = await context.newPage();
-  const faults = faultsOf(page, `http://127.0.0.1:${port}`);
-  const restart = async (next?: Synthetic): Promise<void> => {
-    await closeServer(server);
-    if (!next) return;
-    current = next;
-    ({ server } = await serve(() => current.feed, port));
-  };
-  await prepare(page);
-  await page.goto(`http://127.0.0.1:${port}/`);
-  return { page, faults, port, restart };
-}
-
-/** Waits, frame by frame, until it is true on the page. Playwright's own way needs eval, which the page rightly forbids. */
-async function becomes(page: Page, condition: string): Promise<void> {
-  const waiting = `new Promise((resolve) => {
-    const until = performance.now() + ${deadlineMs};
-    const look = () => (${condition} ? resolve(true) : performance.now() > until ? resolve(false) : requestAnimationFrame(look));
-    look();
-  })`;
-  if (!(await page.evaluate<boolean>(waiting))) throw new Error(`Expected within ${deadlineMs} ms on the page: ${condition}; it shows ${await page.textContent('main')}`);
-}
-
-/** Waits until the text of an element begins with `text`. */
-const shows = (page: Page, selector: string, text: string) =>
-  becomes(page, `document.querySelector(${JSON.stringify(selector)}).textContent.trim().startsWith(${JSON.stringify(text)})`);
-
 const drawings = (page: Page) => page.evaluate<string[]>(`[...document.querySelectorAll('.plot canvas')].map((canvas) => canvas.toDataURL())`);
 
 test('whether there is a browser is known, with a reason if not', (t) => {
@@ -106,7 +29,7 @@ test('whether there is a browser is known, with a reason if not', (t) => {
 
 inBrowser(`charts, figures, bars and tables move as the run goes on, without a complaint or a request elsewhere${because}`, async (t) => {
   const synthetic = new Synthetic();
-  const { page, faults } = await open(t, synthetic);
+  const { page, faults } = await open(t, browser, synthetic);
   await shows(page, '#run', 'mnist-bn');
   await shows(page, '#step', '0 of 4,690');
   t.is(await page.locator('.plot[data-note="Waiting for the first step"]').count(), 4);
@@ -136,7 +59,7 @@ for (const width of [1280, 390]) {
     inBrowser(`at ${width} pixels and ${colorScheme} everything has its place${because}`, async (t) => {
       const synthetic = new Synthetic();
       synthetic.train(3200);
-      const { page, faults } = await open(t, synthetic, {
+      const { page, faults } = await open(t, browser, synthetic, {
         viewport: { width, height: 844 },
         colorScheme,
         reducedMotion: 'reduce',
@@ -158,10 +81,25 @@ for (const width of [1280, 390]) {
   }
 }
 
+inBrowser(`many ranks and hosts with long names find room${because}`, async (t) => {
+  const synthetic = new Synthetic();
+  const of = status(64);
+  const ranks = Array.from({ length: 16 }, (_, rank) => ({ ...of.ranks[rank % 4]!, rank, layer: `residual_block_${rank}_batch_normalization` }));
+  const hosts = Array.from({ length: 12 }, (_, i) => ({ ...of.hosts[i % 3]!, name: `gpu-node-${i}.eu-central.cluster.example.internal` }));
+  for (const width of [1280, 390]) {
+    const { page, faults } = await open(t, browser, synthetic, { viewport: { width, height: 844 } });
+    synthetic.train(64, { ranks, hosts, state: 'recovering' });
+    await becomes(page, `document.querySelectorAll('#bars > li').length === 16 && document.querySelectorAll('#hosts tr').length === 12`);
+    t.is(await page.evaluate('document.documentElement.scrollWidth'), width);
+    await page.screenshot({ path: join(screenshots, `${width}-many.png`), fullPage: true });
+    t.deepEqual(faults, []);
+  }
+});
+
 inBrowser(`charts take the room there is when the window changes${because}`, async (t) => {
   const synthetic = new Synthetic();
   synthetic.train(500);
-  const { page, faults } = await open(t, synthetic);
+  const { page, faults } = await open(t, browser, synthetic);
   await shows(page, '#step', '500');
   for (const width of [700, 390, 1400]) {
     await page.setViewportSize({ width, height: 800 });
@@ -174,7 +112,7 @@ inBrowser(`charts take the room there is when the window changes${because}`, asy
 inBrowser(`the pointer on one chart shows the numbers of its step on all, and the latest again when it leaves${because}`, async (t) => {
   const synthetic = new Synthetic();
   synthetic.train(300);
-  const { page, faults } = await open(t, synthetic);
+  const { page, faults } = await open(t, browser, synthetic);
   await shows(page, '#step', '300');
   const keys = () => page.locator('.key dd').allTextContents();
   const latest = await keys();
@@ -193,7 +131,7 @@ inBrowser(`the pointer on one chart shows the numbers of its step on all, and th
 inBrowser(`a run that says nothing for some seconds is called silent, until it speaks again${because}`, async (t) => {
   const synthetic = new Synthetic();
   synthetic.train(100);
-  const { page, faults } = await open(t, synthetic, {}, (page) => page.clock.install());
+  const { page, faults } = await open(t, browser, synthetic, {}, (page) => page.clock.install());
   await shows(page, '#state', 'running');
   await page.clock.runFor(7000);
   await shows(page, '#state', 'silent');
@@ -207,7 +145,7 @@ inBrowser(`a run that says nothing for some seconds is called silent, until it s
 inBrowser(`a run that is gone is told, and the next one at its address replaces everything${because}`, async (t) => {
   const synthetic = new Synthetic();
   synthetic.train(900);
-  const { page, restart } = await open(t, synthetic);
+  const { page, restart } = await open(t, browser, synthetic);
   await shows(page, '#step', '900');
   t.true(await page.locator('#notice').isHidden());
   await restart();
@@ -226,7 +164,7 @@ inBrowser(`a run that is gone is told, and the next one at its address replaces 
 
 inBrowser(`of a run that ended its end stays, also when nobody serves it any more${because}`, async (t) => {
   const synthetic = new Synthetic();
-  const { page, restart } = await open(t, synthetic);
+  const { page, restart } = await open(t, browser, synthetic);
   await shows(page, '#state', 'running');
   synthetic.train(4690, { state: 'done', etaSeconds: 0 });
   synthetic.feed.close();
@@ -245,7 +183,7 @@ inBrowser(`numbers that are not finite, names that look like HTML and absent par
   feed.step(step(1, { metrics: {}, gradNorm: 0 }));
   feed.step(step(2, { metrics: {}, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY, skipped: { phase: 'loss' } }));
   feed.step(step(3, { metrics: {} }));
-  const { page, faults } = await open(t, { feed, clock } as Synthetic);
+  const { page, faults } = await open(t, browser, { feed, clock } as Synthetic);
   await shows(page, '#run', '<b>bold</b>');
   await shows(page, '#hosts', '<img src=x onerror=alert(1)>');
   t.is(await page.locator('#accuracy .plot').getAttribute('data-note'), 'This run has none');

@@ -2,7 +2,7 @@
  * Room: telemetry (level 2). The charts of the live page: one line or several over steps. The pointer on one of them shows the same step on all.
  * A chart draws when it is told to; page.js sees to it that this is at most once a frame.
  */
-import { grouped, smoothed, stepsAPoint } from './series.js';
+import { smoothed } from './series.js';
 import uPlot from './uplot.js';
 
 const styles = getComputedStyle(document.documentElement);
@@ -23,8 +23,7 @@ export function digits(value) {
   return size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(4);
 }
 
-/** Points that a line is drawn of, and how many of them the smooth line looks around. */
-const mostDrawn = 400;
+/** So many points around it a smooth line looks at. */
 const reach = 3;
 
 export function setText(element, text) {
@@ -89,11 +88,9 @@ export class Chart {
     return this.#place;
   }
 
-  /** Points and validations as the run told them, `threshold` when gradients are clipped. */
-  show(points, validations, threshold) {
+  /** `drawn` are points of `perPoint` steps each, `threshold` there when gradients are clipped. */
+  show({ drawn, perPoint, validations, threshold }) {
     const { of, log, validation } = this.#kind;
-    const perPoint = stepsAPoint(points, mostDrawn);
-    const drawn = grouped(points, perPoint);
     const steps = drawn.map(({ step }) => step);
     const values = drawn.map((point) => (log ? positive : finite)(point[of]));
     const own = [steps, values, smoothed(values, reach)];
@@ -105,7 +102,7 @@ export class Chart {
       data.push(steps.map(() => threshold ?? null));
       this.#latest.push(threshold);
     }
-    if (empty) this.#place.dataset.note = points.length > 0 ? 'This run has none' : 'Waiting for the first step';
+    if (empty) this.#place.dataset.note = drawn.length > 0 ? 'This run has none' : 'Waiting for the first step';
     else delete this.#place.dataset.note;
     setText(this.#figure.querySelector('.key .name'), perPoint === 1 ? 'step' : `${whole(perPoint)} steps`);
     this.#plot.setData(data);

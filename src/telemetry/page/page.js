@@ -4,6 +4,7 @@
  */
 import { Chart, digits, setText, short, whole } from './charts.js';
 import { showCluster } from './cluster.js';
+import { grouped, stepsAPoint } from './series.js';
 
 const at = (id) => document.getElementById(id);
 const charts = ['loss', 'accuracy', 'gradient', 'throughput'].map((id) => new Chart(id));
@@ -21,6 +22,9 @@ let heardAt = performance.now();
 const silentAfterMs = 5000;
 /** What a browser does not try again by itself is tried again after so long. */
 const againAfterMs = 2000;
+
+/** A line is drawn of at most so many points. */
+const mostDrawn = 400;
 
 const dirty = { size: true, points: true, status: true };
 let scheduled = false;
@@ -40,10 +44,14 @@ function draw() {
     showFigures();
     showCluster(status);
   }
-  for (const chart of charts) {
-    if (size) chart.fit();
-    if (newPoints) chart.show(points, validations, run?.clipThreshold);
-  }
+  if (size) for (const chart of charts) chart.fit();
+  if (newPoints) showPoints();
+}
+
+function showPoints() {
+  const perPoint = stepsAPoint(points, mostDrawn);
+  const shown = { drawn: grouped(points, perPoint), perPoint, validations, threshold: run?.clipThreshold };
+  for (const chart of charts) chart.show(shown);
 }
 
 function duration(seconds) {
