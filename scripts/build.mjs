@@ -1,5 +1,5 @@
 /**
- * Room: scripts (level 8). Builds dist/: TypeScript by tsc, the kernels by the AssemblyScript compiler, side by side.
+ * Room: scripts (level 8). Builds dist/: TypeScript by tsc, the kernels by the AssemblyScript compiler, side by side; the live page's files as they are.
  * It promises a dist/ made of the present sources alone (it is cleaned first), one line that says what was built, and exit
  * code 1 with the output of the stage that failed. It never needs anything built before it: hence plain JavaScript.
  *
@@ -9,7 +9,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +18,8 @@ const inputFolders = ['src', 'cluster', 'scripts', 'test'];
 const inputFiles = ['tsconfig.json', 'package.json', join('scripts', 'build.mjs')];
 const stampFile = join(root, 'dist', '.stamp');
 const kernelsWasm = join('dist', 'src', 'kernels', 'kernels.wasm');
+/** For browsers: no compiler touches it. */
+const page = join('src', 'telemetry', 'page');
 
 /** What the kernels import and may do: a shared memory of any size, SIMD without its relaxed part. */
 const kernelFlags = [
@@ -36,7 +38,7 @@ const stages = [
 
 /** Every .ts file under the input folders, and the other inputs, sorted. */
 function inputs() {
-  const found = inputFiles.map((file) => join(root, file));
+  const found = [...inputFiles, ...readdirSync(join(root, page)).map((name) => join(page, name))].map((file) => join(root, file));
   for (const folder of inputFolders.map((name) => join(root, name)).filter((path) => existsSync(path))) {
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       if (entry.isFile() && entry.name.endsWith('.ts')) found.push(join(entry.parentPath, entry.name));
@@ -103,6 +105,7 @@ if (options.includes('--if-needed') && existsSync(stampFile) && readFileSync(sta
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(join(root, 'dist', 'src', 'kernels'), { recursive: true });
+cpSync(join(root, page), join(root, 'dist', page), { recursive: true });
 const results = await Promise.all(stages.map(run));
 for (const { name, output } of results.filter(({ ok }) => !ok)) console.error(`${name} failed:\n${output.trim()}`);
 const failed = results.filter(({ ok }) => !ok).map(({ name }) => name);
