@@ -38,6 +38,9 @@ export interface JoinOptions extends Pick<HostOptions, 'name' | 'workers' | 'dat
 /** A host's part of a run, for whoever watches it. */
 export interface WatchedHost extends Watched {
   readonly run: string;
+  readonly layers: readonly string[];
+  readonly parameters: number;
+  readonly kernels: string;
   /** What it is called among the hosts of the run. */
   readonly name: () => string;
 }
@@ -87,6 +90,9 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
         const onMember = (member: Member, run: string): void =>
           onWatched?.({
             run,
+            layers: member.station.plan.topology.layers.map(({ name }) => name),
+            parameters: member.station.plan.topology.weights.reduce((sum, { size }) => sum + size, 0),
+            kernels: member.station.kernels.set,
             name: () => member.name ?? options.name,
             snapshot: () => snapshotOf(member.station, member.generation, network(member)),
             observe: () => member.station.team.observe(),

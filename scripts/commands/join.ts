@@ -74,7 +74,10 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
       metrics: reachableAt(monitor),
       onWatched(now) {
         watched = now;
+        const { run, layers, parameters, kernels } = now;
         monitor?.watch(now);
+        // The coordinator alone knows how far the run is to go.
+        monitor?.begin({ live: { run, host: now.name(), layers, parameters, kernels, targetSteps: 0, stepsPerEpoch: 0 } });
       },
       signal: ends,
       onNews: say,

@@ -3,11 +3,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { RunConfig } from '../../src/config/run.ts';
-import { Monitor, type MonitorOptions } from '../../src/local/monitor.ts';
+import { Monitor, type MonitorOptions, type WatchedRun } from '../../src/local/monitor.ts';
 import type { RunStart } from '../../src/local/train.ts';
+import type { Model } from '../../src/model/model.ts';
 import type { RunFacts } from '../../src/telemetry/registry.ts';
 import { type Place, place } from './cluster-options.ts';
 
@@ -16,6 +18,8 @@ export interface MonitorFlags {
   /** Milliseconds. */
   readonly linger?: number;
 }
+
+type Settings = Pick<RunConfig, 'batchSize' | 'optimizer' | 'loss'>;
 
 /** Prometheus' port for metrics of programs in general. */
 const usual: Place = { host: '127.0.0.1', port: 9464 };
@@ -65,7 +69,7 @@ export function runName(path: string, now: Date): string {
   return `${basename(path).replace(/\.[^.]*$/, '')}-${when}-${randomBytes(2).toString('hex')}`;
 }
 
-export function factsOf({ batchSize, optimizer, loss }: Pick<RunConfig, 'batchSize' | 'optimizer' | 'loss'>, start: RunStart, topology: string): RunFacts {
+function factsOf({ batchSize, optimizer, loss }: Settings, start: RunStart, topology: string): RunFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
   const { kernels, shards, steps, stepsPerEpoch } = start;
   const kind = (['globalClipnorm', 'clipnorm', 'clipvalue'] as const).find((key) => optimizer[key]);
@@ -79,6 +83,23 @@ export function factsOf({ batchSize, optimizer, loss }: Pick<RunConfig, 'batchSi
     loss: typeof loss === 'string' ? loss : loss.type,
   };
   return { labels, targetSteps: steps, stepsPerEpoch, ...(kind && { clip: { kind, threshold: optimizer[kind]! } }) };
+}
+
+/** A run of this process, for those who watch. */
+export function watchedRun(name: string, model: Model, settings: Settings, start: RunStart, topology: string): WatchedRun {
+  const facts = factsOf(settings, start, topology);
+  const { kernels, steps: targetSteps, stepsPerEpoch } = start;
+  const live = {
+    run: name,
+    host: hostname(),
+    layers: model.topology.layers.map((layer) => layer.name),
+    parameters: model.countParams().total,
+    kernels: kernels.set,
+    targetSteps,
+    stepsPerEpoch,
+    ...(facts.clip && facts.clip.kind !== 'clipvalue' && { clipThreshold: facts.clip.threshold }),
+  };
+  return { facts, live };
 }
 
 /** Resolves after the time to linger, or when the signal is aborted. */

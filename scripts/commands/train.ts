@@ -12,7 +12,7 @@ import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
-import { factsOf, linger, type MonitorFlags, monitorOptions, openMonitor, runName } from './monitoring.ts';
+import { linger, type MonitorFlags, monitorOptions, openMonitor, runName, watchedRun } from './monitoring.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
 
 interface TrainFlags extends ClusterFlags, MonitorFlags {
@@ -86,7 +86,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       },
       onStart(start) {
         const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch } = start;
-        monitor?.begin(factsOf(settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none'));
+        monitor?.begin(watchedRun(runId, model, settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none'));
         // Not before all else is checked: opening the log empties the old one.
         if (flags.log !== undefined) log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`${clearLine}lockstep: ${message}\n`));
         output.write(

@@ -2,11 +2,16 @@
  * Room: local (level 6). Whoever watches a process of a run: its metrics behind an HTTP endpoint, fed by the run's events and by what can be read at
  * any moment. A run without a monitor does nothing for it; with one, ranks look closely at one step a second.
  */
-import { type Endpoint, openEndpoint, say } from '../telemetry/endpoint.ts';
+import type { ServerResponse } from 'node:http';
+import { type Endpoint, type EndpointOptions, openEndpoint, type Route, say } from '../telemetry/endpoint.ts';
 import type { RunEvent } from '../telemetry/events.ts';
+import type { LiveRun } from '../telemetry/live.ts';
+import { LiveFeed } from '../telemetry/live-feed.ts';
 import type { RunStateName } from '../telemetry/names.ts';
+import { pageFile, pageHeaders, pagePaths } from '../telemetry/page-files.ts';
 import { MetricsRegistry, type RunFacts } from '../telemetry/registry.ts';
 import type { ClusterSnapshot, ProcessSnapshot } from '../telemetry/snapshot.ts';
+import { LiveStatusMaker } from './live-status.ts';
 
 /** What a monitor looks at. */
 export interface Watched {
@@ -26,45 +31,37 @@ export interface MonitorOptions {
 
 const observeEveryMs = 1000;
 
+/** What a run is, for those who watch. */
+export interface WatchedRun {
+  readonly facts?: RunFacts;
+  readonly live: LiveRun;
+}
+
 export class Monitor {
   readonly #registry: MetricsRegistry;
   readonly #endpoint: Endpoint;
-  readonly #watch: { now: Watched | undefined };
+  readonly #identity: MonitorOptions['identity'];
+  #watched: Watched | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #feed: LiveFeed | undefined;
+  #maker: LiveStatusMaker | undefined;
+  /** Pages that were opened before the run began. */
+  #early: ServerResponse[] = [];
 
-  private constructor(registry: MetricsRegistry, endpoint: Endpoint, watch: { now: Watched | undefined }) {
-    this.#registry = registry;
-    this.#endpoint = endpoint;
-    this.#watch = watch;
+  private constructor({ identity }: MonitorOptions, open: (routes: EndpointOptions['routes']) => Endpoint) {
+    this.#identity = identity;
+    this.#registry = new MetricsRegistry({ identity, process: () => this.#watched?.snapshot(), cluster: () => this.#watched?.cluster?.() });
+    this.#endpoint = open(this.#routes());
   }
 
   /** Opens the endpoint; LOCKSTEP_NETWORK when it cannot be had. */
-  static async open({ host, port, identity }: MonitorOptions): Promise<Monitor> {
-    const watch: { now: Watched | undefined } = { now: undefined };
-    const registry = new MetricsRegistry({ identity, process: () => watch.now?.snapshot(), cluster: () => watch.now?.cluster?.() });
-    const endpoint = await openEndpoint({
-      host,
-      port,
-      routes: new Map([
-        [
-          '/metrics',
-          async (_, response) => {
-            const text = await registry.text();
-            response.writeHead(200, { 'Content-Type': registry.contentType });
-            response.end(text);
-          },
-        ],
-        [
-          '/targets',
-          (request, response) => {
-            response.writeHead(200, { 'Content-Type': 'application/json' });
-            response.end(JSON.stringify(targetsOf(request.headers.host ?? `${host}:${port}`, watch.now?.cluster?.())));
-          },
-        ],
-        ['/healthz', (_, response) => say(response, 200, 'ok')],
-      ]),
+  static async open(options: MonitorOptions): Promise<Monitor> {
+    const routes: Map<string, Route> = new Map();
+    const endpoint = await openEndpoint({ ...options, routes });
+    return new Monitor(options, (own) => {
+      for (const [path, route] of own) routes.set(path, route);
+      return endpoint;
     });
-    return new Monitor(registry, endpoint, watch);
   }
 
   get port(): number {
@@ -77,35 +74,85 @@ export class Monitor {
 
   /** From now on `watched` is what scrapes tell of. */
   watch(watched: Watched): void {
-    this.#watch.now = watched;
+    this.#watched = watched;
     clearInterval(this.#timer);
     this.#timer = setInterval(() => watched.observe(), observeEveryMs);
     this.#timer.unref();
   }
 
-  begin(facts: RunFacts): void {
-    this.#registry.begin(facts);
+  /** The run is known: pages can show it. */
+  begin({ facts, live }: WatchedRun): void {
+    if (facts) this.#registry.begin(facts);
+    this.#feed?.close();
+    const maker = new LiveStatusMaker({
+      host: () => this.#identity().host,
+      targetSteps: live.targetSteps,
+      snapshot: () => this.#watched?.snapshot(),
+      cluster: () => this.#watched?.cluster?.(),
+    });
+    this.#maker = maker;
+    this.#feed = new LiveFeed({ run: live, status: () => maker.status() });
+    for (const response of this.#early.splice(0)) if (!response.destroyed) this.#feed.subscribe(response);
   }
 
   /** An event of the run, in order. */
   take(event: RunEvent): void {
-    if (event.event === 'step') this.#registry.step(event);
-    else if (event.event === 'epoch') this.#registry.epoch(event);
+    if (event.event === 'step') {
+      this.#registry.step(event);
+      this.#maker?.take(event);
+      this.#feed?.step(event);
+    } else if (event.event === 'epoch') {
+      this.#registry.epoch(event);
+      this.#feed?.epoch(event);
+    }
   }
 
-  /** The ranks are at rest for good: scrapes go on to tell how they ended. */
+  /** The ranks are at rest for good: scrapes and pages go on to tell how they ended. */
   async end(state: RunStateName): Promise<void> {
     clearInterval(this.#timer);
     // Once more while there is something to read.
     await this.#registry.text();
-    this.#watch.now = undefined;
+    this.#watched = undefined;
     this.#registry.state(state);
+    this.#maker?.end(state);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#feed?.close();
     await this.#endpoint.close();
   }
+
+  #routes(): Map<string, Route> {
+    const routes = new Map<string, Route>();
+    for (const path of pagePaths) routes.set(path, (_, response) => sendPage(path, response));
+    return routes
+      .set('/events', (_, response) => {
+        if (this.#feed) this.#feed.subscribe(response);
+        else if (this.#early.length < mostEarly) this.#early.push(response);
+        else say(response, 503, 'Expected fewer pages before the run begins.');
+      })
+      .set('/metrics', async (_, response) => {
+        const text = await this.#registry.text();
+        response.writeHead(200, { 'Content-Type': this.#registry.contentType });
+        response.end(text);
+      })
+      .set('/targets', (request, response) => {
+        const own = request.headers.host ?? `${this.host}:${this.port}`;
+        response.writeHead(200, { 'Content-Type': 'application/json' });
+        response.end(JSON.stringify(targetsOf(own, this.#watched?.cluster?.())));
+      })
+      .set('/healthz', (_, response) => say(response, 200, 'ok'));
+  }
+}
+
+/** As many pages as a feed has readers. */
+const mostEarly = 32;
+
+function sendPage(path: string, response: ServerResponse): void {
+  const { type, body } = pageFile(path)!;
+  response.writeHead(200, { ...pageHeaders, 'content-type': type });
+  response.end(body);
 }
 
 /** Prometheus' http_sd format: this process as it was reached, and every host that tells where its metrics are. */

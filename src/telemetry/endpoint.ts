@@ -7,12 +7,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { LockstepError } from '../errors.ts';
 
+export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
 export interface EndpointOptions {
   readonly host: string;
   /** 0: a free one. A taken one: the next free one above it. */
   readonly port: number;
-  /** Path to answer; unknown ones are answered with 404. */
-  readonly routes: ReadonlyMap<string, (request: IncomingMessage, response: ServerResponse) => void | Promise<void>>;
+  /** By path; unknown ones are answered with 404. */
+  readonly routes: ReadonlyMap<string, Route>;
 }
 
 export interface Endpoint {
