@@ -16,6 +16,7 @@ import { type OpenCrew, openLocalCrew } from './crew.ts';
 import { evaluationOf } from './evaluate.ts';
 import { Averages, type History, historyOf } from './history.ts';
 import { checkTrainOptions } from './options.ts';
+import { Recordings, type RecordOptions } from './recordings.ts';
 import { ReportReader } from './reports.ts';
 import { type DataInput, openInput } from './session.ts';
 import type { TeamOptions } from './team.ts';
@@ -37,6 +38,8 @@ export interface TrainOptions extends RunSettingsInput {
   readonly signal?: AbortSignal | undefined;
   /** Who does the work, when it is not this machine alone; the cluster's. @internal */
   readonly openCrew?: OpenCrew | undefined;
+  /** Records the first steps of this machine's ranks. @internal */
+  readonly record?: RecordOptions | undefined;
   /** Makes a rank fail on purpose; for tests of supervision. @internal */
   readonly fault?: TeamOptions['fault'];
 }
@@ -77,7 +80,7 @@ export interface Run {
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);
-  const { model, data, init, onStep, onEpoch, onEvent, onStart, signal, openCrew = openLocalCrew, fault, ...given } = options;
+  const { model, data, init, onStep, onEpoch, onEvent, onStart, signal, openCrew = openLocalCrew, record, fault, ...given } = options;
   const settings = parseRunSettings(given, 'options');
   const trainSource = openInput(data.train, 'data.train');
   const validation = data.validation && openInput(data.validation, 'data.validation');
@@ -107,12 +110,14 @@ export async function train(options: TrainOptions): Promise<Run> {
     optimizerSlots: updateRule(optimizer).slots.length,
     train: trainSource,
     ...(validation && { validation }),
+    ...(record && { traceSteps: record.steps }),
     ...(fault && { fault }),
   });
   const { station, workers, hosts } = crew;
   // What reports and weights are read from lasts, whatever becomes of the plan.
   const { plan, arena, kernels } = station;
   const { shards } = plan.spec;
+  const recordings = new Recordings(station, record?.onRecorded);
   const stop = (): void => crew.requestStop();
   let failure: unknown;
   signal?.addEventListener('abort', stop);
@@ -131,6 +136,7 @@ export async function train(options: TrainOptions): Promise<Run> {
       skippedInARow = event.skipped ? skippedInARow + 1 : 0;
       samples += event.samples;
       averages.add(event);
+      recordings.handOver();
       onStep?.(event);
       onEvent?.(event);
     });
@@ -185,6 +191,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   } finally {
     signal?.removeEventListener('abort', stop);
     await crew.end(failure);
+    recordings.handOver(true);
   }
 }
 

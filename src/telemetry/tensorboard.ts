@@ -8,11 +8,14 @@
 import { closeSync, mkdirSync, openSync, write as writeToFile } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { LockstepError } from '../errors.ts';
+import type { LockstepError } from '../errors.ts';
 import { type Histogram, histogramRecord, scalarsRecord, versionRecord } from './event-file.ts';
+import { refused } from './refused.ts';
 
 /** Records kept while the disk is busy, in bytes: more are dropped. */
 const mostPendingBytes = 16 * 2 ** 20;
+
+const what = "TensorBoard's events to";
 
 export interface TensorboardOptions {
   /** Milliseconds since 1970, for the file's name and its first record. */
@@ -45,7 +48,7 @@ export class TensorboardWriter {
       mkdirSync(folder, { recursive: true });
       [this.path, this.#file] = openNew(join(folder, `events.out.tfevents.${Math.floor(at / 1000)}.${hostname()}`));
     } catch (cause) {
-      throw refused(folder, cause, 'check that it is a folder, or can be made one, and can be written');
+      throw refused(what, folder, cause, 'check that it is a folder, or can be made one, and can be written');
     }
     this.#first = versionRecord(at / 1000);
     this.#records = 1;
@@ -130,7 +133,7 @@ export class TensorboardWriter {
   #fail(cause: unknown): void {
     if (this.#told) return;
     this.#told = true;
-    this.#tell(refused(this.path, cause, 'the run goes on and counts the records that are lost, so make the place writable again to keep those to come'));
+    this.#tell(refused(what, this.path, cause, 'the run goes on and counts the records that are lost, so make the place writable again to keep those to come'));
   }
 }
 
@@ -162,9 +165,4 @@ function cut(records: readonly Buffer[], written: number, mustBegin: boolean): r
     return [index, mustFollow ? record.subarray(written - begin) : undefined];
   }
   return [records.length, undefined];
-}
-
-function refused(path: string, cause: unknown, mend: string): LockstepError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new LockstepError('LOCKSTEP_FILE', `Expected to write TensorBoard's events to \`${path}\`, but the system refused (${code}); ${mend}.`, { cause });
 }
