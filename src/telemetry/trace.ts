@@ -50,7 +50,9 @@ export function traceEvents(processes: readonly TraceProcess[]): TraceEvent[] {
 }
 
 function rankEvents({ arrivals, announcements }: TraceProcess, place: Place, { origin, steps }: Recording): TraceEvent[] {
-  const micros = (ms: number): number => Math.floor((origin + ms) * 1000);
+  // A float64 has no room for fractions of a microsecond since 1970: what is small is rounded on its own.
+  const whole = Math.floor(origin);
+  const micros = (ms: number): number => whole * 1000 + Math.floor((origin - whole + ms) * 1000);
   const span = (name: string, cat: string, { from, to }: { from: number; to: number }, args: Readonly<Record<string, string | number>>): TraceEvent => {
     return { ph: 'X', name, cat, ...place, ts: micros(from), dur: micros(to) - micros(from), args };
   };
