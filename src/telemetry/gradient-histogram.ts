@@ -64,7 +64,7 @@ export function histogramOf(counts: ArrayLike<number>): Histogram | undefined {
     last = i;
     num += count;
     sum += count * middle(i);
-    sumSquares += count * middle(i) ** 2;
+    sumSquares += count * middle(i) * middle(i);
   }
   if (first < 0) return undefined;
   return { min: first === 0 ? least : limits[first - 1]!, max: limits[last]!, num, sum, sumSquares, ...kept };

@@ -96,7 +96,7 @@ export class Recorder {
 }
 
 /** Times in ms since the recording's origin. */
-export interface RecordedPhase {
+interface RecordedPhase {
   readonly phase: number;
   /** What it waited for, if that is known; -1 otherwise. */
   readonly awaits: number;
@@ -104,13 +104,13 @@ export interface RecordedPhase {
   readonly to: number;
 }
 
-export interface RecordedAnnouncement {
+interface RecordedAnnouncement {
   readonly kind: number;
   readonly index: number;
   readonly at: number;
 }
 
-export interface RecordedStep {
+interface RecordedStep {
   readonly step: number;
   readonly from: number;
   readonly to: number;

@@ -41,7 +41,7 @@ export class TensorboardWriter {
   #told = false;
 
   /** Makes the folder, if need be, and in it a file of its own. Throws LOCKSTEP_FILE when it cannot. */
-  constructor(folder: string, { now = Date.now, tell }: TensorboardOptions) {
+  constructor(folder: string, { now = wallClock, tell }: TensorboardOptions) {
     this.#tell = tell;
     const at = now();
     try {
@@ -140,6 +140,10 @@ export class TensorboardWriter {
 /** Returns how many bytes the system took. */
 function write(file: number, bytes: Buffer, offset: number): Promise<number> {
   return new Promise((resolve, reject) => writeToFile(file, bytes, offset, (error, written) => (error ? reject(error) : resolve(written))));
+}
+
+function wallClock(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** Opens a file that was not there: two runs of one second get files of their own. */

@@ -10,7 +10,7 @@ import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
 import { optimizers } from '../../src/optimizers/factories.ts';
 import type { Recording } from '../../src/telemetry/recording.ts';
-import { phases } from '../../src/telemetry/timing.ts';
+import { phaseIndex, phases } from '../../src/telemetry/timing.ts';
 import { type TraceEvent, writeTrace } from '../../src/telemetry/trace.ts';
 import { Hosts } from '../contracts/collectives/hosts.ts';
 import { classified, within } from '../toy.ts';
@@ -119,13 +119,15 @@ test.serial('a run that fails hands over what it recorded', async (t) => {
   const run = train({ ...small({ fault: { rank: 1, step: 3, layer: 1, kind: 'throw' } }), record: { steps: 50, onRecorded: (recordings) => handed.push(recordings) } });
   await t.throwsAsync(within(deadlineMs, 'the end of the run', run), { code: 'LOCKSTEP_RANK_FAILED' });
   t.is(handed.length, 1);
-  for (const { steps } of handed[0]!) {
-    t.deepEqual(
-      steps.map(({ step }) => step),
-      [1, 2, 3],
-    );
-    t.true(steps[2]!.phases.length > 0);
-  }
+  const [peer, guilty] = handed[0]!.map(({ steps }) => steps);
+  t.deepEqual(
+    guilty!.map(({ step }) => step),
+    [1, 2, 3],
+  );
+  // The fault is in a forward pass, whose beginning ends the phase before.
+  t.deepEqual(guilty![2]!.phases.map(({ phase }) => phase).slice(0, 2), [phaseIndex.data, phaseIndex.forward]);
+  // The other rank may hear of it while it leaves the step before.
+  t.true(peer!.length >= 2 && peer!.length <= 3);
 });
 
 for (const [topology, carrier] of [
@@ -151,13 +153,16 @@ for (const [topology, carrier] of [
 }
 
 test.serial('a recording outlives the loss of a host, with the step that was done again', async (t) => {
-  const cluster = { topology: 'mesh', workers: [2, 2, 2], bounds: [0, 1, 2, 4], loss: { host: 1, afterMessages: 60 } } as const;
+  const cluster = { topology: 'mesh', workers: [2, 2, 2], bounds: [0, 1, 2, 4], loss: { host: 1, afterMessages: 70 } } as const;
   const { recordings } = await within(deadlineMs, 'the end of the run', recorded(8, { openCrew: Hosts.opener(cluster) }));
+  t.is(recordings.length, 2);
   for (const { steps, isFull } of recordings) {
     t.false(isFull);
-    t.is(steps.length, 8);
-    const again = steps.filter(({ step }, i) => i > 0 && step === steps[i - 1]!.step);
-    t.is(again.length, 1);
-    t.is(new Set(steps.map(({ step }) => step)).size, 7);
+    // 28 messages a step, and two for the run: the 70th comes in the middle of the third.
+    t.deepEqual(
+      steps.map(({ step }) => step),
+      [1, 2, 3, 3, 4, 5, 6, 7],
+    );
+    t.true(steps.every(({ from }, i) => i === 0 || from >= steps[i - 1]!.to));
   }
 });
