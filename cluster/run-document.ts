@@ -12,9 +12,9 @@ import { LockstepError } from '../src/errors.ts';
 import type { PlanSpec } from '../src/model/plan.ts';
 import type { TrainingSpec } from '../src/train/rank.ts';
 
-/** Of every host the same; how many ranks it has and which part it computes is its own. */
+/** Of every host the same; how many ranks it has, which part it computes and what it records is its own. */
 export interface RunDocument {
-  readonly plan: Omit<PlanSpec, 'ranks' | 'part' | 'inputGradient'>;
+  readonly plan: Omit<PlanSpec, 'ranks' | 'part' | 'inputGradient' | 'traceSteps' | 'gradientHistograms'>;
   readonly training: TrainingSpec;
 }
 
@@ -57,6 +57,9 @@ export function checkRunDocument(value: unknown): RunDocument {
 }
 
 /** The document of a run that is planned as `plan`. */
-export function runDocument({ ranks: _, part: __, inputGradient: ___, ...plan }: PlanSpec, training: TrainingSpec): RunDocument {
+export function runDocument(
+  { ranks: _, part: __, inputGradient: ___, traceSteps: ____, gradientHistograms: _____, ...plan }: PlanSpec,
+  training: TrainingSpec,
+): RunDocument {
   return { plan, training };
 }

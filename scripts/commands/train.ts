@@ -2,18 +2,22 @@
  * Room: scripts (level 8). `lockstep train CONFIG`: trains on all cores of this machine.
  */
 import { hostname } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { checkWritable } from '../../src/checkpoint/safetensors.ts';
 import { LockstepError } from '../../src/errors.ts';
+import { Board } from '../../src/local/board.ts';
 import type { Monitor } from '../../src/local/monitor.ts';
+import { type RecordOptions, traceProcess } from '../../src/local/recordings.ts';
 import { train } from '../../src/local/train.ts';
 import { Model } from '../../src/model/model.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
+import { checkWritable as checkTrace } from '../../src/telemetry/refused.ts';
+import { writeTrace } from '../../src/telemetry/trace.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
 import { linger, type MonitorFlags, monitorOptions, openMonitor, runName, watchedRun } from './monitoring.ts';
-import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
+import { configWith, epochsOption, integer, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
 
 interface TrainFlags extends ClusterFlags, MonitorFlags {
   readonly workers?: number;
@@ -25,6 +29,9 @@ interface TrainFlags extends ClusterFlags, MonitorFlags {
   readonly init?: string;
   readonly save?: string;
   readonly log?: string;
+  readonly trace?: string;
+  readonly traceSteps: number;
+  readonly tensorboard?: string;
   readonly quiet?: boolean;
 }
 
@@ -42,6 +49,9 @@ export function trainCommand(unheard: AbortSignal): Command {
     .option('--init <file>', 'first weights (safetensors)')
     .option('--save <file>', 'where to write the trained weights (safetensors)')
     .option('--log <file>', 'write every step, epoch and the end as JSON lines')
+    .option('--trace <file>', 'write what every rank did in the first steps, for chrome://tracing and Perfetto')
+    .addOption(new Option('--trace-steps <n>', 'how many steps that is').argParser(integer(1)).default(50))
+    .option('--tensorboard <dir>', 'write scalars and histograms of gradients as events for TensorBoard')
     .option('--quiet', 'print nothing but errors')
     .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
   for (const option of [...monitorOptions(), ...clusterOptions()]) command.addOption(option);
@@ -62,6 +72,8 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const clearLine = process.stdout.isTTY && process.stderr.isTTY && !flags.quiet ? '\r\x1b[K' : '';
   if (flags.save !== undefined) checkWritable(flags.save);
   if (flags.log !== undefined) checkLog(flags.log);
+  if (flags.trace !== undefined) checkTrace('the trace', flags.trace);
+  const tell = ({ message }: Error): void => void process.stderr.write(`${clearLine}lockstep: ${message}\n`);
   let progress: Progress | undefined;
   let skipped = 0;
   let log: EventLog | undefined;
@@ -71,6 +83,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const runId = runName(path, new Date());
   const openCrew = coordinates ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
   let monitor: Monitor | undefined;
+  let board: Board | undefined;
   try {
     const run = await train({
       model,
@@ -80,7 +93,10 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       signal: ends,
       ...(openCrew && { openCrew }),
       // Not before all else is checked: who mistypes a path is not told of a page.
+      ...(flags.trace !== undefined && { record: recordTo(flags.trace, flags.traceSteps, tell) }),
+      gradientHistograms: flags.tensorboard !== undefined,
       onCrew: async (crew) => {
+        if (flags.tensorboard !== undefined) board = new Board({ folder: flags.tensorboard, tell }, crew.station);
         monitor = await openMonitor(flags, () => ({ run: runId, host: hostname() }), news);
         monitor?.watch({ snapshot: () => crew.snapshot?.(), cluster: () => crew.cluster?.(), observe: () => crew.station.team.observe() });
       },
@@ -88,7 +104,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
         const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch } = start;
         monitor?.begin(watchedRun(runId, model, settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none'));
         // Not before all else is checked: opening the log empties the old one.
-        if (flags.log !== undefined) log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`${clearLine}lockstep: ${message}\n`));
+        if (flags.log !== undefined) log = new EventLog(flags.log, tell);
         output.write(
           `${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${hosts > 1 ? `${hosts} hosts, ` : ''}${workers} workers, ${shards} shards\n`,
         );
@@ -104,6 +120,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       onEvent: (event) => {
         log?.write(event);
         monitor?.take(event);
+        board?.take(event);
       },
     });
     if (flags.save !== undefined) await model.save(flags.save);
@@ -115,12 +132,29 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
     progress?.line(`weights ${run.weightsSha256}${flags.save === undefined ? '' : ` saved to ${flags.save}`}`);
     await monitor?.end('done');
     if (log && log.lost > 0) progress?.line(`log ${flags.log}: ${log.lost.toLocaleString('en-US')} of ${log.lines.toLocaleString('en-US')} lines lost`);
+    const written = await board?.close();
+    if (written && written.lost > 0) progress?.line(`tensorboard ${flags.tensorboard}: ${written.lost} of ${written.records} records lost`);
     await linger(monitor, flags.linger, ends, news);
   } finally {
     release();
     log?.close();
+    await board?.close();
     await monitor?.close();
   }
+}
+
+/** What the ranks of this process recorded, to a file; one that cannot be written ends no run. */
+function recordTo(path: string, steps: number, tell: (error: Error) => void): RecordOptions {
+  return {
+    steps,
+    onRecorded(recordings) {
+      try {
+        writeTrace(path, [traceProcess(0, hostname(), recordings)]);
+      } catch (error) {
+        tell(error as Error);
+      }
+    },
+  };
 }
 
 /** A process without workers can only coordinate. */

@@ -17,7 +17,7 @@ import type { ControlIndex } from './control.ts';
 const lineBytes = 64;
 
 /** What ranks wait for; each word counts completed ones. */
-const arrivals = [
+export const arrivals = [
   /** Sync points of which all other hosts' blocks (star: the merged block) are there. */
   'statistics',
   /** Buckets to which all other hosts have contributed their gradients, where this host reduces. */
@@ -39,7 +39,7 @@ export type Arrival = (typeof arrivals)[number];
  * What the leader announces, each with the index of an area or bucket (0 where there is none). `stood`: a host without shards has
  * finished a step; nothing is sent, but gradients of the next one may come.
  */
-const outboxKinds = ['statistics', 'merged', 'contribution', 'reduced', 'losses', 'sums', 'verdict', 'findings', 'stood'] as const;
+export const outboxKinds = ['statistics', 'merged', 'contribution', 'reduced', 'losses', 'sums', 'verdict', 'findings', 'stood'] as const;
 export type OutboxKind = (typeof outboxKinds)[number];
 
 /** Entries on their way at once; a leader waits for other hosts long before it is so far ahead. A power of two. */

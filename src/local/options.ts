@@ -27,7 +27,7 @@ function fieldsOf(value: unknown): Fields | undefined {
 export function checkTrainOptions(options: unknown): void {
   const { model, data, init, signal, ...others } = checkOptions(
     options,
-    ['model', 'data', 'init', 'signal', 'fault', 'openCrew', ...callbacks, ...settingsKeys],
+    ['model', 'data', 'init', 'signal', 'fault', 'openCrew', 'record', 'gradientHistograms', ...callbacks, ...settingsKeys],
     '`optimizer`',
   );
   checkModel(model);

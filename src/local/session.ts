@@ -42,6 +42,9 @@ export interface PlanOptions {
   readonly train?: DataSource;
   readonly validation?: DataSource;
   readonly inputGradient?: boolean;
+  /** As in `PlanSpec`. */
+  readonly traceSteps?: number;
+  readonly gradientHistograms?: boolean;
 }
 
 export interface SessionOptions extends PlanOptions {
@@ -56,7 +59,7 @@ export interface SessionOptions extends PlanOptions {
  * What a run of `model`, built for its data, must be planned for, once everything about it was checked. `settings.workers` defaults
  * to the number of cores, but no more than a batch has rows or there are shards; `shards` to the number of workers. Nothing is changed.
  */
-export function planSpecFor({ model, loss, settings, optimizerSlots, train, validation, inputGradient = false }: PlanOptions): PlanSpec {
+export function planSpecFor({ model, loss, settings, optimizerSlots, train, validation, inputGradient = false, traceSteps, gradientHistograms }: PlanOptions): PlanSpec {
   const { batchSize, validationBatchSize = batchSize, metrics } = settings;
   checkModelFits(model, loss, metrics);
   // What is asked for its input's gradient has that to compute.
@@ -76,6 +79,8 @@ export function planSpecFor({ model, loss, settings, optimizerSlots, train, vali
     ...(train && { train: dataSpec(train) }),
     ...(validation && { validation: dataSpec(validation) }),
     ...(inputGradient && { inputGradient: true }),
+    ...(traceSteps !== undefined && { traceSteps }),
+    ...(gradientHistograms && { gradientHistograms }),
   };
 }
 

@@ -16,6 +16,7 @@ import { type Crew, type OpenCrew, openLocalCrew } from './crew.ts';
 import { evaluationOf } from './evaluate.ts';
 import { Averages, type History, historyOf } from './history.ts';
 import { checkTrainOptions } from './options.ts';
+import { Recordings, type RecordOptions } from './recordings.ts';
 import { ReportReader } from './reports.ts';
 import { type DataInput, openInput } from './session.ts';
 import type { TeamOptions } from './team.ts';
@@ -39,6 +40,10 @@ export interface TrainOptions extends RunSettingsInput {
   readonly onCrew?: ((crew: Crew) => void | Promise<void>) | undefined;
   /** Who does the work, when it is not this machine alone; the cluster's. @internal */
   readonly openCrew?: OpenCrew | undefined;
+  /** Records the first steps of this machine's ranks. @internal */
+  readonly record?: RecordOptions | undefined;
+  /** Counts gradients in steps that are looked at closely. @internal */
+  readonly gradientHistograms?: boolean | undefined;
   /** Makes a rank fail on purpose; for tests of supervision. @internal */
   readonly fault?: TeamOptions['fault'];
 }
@@ -79,7 +84,7 @@ export interface Run {
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);
-  const { model, data, init, onStep, onEpoch, onEvent, onStart, onCrew, signal, openCrew = openLocalCrew, fault, ...given } = options;
+  const { model, data, init, onStep, onEpoch, onEvent, onStart, onCrew, signal, openCrew = openLocalCrew, record, gradientHistograms, fault, ...given } = options;
   const settings = parseRunSettings(given, 'options');
   const trainSource = openInput(data.train, 'data.train');
   const validation = data.validation && openInput(data.validation, 'data.validation');
@@ -109,12 +114,15 @@ export async function train(options: TrainOptions): Promise<Run> {
     optimizerSlots: updateRule(optimizer).slots.length,
     train: trainSource,
     ...(validation && { validation }),
+    ...(record && { traceSteps: record.steps }),
+    ...(gradientHistograms && { gradientHistograms }),
     ...(fault && { fault }),
   });
   const { station, workers, hosts } = crew;
   // What reports and weights are read from lasts, whatever becomes of the plan.
   const { plan, arena, kernels } = station;
   const { shards } = plan.spec;
+  const recordings = new Recordings(station, record?.onRecorded);
   const stop = (): void => crew.requestStop();
   let failure: unknown;
   signal?.addEventListener('abort', stop);
@@ -134,6 +142,7 @@ export async function train(options: TrainOptions): Promise<Run> {
       skippedInARow = event.skipped ? skippedInARow + 1 : 0;
       samples += event.samples;
       averages.add(event);
+      recordings.handOver();
       onStep?.(event);
       onEvent?.(event);
     });
@@ -188,6 +197,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   } finally {
     signal?.removeEventListener('abort', stop);
     await crew.end(failure);
+    recordings.handOver(true);
   }
 }
 

@@ -16,6 +16,7 @@ import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ObservationPlan, reserveObservation } from '../telemetry/observation.ts';
+import { type RecordingPlace, reserveRecording } from '../telemetry/recording.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { reserveTraffic } from '../telemetry/traffic.ts';
 import { fuseFirstNormalization } from './fusion.ts';
@@ -52,6 +53,10 @@ export interface PlanSpec {
   readonly validation?: DataSpec;
   /** True to compute the gradient of the model's input as well. */
   readonly inputGradient?: boolean;
+  /** How many of its first steps each rank records, see telemetry/recording.ts; absent: none. */
+  readonly traceSteps?: number;
+  /** True to count gradients into buckets in steps that are looked at closely. */
+  readonly gradientHistograms?: boolean;
 }
 
 /** A data set's place: inputs in their stored type, then labels (int32) or targets (float32). */
@@ -63,8 +68,8 @@ export interface DataPlace {
 
 /**
  * A plan has two parts. Up to `lasting` everything stands at the same address whatever the host's part of the run and its ranks:
- * control words, the state (weights and optimizer vectors, [state.from, state.to)) and the data. What follows is scratch of
- * one plan, zeroed when it begins.
+ * control words, the state (weights and optimizer vectors, [state.from, state.to)), the data, and for as many ranks as there are their
+ * recordings. What follows is scratch of one plan, zeroed when it begins.
  */
 export interface RunPlan {
   readonly spec: PlanSpec;
@@ -102,6 +107,8 @@ export interface RunPlan {
   readonly verdictBytes: number;
   readonly train: DataPlace | undefined;
   readonly validation: DataPlace | undefined;
+  /** By rank; none when nothing is recorded. */
+  readonly recordings: readonly RecordingPlace[];
   readonly ranks: readonly RankPlan[];
 }
 
@@ -134,6 +141,8 @@ export function planRun(spec: PlanSpec): RunPlan {
   const state = { from: parameters, to: memory.bytes };
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);
+  const { traceSteps = 0 } = spec;
+  const recordings = Array.from({ length: traceSteps > 0 ? spec.ranks : 0 }, () => reserveRecording(memory, traceSteps, entriesPerStep(topology)));
   const lasting = memory.bytes;
 
   // Vectors that do not fit would make tables of blocks that do not fit either.
@@ -172,7 +181,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     const capacity = shardStart(spec.batchRows, spec.shards, owner.first + owner.count) - shardStart(spec.batchRows, spec.shards, owner.first);
     return compileRank(places, owner, capacity);
   });
-  const observation = reserveObservation(memory, spec.ranks, topology.layers.length);
+  const observation = reserveObservation(memory, spec.ranks, topology.layers.length, spec.gradientHistograms ?? false);
   const uplink = shards.hosts ? reserveUplink(memory) : 0;
   const trouble = shards.hosts ? reserveTrouble(memory) : 0;
   const traffic = shards.hosts ? reserveTraffic(memory) : 0;
@@ -207,11 +216,20 @@ export function planRun(spec: PlanSpec): RunPlan {
     verdictBytes,
     train,
     validation,
+    recordings,
     ranks,
   };
 }
 
 const noGradients: GradientPlan = { vectors: [], merges: [], global: 0, hosts: undefined };
+
+/**
+ * More than a step of a rank takes in a recording: some 30 of its own, and for every layer what meetings, exchanges of statistics and of
+ * gradients cost it, in both directions.
+ */
+function entriesPerStep({ layers }: Topology): number {
+  return 64 + 32 * layers.length;
+}
 
 /** Bytes of the tensors that the operation of `layer` trains. They stand one after the other, also when layers were fused. */
 function operationBytes(tensors: readonly ParameterTensor[], layer: number): number {

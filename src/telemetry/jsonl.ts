@@ -4,10 +4,10 @@
  * else happens: a crash or a kill of the process loses at most the burst it falls into. `close` waits for no disk.
  * A log never ends a run: what the system refuses to write after the file was opened is told once and counted.
  */
-import { accessSync, closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { LockstepError } from '../errors.ts';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { LockstepError } from '../errors.ts';
 import type { HostEndEvent, RunEvent } from './events.ts';
+import { checkWritable, openMend, refused } from './refused.ts';
 
 /** Lines of one burst kept before they are written, in characters. */
 const bufferSize = 64 * 1024;
@@ -37,7 +37,7 @@ export class EventLog {
     try {
       this.#file = openSync(path, 'w');
     } catch (cause) {
-      throw refused(path, cause, openMend);
+      throw refused('the log', path, cause, openMend);
     }
   }
 
@@ -94,25 +94,14 @@ export class EventLog {
   #fail(cause: unknown): void {
     if (this.#told) return;
     this.#told = true;
-    this.#tell(refused(this.#path, cause, 'the run goes on and counts the lines that are lost, so make the place writable again to keep those to come'));
+    this.#tell(refused('the log', this.#path, cause, 'the run goes on and counts the lines that are lost, so make the place writable again to keep those to come'));
   }
 }
-
-const openMend = 'check that its folder exists and can be written';
 
 /**
  * Makes sure, as far as that can be seen without touching the file, that a log can be opened there. Throws LOCKSTEP_FILE as opening
  * it does.
  */
 export function checkLog(path: string): void {
-  try {
-    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
-  } catch (cause) {
-    throw refused(path, cause, openMend);
-  }
-}
-
-function refused(path: string, cause: unknown, mend: string): LockstepError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new LockstepError('LOCKSTEP_FILE', `Expected to write the log \`${path}\`, but the system refused (${code}); ${mend}.`, { cause });
+  checkWritable('the log', path);
 }

@@ -4,16 +4,20 @@
  */
 import type { Address, Arena } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
+import { gradientCounters } from './gradient-histogram.ts';
 
 /** All float64: the step; two square sums a rank (update, weights before it); a gradient norm and a drift a layer (NaN: none). */
 export interface ObservationPlan {
   readonly address: Address;
   readonly ranks: number;
   readonly layers: number;
+  /** `gradientCounters` float64 counters a layer; 0 when nobody wants them. */
+  readonly counts: Address;
 }
 
-export function reserveObservation(plan: MemoryPlan, ranks: number, layers: number): ObservationPlan {
-  return { address: plan.reserve('control', 8 * (1 + 2 * ranks + 2 * layers)), ranks, layers };
+export function reserveObservation(plan: MemoryPlan, ranks: number, layers: number, counts: boolean): ObservationPlan {
+  const address = plan.reserve('control', 8 * (1 + 2 * ranks + 2 * layers));
+  return { address, ranks, layers, counts: counts ? plan.reserve('control', 8 * gradientCounters * layers) : 0 };
 }
 
 /** Indices into `arena.f64`. */

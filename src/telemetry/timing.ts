@@ -4,6 +4,7 @@
  */
 import type { Address, Arena } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
+import type { Recorder } from './recording.ts';
 
 /**
  * Phases of a step, in order. `bn_sync` is the merging of batch normalization's statistics, `wait` time at barriers, and `network` time of sending to other
@@ -28,11 +29,14 @@ export class PhaseClock {
   readonly #at: number;
   /** [time of the last switch], in an array because a changing double in a field would be allocated anew. */
   readonly #last = new Float64Array(1);
+  readonly #recorder: Recorder | undefined;
   #phase = 0;
 
-  constructor(arena: Arena, address: Address) {
+  /** `recorder` is told of every switch. */
+  constructor(arena: Arena, address: Address, recorder?: Recorder) {
     this.#f64 = arena.f64;
     this.#at = address >>> 3;
+    this.#recorder = recorder;
     this.#last[0] = performance.now();
   }
 
@@ -43,6 +47,7 @@ export class PhaseClock {
     this.#f64[this.#at + before]! += (now - this.#last[0]!) / 1000;
     this.#last[0] = now;
     this.#phase = phase;
+    this.#recorder?.enter(phase);
     return before;
   }
 

@@ -33,7 +33,17 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
   for (let i = 0; i < batches; i++) {
     order.batch = firstBatch + i;
     order.step = firstStep + i;
-    if (!trainStep(rank, order)) break;
+    if (!recordedStep(rank, order)) break;
+  }
+}
+
+/** A step that throws was given up: its record ends there. */
+function recordedStep(rank: Rank, order: StepOrder): boolean {
+  rank.recorder?.beginStep(order.step);
+  try {
+    return trainStep(rank, order);
+  } finally {
+    rank.recorder?.endStep();
   }
 }
 

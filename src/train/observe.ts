@@ -3,6 +3,7 @@
  * layer, batches against moving statistics. It reads what the step computed and changes nothing.
  */
 import type { Address } from '../memory/arena.ts';
+import { countInto, gradientCounters } from '../telemetry/gradient-histogram.ts';
 import { observationIndex } from '../telemetry/observation.ts';
 import type { Rank } from './rank.ts';
 
@@ -40,6 +41,7 @@ export function beginObservation(rank: Rank): Observer | undefined {
       f64[at.squares + 2 * runtime.rank + 1] = weights;
       if (runtime.rank !== 0) return;
       noteGradients(rank, at.norms);
+      if (runtime.plan.observation.counts !== 0) countGradients(rank);
       noteDrifts(rank, at.drifts);
       f64[at.step] = step;
     },
@@ -59,6 +61,19 @@ function noteGradients({ runtime: { plan }, arena: { f64 } }: Rank, norms: numbe
   sums.forEach((sum, layer) => {
     f64[norms + layer] = trained.has(layer) ? Math.sqrt(sum) : Number.NaN;
   });
+}
+
+/** The global gradient, layer by layer, as all ranks have left it. */
+function countGradients({ runtime: { plan }, arena: { f64, i32 } }: Rank): void {
+  const { topology, tensors, gradients } = plan;
+  const first = plan.observation.counts >>> 3;
+  f64.fill(0, first, first + gradientCounters * topology.layers.length);
+  for (const { weight, offset, size } of tensors) {
+    const { layer } = topology.weights[weight]!;
+    const counts = f64.subarray(first + gradientCounters * layer, first + gradientCounters * (layer + 1));
+    const from = (gradients.global + offset) >>> 2;
+    countInto(counts, i32, from, from + size);
+  }
 }
 
 function noteDrifts({ runtime: { own, plan, context }, arena: { f64 } }: Rank, drifts: number): void {

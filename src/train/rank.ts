@@ -5,7 +5,7 @@
 import { Barrier } from '../collectives/barrier.ts';
 import { type ControlIndex, controlIndex } from '../collectives/control.ts';
 import type { Meeting } from '../collectives/shared.ts';
-import { type Carrier, Uplink } from '../collectives/uplink.ts';
+import { arrivals, type Carrier, outboxKinds, Uplink } from '../collectives/uplink.ts';
 import type { OptimizerConfig } from '../config/optimizers.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { type Loss, lossOf } from '../losses/loss.ts';
@@ -15,6 +15,7 @@ import { RankRuntime, type Visit } from '../model/runtime.ts';
 import { blockShare } from '../numerics/norm.ts';
 import { type ClipOutcome, clipOutcome } from '../optimizers/clip.ts';
 import { type UpdateRule, updateRule } from '../optimizers/rule.ts';
+import { Recorder } from '../telemetry/recording.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
 
@@ -43,6 +44,8 @@ export interface Rank {
   readonly blocksFrom: number;
   readonly blocksTo: number;
   readonly clock: PhaseClock;
+  /** Present when the first steps are recorded. */
+  readonly recorder: Recorder | undefined;
   /** Writes the layer of operation `index` to the progress words, and lets messages that are on their way go on. */
   readonly markLayer: Visit;
   /** Where all ranks wait for each other. */
@@ -64,7 +67,9 @@ export interface Rank {
 export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, spec: TrainingSpec, spins: number, carrier?: Carrier): Rank {
   const control = controlIndex(plan.control);
   const own = plan.ranks[rank]!;
-  const clock = new PhaseClock(arena, own.times);
+  const recording = plan.recordings[rank];
+  const recorder = recording && new Recorder(arena, recording);
+  const clock = new PhaseClock(arena, own.times, recorder);
   const barrier = new Barrier(arena, control, plan.spec.ranks, spins);
   const meeting: Meeting = {
     meet() {
@@ -73,7 +78,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
       clock.enter(phase);
     },
   };
-  const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink, rank === 0, carrier), clock);
+  const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink, rank === 0, carrier), clock, recorder, rank === 0);
   const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed, uplink);
   timeSync(runtime, clock);
   const [blocksFrom, blocksTo] = blockShare(plan.blocks, rank, plan.spec.ranks);
@@ -89,6 +94,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     blocksFrom,
     blocksTo,
     clock,
+    recorder,
     markLayer: (index) => {
       arena.i32[layerWord] = own.operations[index]!.layer;
       uplink?.proceed();
@@ -108,17 +114,19 @@ function awaitsReduced({ shards: { hosts }, gradients }: RunPlan): boolean {
   return hosts !== undefined && !hosts.direct && gradients.hosts!.shares.some(({ first, end }, host) => host !== hosts.host && first < end);
 }
 
-/** The time of waiting for other hosts, and of sending to them, goes to a phase of its own. */
-function timed(uplink: Uplink, clock: PhaseClock): Uplink {
+/** The time of waiting for other hosts, and of sending to them, goes to a phase of its own. What is recorded says what was sent and waited for. */
+function timed(uplink: Uplink, clock: PhaseClock, recorder: Recorder | undefined, leads: boolean): Uplink {
   const wait = uplink.waitFor.bind(uplink);
   const announce = uplink.announce.bind(uplink);
   uplink.waitFor = (word) => {
     const phase = clock.enter(phaseIndex.network);
+    recorder?.awaits(arrivals.indexOf(word));
     wait(word);
     clock.enter(phase);
   };
   uplink.announce = (kind, index) => {
     const phase = clock.enter(phaseIndex.network);
+    if (leads) recorder?.announced(outboxKinds.indexOf(kind), index ?? 0);
     announce(kind, index);
     clock.enter(phase);
   };

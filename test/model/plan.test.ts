@@ -74,7 +74,7 @@ function reservationsOf(spec: PlanSpec): {
 }
 
 test.serial('no two tensors overlap, and all are inside the arena', (t) => {
-  for (const spec of [book, odd]) {
+  for (const spec of [book, odd, { ...odd, traceSteps: 3 }]) {
     const { plan, regions } = reservationsOf(spec);
     t.true(regions.length > 50);
     const sorted = regions.toSorted((a, b) => a.start - b.start);
@@ -101,6 +101,22 @@ test.serial('every tensor is as large as what is written to it', (t) => {
   }
   t.true(room(plan.train!.inputs) >= 10 * 12 * 4 && room(plan.train!.labels) >= 10 * 2 * 4);
   t.true(room(plan.squareSums) >= 8 * plan.blocks.count && room(plan.findings) >= 4 * 9);
+});
+
+test.serial('ranks have room for what they record when that is asked for, at the end of what lasts, and nothing else moves', (t) => {
+  const plain = planRun(odd);
+  t.deepEqual(plain.recordings, []);
+  t.deepEqual(planRun({ ...odd, traceSteps: 0 }).memory.bytes, plain.memory.bytes);
+  const { plan, regions } = reservationsOf({ ...odd, traceSteps: 3 });
+  t.is(plan.recordings.length, odd.ranks);
+  t.is(plan.recordings[0]!.address, plain.lasting);
+  for (const { address, steps, entries } of plan.recordings) {
+    t.is(steps, 3);
+    t.true(regions.find(({ start }) => start === address)!.bytes >= 8 * (4 + 4 * entries));
+    t.true(address < plan.lasting);
+  }
+  t.is(plan.lasting - plain.lasting, plan.memory.bytes - plain.memory.bytes);
+  t.deepEqual([plan.state, plan.train, plan.validation], [plain.state, plain.train, plain.validation]);
 });
 
 test('tensors of a parameter vector are aligned, in order and apart', (t) => {

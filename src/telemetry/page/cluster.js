@@ -5,7 +5,7 @@
 import { percent, setText, whole } from './charts.js';
 
 /** In the order of a step; phases that this page does not know come after them. */
-const order = ['data', 'forward', 'loss', 'backward', 'reduce', 'update', 'network', 'wait'];
+const order = ['data', 'forward', 'loss', 'bn_sync', 'backward', 'reduce', 'clip', 'optimizer', 'commit', 'network', 'wait'];
 const idle = new Set(['network', 'wait']);
 
 const threeDigits = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
