@@ -5,7 +5,7 @@
 import { metrics } from '../../src/telemetry/names.ts';
 import { anySeries, type Metric } from './promql.ts';
 
-export interface Alert {
+interface Alert {
   readonly alert: string;
   readonly expr: string;
   /** How long it must hold. */
@@ -15,7 +15,7 @@ export interface Alert {
   readonly description: string;
 }
 
-export interface AlertGroup {
+interface AlertGroup {
   readonly name: string;
   readonly rules: readonly Alert[];
 }

@@ -142,7 +142,7 @@ const guilt = [
   ),
   lines(
     {
-      title: 'Refused peers',
+      title: 'Refused peers by reason',
       description:
         '`token` is somebody without the secret, `version`, `model`, `numerics` and `data` are hosts set up otherwise, `protocol` and `size` are no Lockstep at all.',
       unit: 'none',

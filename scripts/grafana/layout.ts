@@ -57,7 +57,6 @@ function variable(name: keyof typeof variables): board.QueryVariableBuilder {
     .label(variables[name].label)
     .datasource(datasource)
     .query({ query, refId: `variable-${name}` })
-    .definition(query)
     .refresh(board.VariableRefresh.OnTimeRangeChanged)
     .sort(board.VariableSort.NaturalAsc);
 }
@@ -92,7 +91,7 @@ function dashboardWithoutPanels({ uid, title, description }: DashboardSpec): boa
 const columns = 24;
 
 /** Panels stand side by side as long as they fit; then the next line begins below the highest of them. */
-export function place(rows: DashboardSpec['rows']): { readonly row: number; readonly panel: PanelSpec | undefined; readonly at: board.GridPos }[] {
+function place(rows: DashboardSpec['rows']): { readonly row: number; readonly panel: PanelSpec | undefined; readonly at: board.GridPos }[] {
   const placed: { row: number; panel: PanelSpec | undefined; at: board.GridPos }[] = [];
   let y = 0;
   for (const [row, { panels }] of rows.entries()) {
@@ -122,5 +121,14 @@ export function dashboard(spec: DashboardSpec): board.Dashboard {
     if (panel) builder.withPanel(panel.builder.id(i + 1).gridPos(at));
     else builder.withRow(new board.RowBuilder(spec.rows[row]!.title).id(i + 1).gridPos(at));
   }
-  return builder.build();
+  return withoutLeftovers(builder.build());
+}
+
+/** The SDK gives every variable what only variables of intervals have, and tables a footer of an older Grafana: not in the schema. */
+function withoutLeftovers(built: board.Dashboard): board.Dashboard {
+  const leftovers = new Set(['auto', 'auto_min', 'auto_count', 'footer']);
+  const keep = <T extends object>(value: T): T => Object.fromEntries(Object.entries(value).filter(([key]) => !leftovers.has(key))) as T;
+  const list = built.templating?.list?.map(keep) ?? [];
+  const panels = built.panels?.map((panel) => (panel.type === 'table' && 'options' in panel ? { ...panel, options: keep(panel.options as object) } : panel)) ?? [];
+  return { ...built, templating: { list }, panels };
 }

@@ -13,7 +13,7 @@ import * as statetimeline from '@grafana/grafana-foundation-sdk/statetimeline';
 import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 
-export interface Query {
+interface Query {
   readonly expr: string;
   /** With `{{label}}`. */
   readonly legend: string;

@@ -21,7 +21,7 @@ export function installedPrometheus(): string | undefined {
   return status === 0 ? /version (\S+)/.exec(stdout)?.[1] : undefined;
 }
 
-export interface LocalPrometheus {
+interface LocalPrometheus {
   readonly url: string;
   /** Resolves when it has ended, whoever ended it, to what it said last. */
   readonly ended: Promise<string>;

@@ -14,7 +14,7 @@ function braces(matchers: readonly string[]): string {
 }
 
 /** Metrics of the leading process have one host only: filtering them by host would hide them as soon as another one is chosen. */
-export function isPerHost({ toldBy, labels }: Metric): boolean {
+function isPerHost({ toldBy, labels }: Metric): boolean {
   return toldBy === 'every process' || labels.includes('host');
 }
 

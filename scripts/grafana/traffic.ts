@@ -56,7 +56,7 @@ export const network = [
   ),
   lines(
     {
-      title: 'Reconnects',
+      title: 'Reconnects by host',
       description: 'Connections to the coordinator that a host made anew, in the time that a point stands for.',
       unit: 'none',
       width: 8,
