@@ -9,7 +9,7 @@ import { buckets, quantile, rate, series } from './promql.ts';
 import { ranks } from './ranks.ts';
 
 const phaseShare = `avg by (phase) (${rate(metrics.phaseSeconds)})`;
-const stepRate = `scalar(sum(${rate(metrics.steps)}))`;
+const stepRate = `sum(${rate(metrics.steps)})`;
 const allTime = `sum(${rate(metrics.phaseSeconds)})`;
 
 function share(title: string, description: string, phase: string, warnAt: number): PanelSpec {
@@ -91,7 +91,7 @@ const time = [
       unit: 's',
       width: 12,
       height: 10,
-      queries: [{ expr: `${phaseShare} / (${stepRate} > 0)`, legend: '{{phase}}' }],
+      queries: [{ expr: `${phaseShare} / on () group_left () (${stepRate} > 0)`, legend: '{{phase}}' }],
       min: 0,
     },
     { stacked: true, calcs: ['mean', 'lastNotNull'] },

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import test from 'ava';
 import { follow } from '../../../scripts/bench/cluster.ts';
 import { alertGroups } from '../../../scripts/grafana/alerts.ts';
 import { installedPrometheus } from '../../../scripts/grafana/prometheus.ts';
+import { allQueries, annotationQueries } from '../../../scripts/grafana/queries.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..');
 const folder = join(root, 'grafana');
@@ -35,6 +36,24 @@ withPrometheus(`promtool accepts the configs and the rules${lacking}`, (t) => {
   ]) {
     const { status, output } = promtool(...args);
     t.is(status, 0, output);
+  }
+});
+
+withPrometheus(`promtool accepts every query of a dashboard${lacking}`, (t) => {
+  // As rules of a file: lezer knows the grammar only, Prometheus also the types of expressions.
+  const rules = [...allQueries().map(({ query }) => query), ...annotationQueries()].map((expr, i) => ({ record: `query_${i}`, expr }));
+  const rulesOf = (list: readonly object[]): string => JSON.stringify({ groups: [{ name: 'queries', rules: list }] });
+  const temporary = mkdtempSync(join(tmpdir(), 'lockstep-queries-'));
+  try {
+    const file = join(temporary, 'rules.json');
+    writeFileSync(file, rulesOf(rules));
+    const { status, output } = promtool('check', 'rules', file);
+    t.is(status, 0, output);
+    t.true(output.includes(`${rules.length} rules found`), output);
+    writeFileSync(file, rulesOf([{ record: 'wrong', expr: 'scalar(lockstep_step) > 0' }]));
+    t.is(promtool('check', 'rules', file).status, 1);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
   }
 });
 
