@@ -22,8 +22,12 @@ A histogram \`x\` is three metrics: \`x_bucket\` with the label \`le\`, \`x_sum\
 (on a single machine the only one).
 `;
 
-function row(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+/** A table whose columns are as wide as their widest cell: as the formatter has them. */
+function table(rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string => `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
+  return [line(cells[0]!), line(widths.map((width) => '-'.repeat(width))), ...cells.slice(1).map(line)].join('\n');
 }
 
 function code(words: readonly string[]): string {
@@ -31,12 +35,11 @@ function code(words: readonly string[]): string {
 }
 
 function group(name: string, members: readonly MetricDefinition[]): string {
-  const rows = members.map(({ name: metric, type, unit, labels, toldBy, help }) => row([code([metric]), type, unit, code(labels), toldBy, help]));
+  const rows = members.map(({ name: metric, type, unit, labels, toldBy, help }) => [code([metric]), type, unit, code(labels), toldBy, help]);
   const buckets = members.flatMap(({ name: metric, unit, buckets: bounds }) =>
     bounds ? [`Buckets of \`${metric}\`${unit === '1' ? '' : ` (${unit})`}: ${bounds.join(', ')}, +Inf.`] : [],
   );
-  const head = [row(['metric', 'type', 'unit', 'labels', 'told by', 'meaning']), row(Array.from({ length: 6 }, () => '---'))];
-  return [`## ${name}`, [...head, ...rows].join('\n'), ...buckets].join('\n\n');
+  return [`## ${name}`, table([['metric', 'type', 'unit', 'labels', 'told by', 'meaning'], ...rows]), ...buckets].join('\n\n');
 }
 
 export function metricsDocument(): string {
