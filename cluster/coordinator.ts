@@ -118,7 +118,7 @@ export class Coordinator implements Crew {
     await this.#member.end();
   }
 
-  snapshot(): ProcessSnapshot {
+  snapshot(): ProcessSnapshot | undefined {
     return coordinatorOf(this.#guests, this.#stepLinks, this.#member, this.#options.refusals);
   }
 

@@ -5,14 +5,13 @@
 import { randomInt } from 'node:crypto';
 import { isLockstepError } from '../src/errors.ts';
 import type { Watched } from '../src/local/monitor.ts';
-import { snapshotOf } from '../src/local/snapshot.ts';
 import { loadWeights, weightsHash } from '../src/model/weights.ts';
 import type { HostEndEvent } from '../src/telemetry/events.ts';
-import type { NetworkSnapshot } from '../src/telemetry/snapshot.ts';
+import type { ProcessSnapshot } from '../src/telemetry/snapshot.ts';
 import { Host, type HostOptions, type SessionEnd } from './host.ts';
 import type { Member } from './member.ts';
 import { StepLinks, type StepLinksOptions } from './step-links.ts';
-import { networkOf } from './telling.ts';
+import { processOf } from './telling.ts';
 import { backoff, dial } from './transport/dial.ts';
 import { addLinkTraffic, noLinkTraffic } from './transport/link-traffic.ts';
 import { type ListenOptions, listen } from './transport/listen.ts';
@@ -82,10 +81,10 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
         onNews(`connected to ${url}`);
         stepLinks.startOver();
         connections++;
-        const network = (member: Member): NetworkSnapshot => {
+        const snapshot = (member: Member): ProcessSnapshot | undefined => {
           const control = addLinkTraffic(controlBefore, link.traffic);
           const facts = { control, steps: stepLinks.traffic, traffic: member.traffic, sendQueueBytes: link.queuedBytes, reconnects: connections - 1, refusedPeers };
-          return networkOf(facts);
+          return processOf(member, facts);
         };
         const onMember = (member: Member, run: string): void =>
           onWatched?.({
@@ -94,7 +93,7 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
             parameters: member.station.plan.topology.weights.reduce((sum, { size }) => sum + size, 0),
             kernels: member.station.kernels.set,
             name: () => member.name ?? options.name,
-            snapshot: () => snapshotOf(member.station, member.generation, network(member)),
+            snapshot: () => snapshot(member),
             observe: () => member.station.team.observe(),
           });
         host = new Host(link, { ...options, metrics, onMember, stepLinks, address: advertise ?? `:${listener.port}` });

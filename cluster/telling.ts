@@ -11,7 +11,7 @@ import type { RunState } from './membership/state.ts';
 import type { StepLinks } from './step-links.ts';
 import type { LinkTraffic } from './transport/link-traffic.ts';
 
-export interface NetworkFacts {
+interface NetworkFacts {
   /** Of links for control, and of links for steps as far as main threads carry. */
   readonly control: LinkTraffic;
   readonly steps: LinkTraffic;
@@ -22,7 +22,7 @@ export interface NetworkFacts {
   readonly refusedPeers: Readonly<Record<string, number>>;
 }
 
-export function networkOf({ control, steps, traffic, sendQueueBytes, reconnects, refusedPeers }: NetworkFacts): NetworkSnapshot {
+function networkOf({ control, steps, traffic, sendQueueBytes, reconnects, refusedPeers }: NetworkFacts): NetworkSnapshot {
   return {
     controlBytes: [control.bytesIn, control.bytesOut],
     controlMessages: [control.messagesIn, control.messagesOut],
@@ -35,11 +35,16 @@ export function networkOf({ control, steps, traffic, sendQueueBytes, reconnects,
   };
 }
 
+/** Of a process; undefined before its first generation, when ranks have no memory to work in. */
+export function processOf(member: Member, network: NetworkFacts): ProcessSnapshot | undefined {
+  return member.generation === 0 ? undefined : snapshotOf(member.station, member.generation, networkOf(network));
+}
+
 /** Of the coordinator's process. */
-export function coordinatorOf(guests: Guests, stepLinks: StepLinks, member: Member, refusals: ReadonlyMap<string, number>): ProcessSnapshot {
+export function coordinatorOf(guests: Guests, stepLinks: StepLinks, member: Member, refusals: ReadonlyMap<string, number>): ProcessSnapshot | undefined {
   const sendQueueBytes = guests.all.reduce((sum, { link }) => sum + link.queuedBytes, 0);
   const facts = { control: guests.traffic, steps: stepLinks.traffic, traffic: member.traffic, sendQueueBytes, reconnects: 0, refusedPeers: Object.fromEntries(refusals) };
-  return snapshotOf(member.station, member.generation, networkOf(facts));
+  return processOf(member, facts);
 }
 
 /** Of the coordinator, at the time `now` in ms. */

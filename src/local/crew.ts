@@ -19,7 +19,7 @@ export interface Crew {
   /** What this host has sent so far, where there are others. */
   readonly network?: NetworkUse;
   /** What there is to tell of this process, and of all hosts where there are several. */
-  readonly snapshot?: () => ProcessSnapshot;
+  readonly snapshot?: () => ProcessSnapshot | undefined;
   readonly cluster?: () => ClusterSnapshot;
   /** Trains until the batches are done, the policy halts the run, or a stop was asked for; reports tell how far it came. */
   train(order: TrainOrder): Promise<void>;

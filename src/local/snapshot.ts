@@ -9,7 +9,7 @@ import { phases, readTimes } from '../telemetry/timing.ts';
 import type { Station } from './station.ts';
 
 /** Of a machine alone. */
-export const noNetwork: NetworkSnapshot = {
+const noNetwork: NetworkSnapshot = {
   controlBytes: [0, 0],
   controlMessages: [0, 0],
   stepBytes: [0, 0],

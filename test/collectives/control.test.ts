@@ -11,7 +11,7 @@ test('control words do not share a cache line, and all are inside the reservatio
   plan.reserve('data', 1000);
   const address = reserveControl(plan);
   const words = Object.values(controlIndex(address));
-  t.is(words.length, 11);
+  t.is(words.length, 13);
   const lines = words.map((index) => Math.floor((4 * index) / 64));
   t.is(new Set(lines).size, words.length);
   for (const index of words) t.true(4 * index >= address && 4 * index + 64 <= plan.bytes, String(index));
