@@ -159,8 +159,8 @@ export async function party(t: ExecutionContext, recipe: Recipe, options: PartyO
 }
 
 /** Waits for a state that others bring about. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + deadlineMs; !holds(); await pause(5)) {
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + deadlineMs; !(await holds()); await pause(5)) {
     if (performance.now() > deadline) throw new Error(`Expected ${what} within ${deadlineMs} ms.`);
   }
 }
