@@ -13,6 +13,7 @@ import { bookModel, flopsPerRow, stepSeconds } from './network.ts';
 import { peers } from './peers.ts';
 import { type Figure, median } from './stats.ts';
 import { topologies } from './topologies.ts';
+import { watching } from './watching.ts';
 
 export type Measure = () => Promise<Figure[]>;
 
@@ -132,4 +133,4 @@ async function memory(): Promise<Figure[]> {
   ];
 }
 
-export const measures: Readonly<Record<string, Measure>> = { gemm, scaling, efficiency, overhead, memory, peers, topologies };
+export const measures: Readonly<Record<string, Measure>> = { gemm, scaling, efficiency, overhead, memory, peers, topologies, watching };

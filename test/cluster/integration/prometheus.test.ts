@@ -2,6 +2,7 @@
  * Room: tests of the cluster, integration. A run of three processes, watched by a real Prometheus that finds them by itself: every query of every panel has
  * an answer, those about faults once a host was killed.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -68,6 +69,14 @@ watched(`every panel of every dashboard has something to show${missing}`, async 
       .filter((host) => /stays|dies/.test(host!))
       .sort(),
     ['dies', 'stays'],
+  );
+
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const { stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+  t.deepEqual(
+    `${stdout}${stderr}`.split('\n').filter((line) => line.includes('lockstep')),
+    [],
+    'no complaint about our names',
   );
 
   dies.child.kill('SIGKILL');
