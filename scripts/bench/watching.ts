@@ -69,7 +69,7 @@ export async function watching(pairs = 5): Promise<Figure[]> {
       without.push((await runOnce(config, folder, 2500, 2, false)).step);
       within.push((await runOnce(config, folder, 2500, 2, true)).step);
     }
-    const crowd = await runOnce(config, folder, 300, 16, true);
+    const crowd = await runOnce(config, folder, 1000, 16, true);
     const ratio = median(within.map((seconds, i) => seconds / without[i]!));
     return [
       { name: 'a step of 2 ranks at batch 256, metrics off', value: median(without) * 1000, unit: 'ms' },

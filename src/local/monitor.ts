@@ -92,6 +92,8 @@ export class Monitor {
     });
     this.#maker = maker;
     this.#feed = new LiveFeed({ run: live, status: () => maker.status() });
+    // What is wrong with a scrape, whoever scrapes is told.
+    this.#warmUp().catch(() => {});
     for (const response of this.#early.splice(0)) if (!response.destroyed) this.#feed.subscribe(response);
   }
 
@@ -121,6 +123,11 @@ export class Monitor {
     clearInterval(this.#timer);
     this.#feed?.close();
     await this.#endpoint.close();
+  }
+
+  /** The first scrapes of a process are compiled as they go, which takes several times as long: that is done before the run is at full speed. */
+  async #warmUp(): Promise<void> {
+    for (let scrape = 0; scrape < 5; scrape++) await this.#registry.text();
   }
 
   #routes(): Map<string, Route> {
