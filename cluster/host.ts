@@ -4,7 +4,9 @@
  */
 import { type ErrorCode, isLockstepError } from '../src/errors.ts';
 import { selectKernels } from '../src/kernels/select.ts';
+import { Recordings } from '../src/local/recordings.ts';
 import { Station } from '../src/local/station.ts';
+import type { Recording } from '../src/telemetry/recording.ts';
 import { checkAgreement } from './agreement.ts';
 import { DataIntake, type IntakeOptions } from './data/intake.ts';
 import { modelHash, numericFingerprint } from './fingerprint.ts';
@@ -25,6 +27,8 @@ export interface HostOptions extends IntakeOptions {
   /** Where its metrics are reached; empty when it has none. */
   readonly metrics: string;
   readonly stepLinks: StepLinks;
+  /** Records the first steps of the ranks here, and is handed them with the id and the name of this host. */
+  readonly record?: { readonly steps: number; readonly onRecorded: (id: number, name: string, recordings: readonly Recording[]) => void } | undefined;
   /** Told what runs here once that is known. */
   readonly onMember?: (member: Member, runId: string) => void;
 }
@@ -39,6 +43,7 @@ export class Host {
   readonly #intake: DataIntake;
   readonly #stateReceiver = new StateReceiver();
   #member: Member | undefined;
+  #recordings: Recordings | undefined;
   #heardAt = performance.now();
   #prepared: Pick<MessageOf<'prepared'>, 'modelHash' | 'fingerprint'> | undefined;
   /** What is asked of the ranks is done one after the other. */
@@ -81,6 +86,7 @@ export class Host {
   async close(): Promise<void> {
     this.#link.close();
     await this.#member?.end();
+    this.#recordings?.handOver(true);
   }
 
   get member(): Member | undefined {
@@ -161,7 +167,12 @@ export class Host {
     const own = { modelHash: modelHash(spec), fingerprint: numericFingerprint(kernels) };
     checkAgreement(message, own);
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
-    const station = new Station({ spec: { ...spec, ranks: this.#options.workers }, training, kernels, changes: true, worker: rankWorker });
+    const { workers, record, name } = this.#options;
+    const station = new Station({ spec: { ...spec, ranks: workers, ...(record && { traceSteps: record.steps }) }, training, kernels, changes: true, worker: rankWorker });
+    this.#recordings = new Recordings(
+      station,
+      record && ((recordings) => record.onRecorded(this.#member?.place?.id ?? 0, this.#member?.place?.name ?? name, recordings)),
+    );
     this.#member = new Member(station, (id, generation, reason) => {
       this.#options.onNews(`the connection to host ${id} for steps failed: ${reason}`);
       this.#wayLost(id, generation);

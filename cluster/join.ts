@@ -17,7 +17,9 @@ import { addLinkTraffic, noLinkTraffic } from './transport/link-traffic.ts';
 import { type ListenOptions, listen } from './transport/listen.ts';
 import { Refusal } from './transport/refusal.ts';
 
-export interface JoinOptions extends Pick<HostOptions, 'name' | 'workers' | 'dataFolder' | 'cacheFolder' | 'onNews'>, Pick<StepLinksOptions, 'token' | 'tlsCa'> {
+export interface JoinOptions
+  extends Pick<HostOptions, 'name' | 'workers' | 'dataFolder' | 'cacheFolder' | 'onNews' | 'record'>,
+    Pick<StepLinksOptions, 'token' | 'tlsCa'> {
   /** The own certificate, for links of other hosts. */
   readonly tls?: ListenOptions['tls'];
   /** ws://HOST:PORT or wss://HOST:PORT of the coordinator. */
@@ -92,7 +94,7 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
             layers: member.station.plan.topology.layers.map(({ name }) => name),
             parameters: member.station.plan.topology.weights.reduce((sum, { size }) => sum + size, 0),
             kernels: member.station.kernels.set,
-            name: () => member.name ?? options.name,
+            name: () => member.place?.name ?? options.name,
             snapshot: () => snapshot(member),
             observe: () => member.station.team.observe(),
           });

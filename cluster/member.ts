@@ -41,9 +41,9 @@ export class Member {
     this.#onLost = onLost;
   }
 
-  /** What this process is called among the members; undefined before the first generation. */
-  get name(): string | undefined {
-    return this.#generation?.members[this.#generation.self]?.name;
+  /** What this process is among the members; undefined before the first generation. */
+  get place(): Generation['members'][number] | undefined {
+    return this.#generation?.members[this.#generation.self];
   }
 
   get generation(): number {

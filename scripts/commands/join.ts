@@ -11,8 +11,9 @@ import { checkSecrecy, type Place, place, readTls, readToken, tlsOptions, tokenO
 import { interruption } from './interruption.ts';
 import { linger, type MonitorFlags, monitorOptions, openMonitor, reachableAt } from './monitoring.ts';
 import { workersOption } from './options.ts';
+import { checkTrace, saveTrace, type TraceFlags, traceOptions } from './tracing.ts';
 
-interface JoinFlags extends MonitorFlags {
+interface JoinFlags extends MonitorFlags, TraceFlags {
   readonly workers?: number;
   readonly tokenFile?: string;
   readonly dataDir?: string;
@@ -45,13 +46,15 @@ export function joinCommand(unheard: AbortSignal): Command {
     .option('--tls-ca <file>', "who signed the coordinator's certificate (PEM), where the system does not know it")
     .option('--log <file>', 'write the end as a JSON line: steps, weights, bytes sent')
     .option('--quiet', 'print nothing but errors');
-  for (const option of [...monitorOptions(), ...tlsOptions()]) command.addOption(option);
+  for (const option of [...traceOptions(), ...monitorOptions(), ...tlsOptions()]) command.addOption(option);
   return command.action((url: string, flags: JoinFlags) => runJoin(url, flags, unheard));
 }
 
 async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Promise<void> {
   const say = (text: string): void => void (flags.quiet || process.stdout.write(`${text}\n`));
   if (flags.log !== undefined) checkLog(flags.log);
+  checkTrace(flags);
+  const tell = ({ message }: Error): void => void process.stderr.write(`lockstep: ${message}\n`);
   const token = flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile);
   const meshListen = flags.meshListen ?? { host: token === undefined && !flags.insecure ? '127.0.0.1' : '0.0.0.0', port: 0 };
   checkSecrecy(meshListen, token, flags.insecure ?? false, '--mesh-listen');
@@ -72,6 +75,7 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
       meshListen,
       advertise: flags.advertise,
       metrics: reachableAt(monitor),
+      ...(flags.trace !== undefined && { record: { steps: flags.traceSteps, onRecorded: (id, name, recordings) => saveTrace(flags, id, name, recordings, tell) } }),
       onWatched(now) {
         watched = now;
         const { run, layers, parameters, kernels } = now;
@@ -85,7 +89,7 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
     say(`${end.message}${end.event ? ` The last step here was ${end.event.steps}.` : ''}`);
     if (end.event) say(`weights ${end.event.weightsSha256}`);
     if (flags.log !== undefined && end.event) {
-      const log = new EventLog(flags.log, ({ message }) => void process.stderr.write(`lockstep: ${message}\n`));
+      const log = new EventLog(flags.log, tell);
       log.write(end.event);
       log.close();
     }

@@ -2,24 +2,22 @@
  * Room: scripts (level 8). `lockstep train CONFIG`: trains on all cores of this machine.
  */
 import { hostname } from 'node:os';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { checkWritable } from '../../src/checkpoint/safetensors.ts';
 import { LockstepError } from '../../src/errors.ts';
 import { Board } from '../../src/local/board.ts';
 import type { Monitor } from '../../src/local/monitor.ts';
-import { type RecordOptions, traceProcess } from '../../src/local/recordings.ts';
 import { train } from '../../src/local/train.ts';
 import { Model } from '../../src/model/model.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
-import { checkWritable as checkTrace } from '../../src/telemetry/refused.ts';
-import { writeTrace } from '../../src/telemetry/trace.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
 import { linger, type MonitorFlags, monitorOptions, openMonitor, runName, watchedRun } from './monitoring.ts';
-import { configWith, epochsOption, integer, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
+import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
+import { checkTrace, saveTrace, type TraceFlags, traceOptions } from './tracing.ts';
 
-interface TrainFlags extends ClusterFlags, MonitorFlags {
+interface TrainFlags extends ClusterFlags, MonitorFlags, TraceFlags {
   readonly workers?: number;
   readonly shards?: number;
   readonly kernels?: 'auto' | 'wasm' | 'blas';
@@ -29,8 +27,6 @@ interface TrainFlags extends ClusterFlags, MonitorFlags {
   readonly init?: string;
   readonly save?: string;
   readonly log?: string;
-  readonly trace?: string;
-  readonly traceSteps: number;
   readonly tensorboard?: string;
   readonly quiet?: boolean;
 }
@@ -49,12 +45,10 @@ export function trainCommand(unheard: AbortSignal): Command {
     .option('--init <file>', 'first weights (safetensors)')
     .option('--save <file>', 'where to write the trained weights (safetensors)')
     .option('--log <file>', 'write every step, epoch and the end as JSON lines')
-    .option('--trace <file>', 'write what every rank did in the first steps, for chrome://tracing and Perfetto')
-    .addOption(new Option('--trace-steps <n>', 'how many steps that is').argParser(integer(1)).default(50))
     .option('--tensorboard <dir>', 'write scalars and histograms of gradients as events for TensorBoard')
     .option('--quiet', 'print nothing but errors')
     .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
-  for (const option of [...monitorOptions(), ...clusterOptions()]) command.addOption(option);
+  for (const option of [...traceOptions(), ...monitorOptions(), ...clusterOptions()]) command.addOption(option);
   return command;
 }
 
@@ -72,7 +66,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const clearLine = process.stdout.isTTY && process.stderr.isTTY && !flags.quiet ? '\r\x1b[K' : '';
   if (flags.save !== undefined) checkWritable(flags.save);
   if (flags.log !== undefined) checkLog(flags.log);
-  if (flags.trace !== undefined) checkTrace('the trace', flags.trace);
+  checkTrace(flags);
   const tell = ({ message }: Error): void => void process.stderr.write(`${clearLine}lockstep: ${message}\n`);
   let progress: Progress | undefined;
   let skipped = 0;
@@ -93,7 +87,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       signal: ends,
       ...(openCrew && { openCrew }),
       // Not before all else is checked: who mistypes a path is not told of a page.
-      ...(flags.trace !== undefined && { record: recordTo(flags.trace, flags.traceSteps, tell) }),
+      ...(flags.trace !== undefined && { record: { steps: flags.traceSteps, onRecorded: (recordings) => saveTrace(flags, 0, hostname(), recordings, tell) } }),
       gradientHistograms: flags.tensorboard !== undefined,
       onCrew: async (crew) => {
         if (flags.tensorboard !== undefined) board = new Board({ folder: flags.tensorboard, tell }, crew.station);
@@ -141,20 +135,6 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
     await board?.close();
     await monitor?.close();
   }
-}
-
-/** What the ranks of this process recorded, to a file; one that cannot be written ends no run. */
-function recordTo(path: string, steps: number, tell: (error: Error) => void): RecordOptions {
-  return {
-    steps,
-    onRecorded(recordings) {
-      try {
-        writeTrace(path, [traceProcess(0, hostname(), recordings)]);
-      } catch (error) {
-        tell(error as Error);
-      }
-    },
-  };
 }
 
 /** A process without workers can only coordinate. */
