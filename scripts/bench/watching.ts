@@ -61,13 +61,13 @@ async function scrapeUntil(url: string, signal: AbortSignal, scrapes: number[]):
 }
 
 /** Being watched against not, pair by pair; then a scrape of 16 ranks. */
-export async function watching(pairs = 5): Promise<Figure[]> {
+export async function watching(pairs = 9): Promise<Figure[]> {
   return await inFolder(async (folder) => {
     const config = writeConfig(folder, { batchSize: 256 });
     const [without, within]: [number[], number[]] = [[], []];
     for (let pair = 0; pair < pairs; pair++) {
-      without.push((await runOnce(config, folder, 2500, 2, false)).step);
-      within.push((await runOnce(config, folder, 2500, 2, true)).step);
+      without.push((await runOnce(config, folder, 1500, 2, false)).step);
+      within.push((await runOnce(config, folder, 1500, 2, true)).step);
     }
     const crowd = await runOnce(config, folder, 1000, 16, true);
     const ratio = median(within.map((seconds, i) => seconds / without[i]!));
