@@ -70,7 +70,13 @@ export const metrics = {
   clipScale: metric('Learning', 'gauge', 'clip_scale', '1', 'What clipping by norm multiplied the gradient with in the last step; 1 for untouched.'),
   clippedSteps: metric('Learning', 'counter', 'clipped_steps_total', 'steps', 'Steps whose gradient was scaled down by its norm.'),
   nonFinite: metric('Learning', 'counter', 'non_finite_steps_total', 'steps', 'Skipped steps, by the phase in which a number was first not finite.', ['phase']),
-  updateRatio: metric('Learning', 'gauge', 'update_to_weight_ratio', '1', 'Norm of an update over the norm of the weights, about once a second.'),
+  updateRatio: metric(
+    'Learning',
+    'gauge',
+    'update_to_weight_ratio',
+    '1',
+    'Norm of an update over the norm of the weights, about once a second; of larger models a million numbers stand for all.',
+  ),
   layerGradientNorm: metric('Learning', 'gauge', 'layer_gradient_norm', '1', 'Norm of the global gradient of one layer before clipping, about once a second.', ['layer']),
 
   bnSyncs: metric('Batch normalization', 'counter', 'bn_syncs_total', 'syncs', 'Statistics of layers that were merged over all shards, forward and backward.'),

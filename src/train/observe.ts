@@ -3,15 +3,24 @@
  * layer, batches against moving statistics. It reads what the step computed and changes nothing.
  */
 import type { Address } from '../memory/arena.ts';
+import type { RunPlan } from '../model/plan.ts';
 import { countInto, gradientCounters } from '../telemetry/gradient-histogram.ts';
 import { observationIndex } from '../telemetry/observation.ts';
 import type { Rank } from './rank.ts';
 
 /** Around the update of every block of this rank, then once before the moving statistics follow. */
 interface Observer {
-  before(parameters: Address, length: number): void;
-  after(parameters: Address, length: number): void;
+  before(block: number, parameters: Address, length: number): void;
+  after(block: number, parameters: Address, length: number): void;
   end(step: number): void;
+}
+
+/** Blocks that are looked at number by number, at most: some milliseconds, whatever the size of the model. */
+const mostBlocks = 256;
+
+/** Of larger models every so many-th block stands for all. */
+function strideOf({ blocks }: RunPlan): number {
+  return Math.max(1, Math.ceil(blocks.count / mostBlocks));
 }
 
 /** An observer when this step is to be observed. All ranks agree on that. */
@@ -24,11 +33,13 @@ export function beginObservation(rank: Rank): Observer | undefined {
   const at = observationIndex(runtime.plan.observation);
   let [update, weights] = [0, 0];
   let old = new Float32Array(0);
+  const stride = strideOf(runtime.plan);
   return {
-    before(parameters, length) {
-      old = f32.slice(parameters >>> 2, (parameters >>> 2) + length);
+    before(block, parameters, length) {
+      if (block % stride === 0) old = f32.slice(parameters >>> 2, (parameters >>> 2) + length);
     },
-    after(parameters, length) {
+    after(block, parameters, length) {
+      if (block % stride !== 0) return;
       const first = parameters >>> 2;
       for (let i = 0; i < length; i++) {
         const change = f32[first + i]! - old[i]!;
@@ -63,16 +74,17 @@ function noteGradients({ runtime: { plan }, arena: { f64 } }: Rank, norms: numbe
   });
 }
 
-/** The global gradient, layer by layer, as all ranks have left it. */
+/** The global gradient, layer by layer, as all ranks have left it: of the blocks that are looked at. */
 function countGradients({ runtime: { plan }, arena: { f64, i32 } }: Rank): void {
-  const { topology, tensors, gradients } = plan;
+  const { topology, tensors, gradients, blocks } = plan;
   const first = plan.observation.counts >>> 3;
   f64.fill(0, first, first + gradientCounters * topology.layers.length);
-  for (const { weight, offset, size } of tensors) {
+  for (let block = 0; block < blocks.count; block += strideOf(plan)) {
+    const { weight, offset } = tensors[blocks.tensor[block]!]!;
     const { layer } = topology.weights[weight]!;
     const counts = f64.subarray(first + gradientCounters * layer, first + gradientCounters * (layer + 1));
-    const from = (gradients.global + offset) >>> 2;
-    countInto(counts, i32, from, from + size);
+    const from = (gradients.global + offset + 4 * blocks.start[block]!) >>> 2;
+    countInto(counts, i32, from, from + blocks.length[block]!);
   }
 }
 

@@ -65,9 +65,9 @@ function update(rank: Rank, step: number): void {
     const tensor = blocks.tensor[block]!;
     const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
     const scale = outcomeOfClip.tensorScale[tensor]!;
-    observation?.before(parameters + offset, blocks.length[block]!);
+    observation?.before(block, parameters + offset, blocks.length[block]!);
     rule.apply(context.kernels, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
-    observation?.after(parameters + offset, blocks.length[block]!);
+    observation?.after(block, parameters + offset, blocks.length[block]!);
   }
   observation?.end(step);
   enterPhase(rank, 'commit');
