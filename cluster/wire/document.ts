@@ -27,8 +27,8 @@ u32 header length, little-endian | header in msgpack | zeros up to a multiple of
 - The header takes 1 to ${maxHeaderBytes} bytes: one map of plain data (maps, lists, texts, numbers, booleans, null). Binary and extension values are
   refused, and so are bytes after its end.
 - The payload is raw numbers, little-endian, from a multiple of 8 on to the end of the message. Most messages have none.
-- Every header has \`type\` (the name of the message), \`version\` (${protocolVersion}), \`generation\` (the sender's membership; messages of an older one are dropped and
-  counted) and \`step\` (the last step that the sender committed).
+- Every header has \`type\` (the name of the message), \`version\` (${protocolVersion}), \`generation\` (the sender's membership; what is said of an older one to the coordinator changes
+  nothing and is counted; on the links of a generation it ends the connection) and \`step\` (the last step that the sender committed).
 - A field that is missing, unknown or outside its limits ends the connection with \`LOCKSTEP_PROTOCOL\`; another \`version\` ends it with \`LOCKSTEP_VERSION\`, whatever else
   the header says. Nothing received is ever executed.
 

@@ -56,8 +56,8 @@ export class KnownHeaders {
   #next = 0;
 
   /**
-   * The message of a frame whose header and padding are `buffer[from, to)`. For one that was known `step` is that of the first of its kind. Throws as
-   * `decodeFrame` does.
+   * The message of a frame whose header and padding are `buffer[from, to)`. For one that was known `step` is that of the first of its kind, and the one that came
+   * is not looked at. Throws as `decodeFrame` does for others.
    */
   decode(buffer: Buffer, from: number, to: number): Message {
     const known = this.#known;

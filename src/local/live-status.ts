@@ -87,6 +87,14 @@ export class LiveStatusMaker {
 
   #alone(snapshot: ProcessSnapshot | undefined): HostSnapshot {
     const workers = snapshot?.ranks.length ?? 0;
-    return { name: this.#sources.host(), state: 'member', workers, shards: workers, heartbeatAgeSeconds: undefined, rttSeconds: undefined, metricsAddress: '' };
+    return {
+      name: this.#sources.host(),
+      state: 'member',
+      workers,
+      shards: snapshot?.shards ?? 0,
+      heartbeatAgeSeconds: undefined,
+      rttSeconds: undefined,
+      metricsAddress: '',
+    };
   }
 }

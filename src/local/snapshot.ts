@@ -3,7 +3,7 @@
  * told as it stands.
  */
 import { memoryKinds } from '../memory/plan.ts';
-import { readObservation } from '../telemetry/observation.ts';
+import { readObservation, readSyncs } from '../telemetry/observation.ts';
 import type { NetworkSnapshot, ObservedStep, ProcessSnapshot, RankSnapshot } from '../telemetry/snapshot.ts';
 import { phases, readTimes } from '../telemetry/timing.ts';
 import type { Station } from './station.ts';
@@ -29,7 +29,8 @@ export function snapshotOf(station: Station, generation = 0, network = noNetwork
     ranks: plan.ranks.map((_, rank) => rankSnapshot(station, rank)),
     observed: observedStep(station),
     bnVarianceMin: smallestVariances(station),
-    bnSyncs: step * plan.ranks[0]!.areas.length,
+    bnSyncs: readSyncs(arena, plan.observation),
+    shards: plan.shards.ranks.reduce((sum, { count }) => sum + count, 0),
     arenaBytes: Object.fromEntries(memoryKinds.map((kind) => [kind, plan.memory.bytesByKind.get(kind) ?? 0])),
     network,
   };

@@ -1,12 +1,12 @@
 /**
- * Room: telemetry (level 2). What ranks note of a step that is looked at closely, about once a second while somebody watches: in arena
+ * Room: telemetry (level 2). How often statistics were merged, and what ranks note of a step that is looked at closely, about once a second while somebody watches: in arena
  * slots, the step last, so that whoever sees the step sees the rest. A reader that is overtaken reads numbers of two steps, both true.
  */
 import type { Address, Arena } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 import { gradientCounters } from './gradient-histogram.ts';
 
-/** All float64: the step; two square sums a rank (update, weights before it); a gradient norm and a drift a layer (NaN: none). */
+/** All float64: merges of statistics so far; the step; two square sums a rank (update, weights before it); a gradient norm and a drift a layer (NaN: none). */
 export interface ObservationPlan {
   readonly address: Address;
   readonly ranks: number;
@@ -16,16 +16,22 @@ export interface ObservationPlan {
 }
 
 export function reserveObservation(plan: MemoryPlan, ranks: number, layers: number, counts: boolean): ObservationPlan {
-  const address = plan.reserve('control', 8 * (1 + 2 * ranks + 2 * layers));
+  const address = plan.reserve('control', 8 * (2 + 2 * ranks + 2 * layers));
   return { address, ranks, layers, counts: counts ? plan.reserve('control', 8 * gradientCounters * layers) : 0 };
 }
 
 /** Indices into `arena.f64`. */
 export function observationIndex({ address, ranks, layers }: ObservationPlan) {
-  const step = address >>> 3;
+  const syncs = address >>> 3;
+  const step = syncs + 1;
   const squares = step + 1;
   const norms = squares + 2 * ranks;
-  return { step, squares, norms, drifts: norms + layers };
+  return { syncs, step, squares, norms, drifts: norms + layers };
+}
+
+/** Merges of layers' statistics since the plan began. */
+export function readSyncs({ f64 }: Arena, plan: ObservationPlan): number {
+  return f64[observationIndex(plan).syncs]!;
 }
 
 /** What was seen in some recent step, layers by index; undefined before the first. */

@@ -30,6 +30,8 @@ export interface ObservedStep {
 export interface ProcessSnapshot {
   readonly step: number;
   readonly generation: number;
+  /** Shards that are computed here. */
+  readonly shards: number;
   readonly ranks: readonly RankSnapshot[];
   readonly observed: ObservedStep | undefined;
   readonly bnVarianceMin: readonly (readonly [layer: string, variance: number])[];

@@ -15,6 +15,7 @@ import { RankRuntime, type Visit } from '../model/runtime.ts';
 import { blockShare } from '../numerics/norm.ts';
 import { type ClipOutcome, clipOutcome } from '../optimizers/clip.ts';
 import { type UpdateRule, updateRule } from '../optimizers/rule.ts';
+import { observationIndex } from '../telemetry/observation.ts';
 import { Recorder } from '../telemetry/recording.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
@@ -80,7 +81,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
   };
   const uplink = plan.shards.hosts && timed(new Uplink(arena, control, plan.uplink, rank === 0, carrier), clock, recorder, rank === 0);
   const runtime = new RankRuntime(plan, rank, arena, kernels, meeting, spec.seed, uplink);
-  timeSync(runtime, clock);
+  timeSync(runtime, clock, arena);
   const [blocksFrom, blocksTo] = blockShare(plan.blocks, rank, plan.spec.ranks);
   const layerWord = (own.progress >>> 2) + 2;
   return {
@@ -133,8 +134,9 @@ function timed(uplink: Uplink, clock: PhaseClock, recorder: Recorder | undefined
   return uplink;
 }
 
-/** The time of merging statistics for layers goes to a phase of its own; that of the loss stays where it is. */
-function timeSync({ sync, own }: RankRuntime, clock: PhaseClock): void {
+/** The time of merging statistics for layers goes to a phase of its own, and rank 0 counts it; that of the loss stays where it is. */
+function timeSync({ sync, own, plan, rank }: RankRuntime, clock: PhaseClock, { f64 }: Arena): void {
+  const { syncs } = observationIndex(plan.observation);
   for (const name of ['mergeMoments', 'mergeSums'] as const) {
     const merge = sync[name].bind(sync);
     sync[name] = (area) => {
@@ -145,6 +147,7 @@ function timeSync({ sync, own }: RankRuntime, clock: PhaseClock): void {
       const phase = clock.enter(phaseIndex.bn_sync);
       merge(area);
       clock.enter(phase);
+      if (rank === 0) f64[syncs]!++;
     };
   }
 }

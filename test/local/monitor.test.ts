@@ -75,4 +75,6 @@ test('what is observed of a step is what that step did', async (t) => {
   t.is(bnDrift.length, 2);
   t.is(seen!.bnVarianceMin.length, 2);
   t.is(seen!.ranks.length, 2);
+  t.is(seen!.shards, 5);
+  t.is(seen!.bnSyncs, 3, 'forward of both normalisations, backward of the second: the first is part of the Dense after it');
 });

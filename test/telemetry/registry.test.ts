@@ -23,6 +23,7 @@ const processWith = (ranks: readonly RankSnapshot[], changes: Partial<ProcessSna
   observed: { step: 6, updateRatio: 0.01, layerGradientNorms: [['dense', 0.5]], bnDrift: [['bn', 0.25]] },
   bnVarianceMin: [['bn', 0.125]],
   bnSyncs: 35,
+  shards: 4,
   arenaBytes: { data: 4096 },
   network: {
     controlBytes: [1, 2],
