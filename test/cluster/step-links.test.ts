@@ -4,14 +4,12 @@
  */
 import test, { type ExecutionContext } from 'ava';
 import { type Generation, StepLinks, type StepLinksOptions, type Unreached, type Ways } from '../../cluster/step-links.ts';
-import { systemCalls, wouldBlock } from '../../cluster/transport/descriptor.ts';
+import { wouldBlock } from '../../cluster/transport/descriptor.ts';
 import { dial } from '../../cluster/transport/dial.ts';
 import type { Link } from '../../cluster/transport/link.ts';
+import { calls, withCalls } from './transport/descriptors.ts';
 import { type Door, heartbeat, openDoor, until } from './transport/sockets.ts';
 
-const system = systemCalls();
-const calls = (system.ok ? system.calls : undefined)!;
-const runs = system.ok ? test : test.skip;
 const token = 'secret';
 
 interface Host {
@@ -68,7 +66,7 @@ function crosses(ways: readonly Ways[], from: number, to: number): boolean {
   return false;
 }
 
-runs('in a mesh all are connected with all for their leaders, and later ones dial', async (t) => {
+withCalls('in a mesh all are connected with all for their leaders, and later ones dial', async (t) => {
   const hosts = await hostsOf(t, 3);
   const ways = await connectAll(t, hosts, 'mesh');
   for (const [self, { steps, links }] of ways.entries()) {
@@ -83,7 +81,7 @@ runs('in a mesh all are connected with all for their leaders, and later ones dia
   t.true(hosts.every(({ links, door, news }) => links.stale === 0 && door.refusals.length === 0 && news.length === 0));
 });
 
-runs('in a star all are connected with the coordinator alone; ids need not be places', async (t) => {
+withCalls('in a star all are connected with the coordinator alone; ids need not be places', async (t) => {
   const hosts = await hostsOf(t, 4);
   const ids = [0, 2, 3];
   const all = await Promise.all(ids.map((id, self) => hosts[id]!.links.connect(generationOf(hosts, self, 'star', 4, ids))));
@@ -147,7 +145,7 @@ test('a link of a generation that is over is refused and counted', async (t) => 
   t.deepEqual([late.refusal?.reason, late.refusal?.message], ['stale', 'Expected a link for generation 6 or later, got one for generation 5.']);
 });
 
-runs('a link that came before it was asked for is taken, the newest if there are several', async (t) => {
+withCalls('a link that came before it was asked for is taken, the newest if there are several', async (t) => {
   const hosts = await hostsOf(t, 2);
   const older = await dialPeer(t, hosts[0]!, 1, 1);
   const newer = await dialPeer(t, hosts[0]!, 1, 1);

@@ -2,9 +2,9 @@
  * Room: tests of cluster. Leaders that carry over real connections, inside one thread: what one announces is written and counted at the
  * other, and a connection that fails is told of while the others go on.
  */
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { LeaderCarrier } from '../../../cluster/exchange/carrier.ts';
-import { SystemCallFailed, type SystemCalls, systemCalls, wouldBlock } from '../../../cluster/transport/descriptor.ts';
+import { SystemCallFailed, type SystemCalls, wouldBlock } from '../../../cluster/transport/descriptor.ts';
 import { troubleOf } from '../../../cluster/trouble.ts';
 import { controlIndex } from '../../../src/collectives/control.ts';
 import { type Arrival, type OutboxKind, recall, Uplink, uplinkIndex } from '../../../src/collectives/uplink.ts';
@@ -12,12 +12,8 @@ import { Arena } from '../../../src/memory/arena.ts';
 import { sequential } from '../../../src/model/model.ts';
 import { planRun, type RunPlan } from '../../../src/model/plan.ts';
 import { readTraffic } from '../../../src/telemetry/traffic.ts';
-import { descriptors } from '../transport/descriptors.ts';
+import { calls, descriptors, withCalls } from '../transport/descriptors.ts';
 import { envelope } from '../transport/sockets.ts';
-
-const system = systemCalls();
-const calls = (system.ok ? system.calls : undefined)!;
-const runs = system.ok ? test : test.skip;
 
 interface Side {
   readonly plan: RunPlan;
@@ -79,7 +75,7 @@ function workUntil(what: string, sides: readonly Side[], holds: () => boolean): 
 const trouble = async ({ arena, plan }: Side): Promise<unknown> => troubleOf(arena, plan.trouble, AbortSignal.timeout(10_000));
 const isQuiet = ({ arena, plan }: Side): boolean => arena.i32[plan.trouble >>> 2] === 0;
 
-runs('what one leader announces is written and counted at the other, step after step', async (t) => {
+withCalls('what one leader announces is written and counted at the other, step after step', async (t) => {
   const sides = await star(t, 1);
   const [first, second] = sides as [Side, Side];
   const { blocks, result, channels } = first.plan.ranks[0]!.areas[0]!;
@@ -105,7 +101,7 @@ runs('what one leader announces is written and counted at the other, step after 
   t.true(sides.every(isQuiet));
 });
 
-runs('gradients beyond what the system holds arrive whole; nobody sleeps over what has left', async (t) => {
+withCalls('gradients beyond what the system holds arrive whole; nobody sleeps over what has left', async (t) => {
   let asleep: (ms: number) => void = () => {};
   const watched: SystemCalls = { ...calls, poll: (_, __, ms) => asleep(ms) };
   const sides = await star(t, 1, wide, [calls, watched]);
@@ -134,7 +130,7 @@ runs('gradients beyond what the system holds arrive whole; nobody sleeps over wh
   t.is(readTraffic(second.arena, second.plan.traffic).gradientBytesOut, to * roots.length);
 });
 
-runs('a connection that breaks is told of, and the others go on', async (t) => {
+withCalls('a connection that breaks is told of, and the others go on', async (t) => {
   const pairs = [await descriptors(t, calls), await descriptors(t, calls)] as const;
   const bounds = [0, 1, 2, 4];
   const first = sideOf(0, bounds, [
@@ -157,7 +153,7 @@ runs('a connection that breaks is told of, and the others go on', async (t) => {
   t.false(first.carrier.isSending);
 });
 
-runs('who sends what is not due is told of, by name', async (t) => {
+withCalls('who sends what is not due is told of, by name', async (t) => {
   const [near, far] = await descriptors(t, calls);
   const first = sideOf(0, [0, 2, 4], [[1, near, false]]);
   const bytes = Buffer.allocUnsafeSlow(64).fill('GET / HTTP/1.1');
@@ -166,7 +162,7 @@ runs('who sends what is not due is told of, by name', async (t) => {
   t.deepEqual(await trouble(first), { host: 1, reason: 'Expected a binary message on the connection of a step, got a frame that begins with 0x47.' });
 });
 
-runs('a gradient that can leave no more is counted as left: nobody waits for it', async (t) => {
+withCalls('a gradient that can leave no more is counted as left: nobody waits for it', async (t) => {
   const [, second] = (await star(t, 1, wide)) as [Side, Side];
   second.announce('contribution', 0);
   t.is(second.come('flushed'), 0);
@@ -187,13 +183,13 @@ runs('a gradient that can leave no more is counted as left: nobody waits for it'
   t.is(received, 0, 'nor is anything read of it');
 });
 
-runs('a leader that carries ends its wait when it is recalled', async (t) => {
+withCalls('a leader that carries ends its wait when it is recalled', async (t) => {
   const [first] = (await star(t, 1)) as [Side, Side];
   recall(first.arena, uplinkIndex(first.plan.uplink), true);
   t.throws(() => first.uplink.take('statistics'), { name: 'Recalled' });
 });
 
-runs('a defect of this side is thrown on', (t) => {
+withCalls('a defect of this side is thrown on', (t) => {
   const defect: SystemCalls = { ...calls, receive: () => raise(new TypeError('defect')) };
   const side = sideOf(1, [0, 2, 4], [[0, 0, true]], narrow, defect);
   t.throws(() => side.carrier.work(0), { instanceOf: TypeError });

@@ -4,12 +4,8 @@
 import { once } from 'node:events';
 import test from 'ava';
 import { PollSet, SystemCallFailed, systemCalls, takeDescriptor, wouldBlock } from '../../../cluster/transport/descriptor.ts';
-import { descriptors, socketPair } from './descriptors.ts';
+import { calls, descriptors, socketPair, system, withCalls } from './descriptors.ts';
 import { until } from './sockets.ts';
-
-const system = systemCalls();
-const calls = (system.ok ? system.calls : undefined)!;
-const runs = system.ok ? test : test.skip;
 
 const bufferOf = (text: string): Buffer => {
   const buffer = Buffer.allocUnsafeSlow(text.length);
@@ -44,7 +40,7 @@ test('the calls are loaded once, or a reason is told', (t) => {
   else t.is(process.platform === 'win32', false);
 });
 
-runs("bytes flow over the duplicate after Node's socket is gone, in both directions", async (t) => {
+withCalls("bytes flow over the duplicate after Node's socket is gone, in both directions", async (t) => {
   const [near, far] = await socketPair(t);
   const ended: string[] = [];
   far.on('end', () => ended.push('end')).on('error', (error) => ended.push(error.message));
@@ -65,7 +61,7 @@ runs("bytes flow over the duplicate after Node's socket is gone, in both directi
   t.deepEqual(ended, ['end']);
 });
 
-runs('a descriptor of a closed socket, or of one with bytes to write, is not taken', async (t) => {
+withCalls('a descriptor of a closed socket, or of one with bytes to write, is not taken', async (t) => {
   const [near, far] = await socketPair(t);
   near.destroy();
   t.is(takeDescriptor(near, calls), undefined);
@@ -74,7 +70,7 @@ runs('a descriptor of a closed socket, or of one with bytes to write, is not tak
   t.is(takeDescriptor(far, calls), undefined);
 });
 
-runs('poll wakes for bytes, for room and for an end, and else when its time is over', async (t) => {
+withCalls('poll wakes for bytes, for room and for an end, and else when its time is over', async (t) => {
   const [near, far, closeFar] = await descriptors(t, calls);
   t.true(wait(near, true, false, 20) >= 19, 'nothing is there');
   t.true(wait(near, true, true, 10_000) < 9000, 'there is room');
@@ -88,7 +84,7 @@ runs('poll wakes for bytes, for room and for an end, and else when its time is o
   t.true(wait(near, true, false, 10_000) < 9000, 'the other side has gone');
 });
 
-runs('one poll looks at several connections, those before its count', async (t) => {
+withCalls('one poll looks at several connections, those before its count', async (t) => {
   const [[first, farFirst], [second, farSecond]] = await Promise.all([descriptors(t, calls), descriptors(t, calls)]);
   const poll = new PollSet(2);
   poll.set(0, first, true, false);
@@ -109,7 +105,7 @@ runs('one poll looks at several connections, those before its count', async (t) 
   t.is(hear(first), 'y');
 });
 
-runs('an end is zero bytes; what fails is told with its name', async (t) => {
+withCalls('an end is zero bytes; what fails is told with its name', async (t) => {
   const [near, far, closeFar] = await descriptors(t, calls);
   say(far, 'last');
   closeFar();
@@ -139,7 +135,7 @@ runs('an end is zero bytes; what fails is told with its name', async (t) => {
   t.regex(broken, /^sending failed with (?:EPIPE|ECONNRESET)$/);
 });
 
-runs('shared memory and buffers have addresses, as do parts of them', (t) => {
+withCalls('shared memory and buffers have addresses, as do parts of them', (t) => {
   const shared = new Uint8Array(new SharedArrayBuffer(64));
   t.is(calls.addressOf(shared.subarray(8)) - calls.addressOf(shared), 8);
   const buffer = Buffer.allocUnsafeSlow(64);

@@ -3,8 +3,18 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import type { ExecutionContext } from 'ava';
-import { type SystemCalls, takeDescriptor } from '../../../cluster/transport/descriptor.ts';
+import test, { type ExecutionContext } from 'ava';
+import { type SystemCalls, systemCalls, takeDescriptor } from '../../../cluster/transport/descriptor.ts';
+
+export const system = systemCalls();
+
+/** The system's; only for tests of `withCalls`. */
+export const calls: SystemCalls = (system.ok ? system.calls : undefined)!;
+
+/** `test` where the system can be called; elsewhere a skip that says why. */
+export const withCalls: (title: string, implementation: (t: ExecutionContext) => void | Promise<void>) => void = system.ok
+  ? test
+  : (title, implementation) => test.skip(`${title}; NOT TESTED: ${system.reason}`, implementation);
 
 /** Both ends of a TCP connection. */
 export async function socketPair(t: ExecutionContext): Promise<[near: Socket, far: Socket]> {

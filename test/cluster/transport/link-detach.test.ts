@@ -1,14 +1,10 @@
 /** Room: tests of transport. A connection that is taken from its link: it goes on without it, or stays where it was. */
-import test from 'ava';
-import { SystemCallFailed, systemCalls } from '../../../cluster/transport/descriptor.ts';
+import { SystemCallFailed } from '../../../cluster/transport/descriptor.ts';
 import { encodeFrame } from '../../../cluster/wire/frame.ts';
+import { calls, withCalls } from './descriptors.ts';
 import { heartbeat, pair, until } from './sockets.ts';
 
-const system = systemCalls();
-const whereThereAreSystemCalls = system.ok ? test : test.skip;
-const calls = system.ok ? system.calls : undefined!;
-
-whereThereAreSystemCalls('a connection goes on without its link, and ends with the descriptor', async (t) => {
+withCalls('a connection goes on without its link, and ends with the descriptor', async (t) => {
   const { near, far } = await pair(t);
   const got: unknown[] = [];
   const ends: string[] = [];
@@ -26,7 +22,7 @@ whereThereAreSystemCalls('a connection goes on without its link, and ends with t
   await until('the end', () => ends.length === 1);
 });
 
-whereThereAreSystemCalls('without a descriptor left, the link keeps its connection', async (t) => {
+withCalls('without a descriptor left, the link keeps its connection', async (t) => {
   const { near, far } = await pair(t);
   const duplicate = (): number => {
     throw new SystemCallFailed('duplicating a descriptor failed with EMFILE');
