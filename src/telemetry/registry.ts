@@ -6,6 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { EpochEvent, StepEvent } from './events.ts';
 import { type MetricDefinition, type MetricKey, metrics, runStates } from './names.ts';
 import type { ClusterSnapshot, ProcessSnapshot } from './snapshot.ts';
+import { StepTally } from './step-tally.ts';
 import { type Phase, phases } from './timing.ts';
 
 export interface RegistryOptions {
@@ -28,12 +29,16 @@ export interface RunFacts {
 /** Phases in which a rank waits rather than computes. */
 const waiting: ReadonlySet<Phase> = new Set(['wait', 'network']);
 
+/** The event loop's lag is sampled by a timer, and each time it fires it takes a core from a rank. */
+const loopPrecisionMs = 100;
+
 export class MetricsRegistry {
   readonly #options: RegistryOptions;
   readonly #registry = new Registry();
   readonly #gauges = new Map<MetricKey, Gauge>();
   readonly #counters = new Map<MetricKey, Counter>();
   readonly #histograms = new Map<MetricKey, Histogram>();
+  readonly #steps = new StepTally();
   #recoveriesTold = 0;
   /** The last total of each counter that somebody else counts, by metric and labels. */
   readonly #told = new Map<string, number>();
@@ -42,7 +47,7 @@ export class MetricsRegistry {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: loopPrecisionMs });
     for (const [key, definition] of Object.entries(metrics) as [MetricKey, MetricDefinition][]) this.#make(key, definition);
   }
 
@@ -53,6 +58,7 @@ export class MetricsRegistry {
   /** The text of a scrape. */
   async text(): Promise<string> {
     this.#registry.setDefaultLabels(this.#options.identity());
+    this.#takeSteps();
     const snapshot = this.#options.process();
     if (snapshot) this.#takeProcess(snapshot);
     const cluster = this.#options.cluster?.();
@@ -73,26 +79,35 @@ export class MetricsRegistry {
     for (const state of runStates) this.#gauge('runState').set({ state }, state === now ? 1 : 0);
   }
 
-  step({ step, epoch, samples, loss, metrics: values, gradNorm, clipScale, learningRate, seconds, skipped }: StepEvent): void {
-    this.#gauge('step').set(step);
-    this.#gauge('epoch').set(epoch + 1);
-    this.#counter('samples').inc(samples);
-    this.#counter('steps').inc({ result: skipped ? 'skipped' : 'applied' });
-    this.#gauge('loss').set({ split: 'train' }, loss);
-    for (const metric in values) this.#gauge('metric').set({ split: 'train', metric }, values[metric]!);
-    this.#gauge('learningRate').set(learningRate);
-    this.#gauge('gradientNorm').set(gradNorm);
-    if (Number.isFinite(gradNorm)) this.#histogram('gradientNorms').observe(gradNorm);
-    this.#gauge('clipScale').set(clipScale);
-    if (clipScale < 1) this.#counter('clippedSteps').inc();
-    if (skipped) this.#counter('nonFinite').inc({ phase: skipped.phase });
-    this.#histogram('stepDuration').observe(seconds);
+  step(event: StepEvent): void {
+    this.#steps.take(event);
+    if (this.#steps.isFull) this.#takeSteps();
   }
 
   epoch({ validation }: EpochEvent): void {
     if (!validation) return;
     this.#gauge('loss').set({ split: 'validation' }, validation.loss);
     for (const [metric, value] of Object.entries(validation.metrics)) this.#gauge('metric').set({ split: 'validation', metric }, value);
+  }
+
+  #takeSteps(): void {
+    const told = this.#steps.empty();
+    if (!told) return;
+    const { step, epoch, loss, metrics: values, gradNorm, clipScale, learningRate } = told.last;
+    this.#gauge('step').set(step);
+    this.#gauge('epoch').set(epoch + 1);
+    this.#gauge('loss').set({ split: 'train' }, loss);
+    for (const [metric, value] of Object.entries(values)) this.#gauge('metric').set({ split: 'train', metric }, value);
+    this.#gauge('learningRate').set(learningRate);
+    this.#gauge('gradientNorm').set(gradNorm);
+    this.#gauge('clipScale').set(clipScale);
+    this.#counter('samples').inc(told.samples);
+    this.#counter('steps').inc({ result: 'applied' }, told.applied);
+    this.#counter('steps').inc({ result: 'skipped' }, told.skipped);
+    this.#counter('clippedSteps').inc(told.clipped);
+    for (const [phase, count] of told.nonFinite) this.#counter('nonFinite').inc({ phase }, count);
+    for (const seconds of told.seconds) this.#histogram('stepDuration').observe(seconds);
+    for (const norm of told.norms) if (Number.isFinite(norm)) this.#histogram('gradientNorms').observe(norm);
   }
 
   #takeProcess({ step, generation, ranks, observed, bnVarianceMin, bnSyncs, arenaBytes, network }: ProcessSnapshot): void {
