@@ -6,11 +6,11 @@
 import type { Part } from '../src/collectives/shard-plan.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
+import { readStanding, type Standing, stoodStep } from '../src/model/standing.ts';
 import { phases, readTimes } from '../src/telemetry/timing.ts';
 import { addTraffic, noTraffic, readTraffic, type Traffic } from '../src/telemetry/traffic.ts';
 import { isStepMessage } from './exchange/incoming.ts';
 import { Exchange } from './exchange.ts';
-import type { Standing } from './remaining.ts';
 import type { Generation, StepLink, Ways } from './step-links.ts';
 import { Refusal } from './transport/refusal.ts';
 import { troubleOf } from './trouble.ts';
@@ -57,20 +57,12 @@ export class Member {
 
   /** The last step that was committed here. */
   get committed(): number {
-    const { arena, plan } = this.station;
-    return Atomics.load(arena.i32, plan.standing >>> 2);
+    return stoodStep(this.station.arena, this.station.plan);
   }
 
   /** As of `committed`: what commands go on from. */
   get standing(): Standing {
-    const { arena, plan } = this.station;
-    const [step, updates, skippedInARow] = arena.i32.subarray(plan.standing >>> 2) as unknown as [number, number, number];
-    return { step, updates, skippedInARow };
-  }
-
-  /** Says which step the state that was received belongs to. */
-  stand(step: number): void {
-    Atomics.store(this.station.arena.i32, this.station.plan.standing >>> 2, step);
+    return readStanding(this.station.arena, this.station.plan);
   }
 
   /** All ranks of the generation before must stand. The ways are closed when the generation ends, or at once when the member has ended or cannot begin. */

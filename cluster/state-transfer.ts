@@ -63,7 +63,7 @@ export class StateReceiver {
   }
 
   /** The pieces come in order; ranks stand until the last one is here. Throws a Refusal for one that is out of place. */
-  take(member: Member, { offset, step, generation }: MessageOf<'state'>, payload: Uint8Array): void {
+  take(member: Member, { offset, generation }: MessageOf<'state'>, payload: Uint8Array): void {
     // The sender had not yet heard that its generation is over.
     if (generation !== this.#generation) return;
     const next = stateBytes(member) - this.#due;
@@ -73,9 +73,8 @@ export class StateReceiver {
     const { arena, plan } = member.station;
     arena.u8.set(payload, plan.state.from + offset);
     this.#due -= payload.length;
-    if (this.#due > 0) return;
-    member.stand(step);
-    this.#complete?.();
+    // The last piece brings how the state stands.
+    if (this.#due === 0) this.#complete?.();
   }
 
   /** Resolves when the state is here, or not awaited any more. */

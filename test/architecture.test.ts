@@ -69,10 +69,10 @@ test('no files import each other in a ring', (t) => {
 });
 
 test('nothing but scripts looks at arguments, environment or exit', (t) => {
-  // rank-worker.ts ends its thread on purpose when a test of supervision asks for a rank that dies: there is no other way.
-  const library = without(files, 'src/local/rank-worker.ts').filter(({ path }) => !path.startsWith('scripts/'));
+  // fault.ts ends its thread on purpose when a test of supervision asks for a rank that dies: there is no other way.
+  const library = without(files, 'src/local/fault.ts').filter(({ path }) => !path.startsWith('scripts/'));
   t.deepEqual(uses(library, processPattern, 'do that in scripts/'), []);
-  const worker = files.filter(({ path }) => path === 'src/local/rank-worker.ts');
+  const worker = files.filter(({ path }) => path === 'src/local/fault.ts');
   t.deepEqual(uses(worker, processPattern, 'do that in scripts/').length, 1, 'only the exit that was asked for');
 });
 

@@ -7,6 +7,7 @@ import type { OutboxKind } from '../../src/collectives/uplink.ts';
 import type { Address, Arena } from '../../src/memory/arena.ts';
 import type { HostGradients } from '../../src/model/gradients.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
+import { stoodStep } from '../../src/model/standing.ts';
 import { type Message, type MessageBody, protocolVersion } from '../wire/messages.ts';
 import type { StepMessage } from './incoming.ts';
 import { type NumberedRoot, overlap, type Place, rootsByHost } from './routes.ts';
@@ -74,7 +75,7 @@ export class Departures {
   }
 
   get step(): number {
-    return this.#arena.i32[this.#plan.standing >>> 2]!;
+    return stoodStep(this.#arena, this.#plan);
   }
 
   #make(kind: OutboxKind, index: number): Departure {

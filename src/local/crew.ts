@@ -6,6 +6,7 @@ import type { NetworkUse } from '../telemetry/events.ts';
 import type { ClusterSnapshot, ProcessSnapshot } from '../telemetry/snapshot.ts';
 import type { TrainOrder } from '../train/loop.ts';
 import { type LossSums, readLossSums } from './evaluate.ts';
+import { Recovery } from './recovery.ts';
 import { openStation, type SessionOptions } from './session.ts';
 import { snapshotOf } from './snapshot.ts';
 import type { Station } from './station.ts';
@@ -37,19 +38,20 @@ export type OpenCrew = (options: SessionOptions) => Promise<Crew>;
 /** The ranks of this machine. */
 export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
   const station = openStation(options);
-  const { team, plan } = station;
+  const { plan } = station;
+  const recovery = new Recovery(station, options.training, options.onNews ?? (() => {}));
   station.begin();
   return {
     station,
     workers: plan.spec.ranks,
     hosts: 1,
     snapshot: () => snapshotOf(station),
-    train: async (order) => void (await team.obey({ kind: 'train', ...order })),
+    train: (order) => recovery.train(order),
     async evaluate() {
-      await team.obey({ kind: 'evaluate' });
+      await recovery.evaluate();
       return readLossSums(station);
     },
-    requestStop: () => team.requestStop(),
-    end: () => team.end(),
+    requestStop: () => station.team.requestStop(),
+    end: () => station.team.end(),
   };
 }

@@ -11,7 +11,7 @@ import { Model } from '../model/model.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "idx", images, labels }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
-const callbacks = ['onStep', 'onEpoch', 'onEvent', 'onStart', 'onCrew'] as const;
+const callbacks = ['onStep', 'onEpoch', 'onEvent', 'onStart', 'onCrew', 'onNews'] as const;
 
 function refuse(place: string, rule: string, value: unknown, mend = ''): never {
   throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}\` to be ${rule}, got ${show(value)}${mend && `; ${mend}`}.`);
@@ -27,7 +27,7 @@ function fieldsOf(value: unknown): Fields | undefined {
 export function checkTrainOptions(options: unknown): void {
   const { model, data, init, signal, ...others } = checkOptions(
     options,
-    ['model', 'data', 'init', 'signal', 'fault', 'openCrew', 'record', 'gradientHistograms', ...callbacks, ...settingsKeys],
+    ['model', 'data', 'init', 'signal', 'fault', 'vigil', 'openCrew', 'record', 'gradientHistograms', ...callbacks, ...settingsKeys],
     '`optimizer`',
   );
   checkModel(model);

@@ -10,8 +10,11 @@ import { isLockstepError } from '../errors.ts';
 import { openKernels } from '../kernels/select.ts';
 import { Arena } from '../memory/arena.ts';
 import { planRun, type RunPlan } from '../model/plan.ts';
+import { phaseIndex } from '../telemetry/timing.ts';
+import { completeStep } from '../train/complete.ts';
 import { evaluate, trainBatches } from '../train/loop.ts';
 import { createRank, type Rank } from '../train/rank.ts';
+import { failing } from './fault.ts';
 import { type RankOutcome, type RankTask, readCommand, type StepSockets } from './task.ts';
 
 /** Makes the carrier of a leader that was given connections. */
@@ -45,6 +48,7 @@ function follow(rank: Rank, control: ControlIndex): void {
   const { arena, runtime } = rank;
   const { i32 } = arena;
   for (let obeyed = 0; ; obeyed++) {
+    rank.clock.restart(phaseIndex.wait);
     while (Atomics.load(i32, control.doorbell) === obeyed) Atomics.wait(i32, control.doorbell, obeyed);
     // An abort is announced before the doorbell is changed for it, so who hears the bell sees the abort.
     if (Atomics.load(i32, control.abort) !== 0) throw new Aborted('The run was given up.');
@@ -54,6 +58,9 @@ function follow(rank: Rank, control: ControlIndex): void {
         return;
       case 'train':
         trainBatches(rank, command);
+        break;
+      case 'complete':
+        completeStep(rank, command);
         break;
       case 'evaluate':
         evaluate(rank, runtime.plan.validation!);
@@ -65,16 +72,4 @@ function follow(rank: Rank, control: ControlIndex): void {
     Atomics.add(i32, control.finished, 1);
     Atomics.notify(i32, control.finished);
   }
-}
-
-/** The rank with a layer that fails on purpose. */
-function failing(rank: Rank, { step, layer, kind }: NonNullable<RankTask['fault']>): Rank {
-  const { operations } = rank.runtime.own;
-  const markLayer = (index: number): void => {
-    rank.markLayer(index);
-    if (rank.runtime.context.batch.step !== step || operations[index]!.layer !== layer) return;
-    if (kind === 'exit') process.exit(3);
-    throw new Error('a fault was asked for here');
-  };
-  return { ...rank, markLayer };
 }

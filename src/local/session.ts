@@ -51,6 +51,9 @@ export interface SessionOptions extends PlanOptions {
   readonly settings: PlanOptions['settings'] & Pick<RunSettings, 'kernels'>;
   readonly training: TrainingSpec;
   readonly fault?: TeamOptions['fault'];
+  readonly vigil?: TeamOptions['vigil'];
+  /** Told what befell ranks and what was done about it, a sentence each. */
+  readonly onNews?: ((sentence: string) => void) | undefined;
   /** Told which kernels were taken and why, before the ranks start. */
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
 }
@@ -97,7 +100,14 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
   const spec = planSpecFor({ ...options, settings: { ...settings, batchSize, validationBatchSize } });
   const kernels = selectKernels(settings.kernels);
   options.onKernels?.(kernels);
-  const station = new Station({ spec, training, kernels, ...(among && { changes: true, ...among }), ...(options.fault && { fault: options.fault }) });
+  const station = new Station({
+    spec,
+    training,
+    kernels,
+    ...(among && { changes: true, ...among }),
+    ...(options.fault && { fault: options.fault }),
+    ...(options.vigil && { vigil: options.vigil }),
+  });
   const { plan, arena } = station;
   if (train && !model.isInitialized) model.initialize(training.seed);
   storeWeights(model.getWeights(), plan, arena);

@@ -3,6 +3,7 @@
  * told as it stands.
  */
 import { memoryKinds } from '../memory/plan.ts';
+import { stoodStep } from '../model/standing.ts';
 import { readObservation, readSyncs } from '../telemetry/observation.ts';
 import type { NetworkSnapshot, ObservedStep, ProcessSnapshot, RankSnapshot } from '../telemetry/snapshot.ts';
 import { phases, readTimes } from '../telemetry/timing.ts';
@@ -22,9 +23,8 @@ const noNetwork: NetworkSnapshot = {
 
 export function snapshotOf(station: Station, generation = 0, network = noNetwork): ProcessSnapshot {
   const { plan, arena } = station;
-  const step = Atomics.load(arena.i32, plan.standing >>> 2);
   return {
-    step,
+    step: stoodStep(arena, plan),
     generation,
     ranks: plan.ranks.map((_, rank) => rankSnapshot(station, rank)),
     observed: observedStep(station),

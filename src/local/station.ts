@@ -3,9 +3,13 @@
  * (state, data) stays at its addresses when the part changes; the scratch of a plan begins zeroed.
  */
 import type { Part } from '../collectives/shard-plan.ts';
+import { LockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import { Arena } from '../memory/arena.ts';
 import { type PlanSpec, planRun, type RunPlan } from '../model/plan.ts';
+import { stoodStep } from '../model/standing.ts';
+import { updatingOf } from '../model/updating.ts';
+import type { TrainOrder } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { StepSockets } from './task.ts';
 import { Team, type TeamOptions } from './team.ts';
@@ -18,23 +22,38 @@ export interface StationOptions {
   readonly changes?: boolean;
   readonly worker?: TeamOptions['worker'];
   readonly fault?: TeamOptions['fault'];
+  readonly vigil?: TeamOptions['vigil'];
 }
 
+/** So often ranks may die while they finish a step. */
+const mostCompletions = 3;
+
 export class Station {
-  readonly team: Team;
   readonly kernels: KernelSelection;
+  readonly #options: StationOptions;
+  #team: Team;
   #plan: RunPlan;
   #arena: Arena;
   /** Up to here plans have written: what lies behind is zero still. */
   #used: number;
+  /** Ranks of the next part. */
+  #ranks: number;
 
   /** Plans and allocates; ranks start with `begin`. Throws LOCKSTEP_SHAPE and LOCKSTEP_MEMORY. */
-  constructor({ spec, training, kernels, changes = false, worker, fault }: StationOptions) {
+  constructor(options: StationOptions) {
+    const { spec, kernels, changes = false } = options;
+    this.#options = options;
     this.#plan = planRun(spec);
-    this.#arena = Arena.create(changes ? this.#plan.lasting : this.#plan.memory.bytes, { growable: changes });
+    // A machine alone changes only when it loses a rank.
     this.#used = changes ? this.#plan.lasting : this.#plan.memory.bytes;
+    this.#arena = Arena.create(this.#used, { growable: true });
     this.kernels = kernels;
-    this.team = new Team({ ranks: spec.ranks, training, kernels, ...(worker && { worker }), ...(fault && { fault }) });
+    this.#ranks = spec.ranks;
+    this.#team = this.#makeTeam();
+  }
+
+  get team(): Team {
+    return this.#team;
   }
 
   /** Of the part that is computed now. */
@@ -49,18 +68,55 @@ export class Station {
 
   /** Starts the ranks on the plan that the station was made with. */
   begin(): void {
-    this.team.begin(this.#plan, this.#arena);
+    this.#team.begin(this.#plan, this.#arena);
   }
 
   /** Ends the ranks' part of the run and starts them on another one: all shards when there is no `part`. `steps` as for a Team. */
   async change(part: Part | undefined, steps?: StepSockets): Promise<void> {
-    await this.team.rest();
+    await this.#team.rest();
     const { part: _, ...spec } = this.#plan.spec;
-    this.#plan = planRun(part ? { ...spec, part } : spec);
+    const ranks = this.#ranks;
+    if (ranks !== spec.ranks) {
+      await this.#team.end();
+      this.#team = this.#makeTeam();
+    }
+    this.#plan = planRun({ ...spec, ranks, ...(part && { part }) });
     const { lasting, memory } = this.#plan;
     this.#arena = this.#arena.grown(memory.bytes);
     this.#arena.u8.fill(0, lasting, Math.min(memory.bytes, this.#used));
     this.#used = Math.max(this.#used, memory.bytes);
-    this.team.begin(this.#plan, this.#arena, steps);
+    this.#team.begin(this.#plan, this.#arena, steps);
+  }
+
+  /** From the next change on there is a rank less; false when there is only one. */
+  evict(): boolean {
+    if (this.#ranks === 1) return false;
+    this.#ranks--;
+    return true;
+  }
+
+  /**
+   * After a command that stumbled, when the ranks rest: finishes the step that they were applying, if they were; it is the first of `next`.
+   * Then the state is that of a step, before or after. Throws LOCKSTEP_STATE when it cannot be.
+   */
+  async settle(next: TrainOrder | undefined): Promise<void> {
+    for (let tries = 0; next; tries++) {
+      const found = updatingOf(this.#arena, this.#plan, next.firstStep);
+      if (found === 'untouched' || stoodStep(this.#arena, this.#plan) >= next.firstStep) return;
+      if (found === 'torn' || tries === mostCompletions) {
+        throw new LockstepError(
+          'LOCKSTEP_STATE',
+          `Expected to finish step ${next.firstStep}, which was being applied when a rank died, got ${found === 'torn' ? 'a rank that was ended within an update' : `${tries} ranks that died of it`}; go on from a checkpoint with --resume.`,
+        );
+      }
+      this.#team.begin(this.#plan, this.#arena);
+      await this.#team.obey({ kind: 'complete', ...next });
+      await this.#team.rest();
+    }
+  }
+
+  #makeTeam(): Team {
+    const { training, kernels, worker, fault, vigil } = this.#options;
+    return new Team({ ranks: this.#ranks, training, kernels, ...(worker && { worker }), ...(fault && { fault }), ...(vigil && { vigil }) });
   }
 }

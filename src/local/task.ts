@@ -7,6 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { PlanSpec } from '../model/plan.ts';
+import type { Phase } from '../telemetry/timing.ts';
 import type { TrainOrder } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 
@@ -24,6 +25,21 @@ export interface StepSockets {
   readonly sockets: readonly StepSocket[];
 }
 
+/** A fault that is asked for, to see that nothing is lost by it. */
+export interface RankFault {
+  readonly step: number;
+  /** Where: entering this layer in its forward pass, or a phase of the step anywhere. */
+  readonly layer?: number;
+  readonly phase?: Phase;
+  /**
+   * An error, the thread's exit, all memory that it may have, no end, the death of the process as by kill -9. `throw`, `exit` and `kill`
+   * in phase `optimizer` come after the rank has updated its first block.
+   */
+  readonly kind: 'throw' | 'exit' | 'memory' | 'hang' | 'kill';
+  /** How many times at most; default without end. */
+  readonly times?: number;
+}
+
 export interface RankTask {
   readonly memory: WebAssembly.Memory;
   readonly plan: PlanSpec;
@@ -34,8 +50,8 @@ export interface RankTask {
   readonly spins: number;
   /** Absent: the main thread carries messages to other hosts, if there are any. */
   readonly steps?: StepSockets;
-  /** Makes this rank fail on purpose when it enters a layer's forward pass. For tests of supervision. */
-  readonly fault?: { readonly step: number; readonly layer: number; readonly kind: 'throw' | 'exit' };
+  /** Makes this rank fail on purpose. For tests of supervision and of recovery. */
+  readonly fault?: RankFault;
 }
 
 /** How a rank's task ended: told to, because its generation of hosts was recalled, because another rank failed, or by an error of its own. */
@@ -50,9 +66,11 @@ export type Command =
   | ({ readonly kind: 'train' } & TrainOrder)
   /** Loss and correct predictions over the validation data. */
   | { readonly kind: 'evaluate' }
+  /** Finish the first step of the order, which ranks before these were applying when one of them died. */
+  | ({ readonly kind: 'complete' } & TrainOrder)
   | { readonly kind: 'end' };
 
-const commandNumber = { end: 1, train: 2, evaluate: 3 } as const;
+const commandNumber = { end: 1, train: 2, evaluate: 3, complete: 4 } as const;
 
 /** The words of a train command, in order; with its number they fit a cache line. */
 const trainWords = ['epoch', 'firstBatch', 'batches', 'firstStep', 'updates', 'skippedInARow'] as const satisfies readonly (keyof TrainOrder)[];
@@ -67,7 +85,8 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
       i32[at] = commandNumber.evaluate;
       return;
     case 'train':
-      i32.set([commandNumber.train, ...trainWords.map((word) => command[word])], at);
+    case 'complete':
+      i32.set([commandNumber[command.kind], ...trainWords.map((word) => command[word])], at);
       return;
     default:
       command satisfies never;
@@ -76,9 +95,12 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
 
 /** The command that was rung for. */
 export function readCommand({ i32 }: Arena, { command: at }: ControlIndex): Command {
+  const order = (): TrainOrder => Object.fromEntries(trainWords.map((word, i) => [word, i32[at + 1 + i]!])) as unknown as TrainOrder;
   switch (i32[at]) {
     case commandNumber.train:
-      return { kind: 'train', ...(Object.fromEntries(trainWords.map((word, i) => [word, i32[at + 1 + i]!])) as unknown as TrainOrder) };
+      return { kind: 'train', ...order() };
+    case commandNumber.complete:
+      return { kind: 'complete', ...order() };
     case commandNumber.evaluate:
       return { kind: 'evaluate' };
     default:

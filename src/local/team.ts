@@ -1,21 +1,22 @@
 /**
  * Room: local (level 6). The ranks of this machine: a Piscina pool with one long-lived task a thread, rung through the arena.
- * It promises that `obey` either returns when all ranks have finished or were recalled, or throws an error that names the rank, the
- * phase and the layer that failed; nothing hangs, and no thread outlives `end`. The main thread never blocks.
+ * It promises that `obey` returns when all ranks have finished, were recalled, or one of them has died, of which the rank, the phase and
+ * the layer are known; nothing hangs, and no thread outlives `end`. The main thread never blocks.
  * A plan lasts as long as its tasks: another one begins with `begin`, on the same threads.
  */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { abort, type ControlIndex, controlIndex, resetControl } from '../collectives/control.ts';
 import { recall, uplinkIndex } from '../collectives/uplink.ts';
-import { LockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
 import { phases } from '../telemetry/timing.ts';
-import { noStep } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
-import { type Command, type RankOutcome, type RankTask, type StepSockets, writeCommand } from './task.ts';
+import { failureError, type RankFailure } from './failures.ts';
+import { type Command, type RankFault, type RankOutcome, type RankTask, type StepSockets, writeCommand } from './task.ts';
+import { defaultVigil, Vigil, type VigilOptions } from './vigil.ts';
 
 /**
  * The most looks at a barrier before a rank sleeps, when every rank has a core: some tenths of a millisecond, as long as
@@ -23,18 +24,23 @@ import { type Command, type RankOutcome, type RankTask, type StepSockets, writeC
  */
 const spinsOnOwnCore = 200_000;
 
+/** A rank that takes more memory than this besides the arena is ended, before the whole process is, MiB. */
+const mostHeapMb = 512;
+
 export interface TeamOptions {
   readonly ranks: number;
   readonly training: TrainingSpec;
   readonly kernels: KernelSelection;
   /** The module whose default export runs a rank; absent: that of a machine alone. */
   readonly worker?: URL;
+  /** When a rank is taken for stuck; absent: `defaultVigil`. */
+  readonly vigil?: VigilOptions;
   /** The fault of one rank, for tests. */
-  readonly fault?: RankTask['fault'] & { readonly rank: number };
+  readonly fault?: RankFault & { readonly rank: number };
 }
 
-/** How a command ended: `recalled` when its step was given up because another host was lost. */
-export type Obeyed = 'finished' | 'recalled';
+/** How a command ended: `recalled` when its step was given up because another host was lost, `stumbled` when a rank died. */
+export type Obeyed = 'finished' | 'recalled' | 'stumbled';
 
 export class Team {
   readonly #options: TeamOptions;
@@ -44,17 +50,28 @@ export class Team {
   #control!: ControlIndex;
   #tasks: Promise<unknown> = Promise.resolve();
   /** What the first rank to fail failed of. */
-  #failure: LockstepError | undefined;
+  #failure: RankFailure | undefined;
+  /** How often the fault that was asked for may come yet. */
+  #faultsLeft: number;
+  readonly #vigil: Vigil;
+  /** By rank: ends its thread. */
+  readonly #ends: AbortController[] = [];
+  /** Resolves when threads that were ended from outside are gone. */
+  #gone: Promise<unknown> = Promise.resolve();
   #commands = 0;
   /** Ranks that have left their step because they were recalled, or because all are to rest. */
   #left = 0;
   /** True while ranks obey a command: then only an abort ends them. */
   #busy = false;
   #leaderCarries = false;
+  /** True once ranks have started well. */
+  #hasWorked = false;
 
   constructor(options: TeamOptions) {
-    const { ranks } = options;
+    const { ranks, fault } = options;
     this.#options = options;
+    this.#vigil = new Vigil(options.vigil ?? defaultVigil);
+    this.#faultsLeft = fault?.times ?? Number.POSITIVE_INFINITY;
     // Every task runs until the end, so threads and tasks must be as many; Piscina's own waiting and idling is of no use.
     this.#pool = new Piscina<RankTask, RankOutcome>({
       filename: (options.worker ?? new URL('./rank-worker.js', import.meta.url)).href,
@@ -64,7 +81,7 @@ export class Team {
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
       // A rank makes no garbage but clock readings; more room would only be touched bit by bit.
-      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: mostHeapMb },
     });
     // A thread that dies idle, or its replacement, is no failure of the run: tasks tell their own.
     this.#pool.on('error', () => {});
@@ -82,16 +99,37 @@ export class Team {
     this.#leaderCarries = steps !== undefined;
     this.#commands = 0;
     this.#left = 0;
+    this.#busy = false;
+    this.#failure = undefined;
     resetControl(arena, this.#control);
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
-      const task: RankTask = { memory: arena.memory, plan: plan.spec, training, kernels, rank, spins, ...(steps && { steps }), ...(fault?.rank === rank && { fault }) };
-      await this.#supervise(rank, this.#pool.run(task));
+      const task: RankTask = {
+        memory: arena.memory,
+        plan: plan.spec,
+        training,
+        kernels,
+        rank,
+        spins,
+        ...(steps && { steps }),
+        ...(fault?.rank === rank && this.#faultsLeft > 0 && { fault }),
+      };
+      const end = new AbortController();
+      this.#ends[rank] = end;
+      await this.#supervise(rank, this.#pool.run(task, { signal: end.signal }));
     });
     this.#tasks = Promise.all(tasks);
   }
 
-  /** Gives a command to all ranks and waits until they have finished it, or left it because of a recall. */
+  /** The rank that made the last command stumble, if one did. */
+  get failure(): RankFailure | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Gives a command to all ranks and waits until they have finished it, or left it because of a recall or of a rank that died. Throws
+   * what a rank found against the rules, and what befell one while it started: that would come again.
+   */
   async obey(command: Command): Promise<Obeyed> {
     const { i32 } = this.#arena;
     const { doorbell, finished } = this.#control;
@@ -102,21 +140,30 @@ export class Team {
     this.#busy = true;
     const { ranks } = this.#options;
     const expected = this.#commands * ranks;
-    // `waitAsync` alone does not keep the process alive.
-    const alive = setInterval(() => {}, 2 ** 30);
+    // It also keeps the process alive, which `waitAsync` alone does not.
+    this.#vigil.begin(performance.now());
+    const watch = setInterval(() => this.#watch(), this.#options.vigil?.everyMs ?? defaultVigil.everyMs);
     try {
       for (;;) {
         const done = Atomics.load(i32, finished);
-        if (this.#failure) throw this.#failure;
+        if (this.#failure) {
+          if (this.#failure.code !== undefined || (this.#failure.step === 0 && !this.#hasWorked))
+            throw failureError(this.#failure, 'the run ended with the step before it');
+          this.#hasWorked ||= this.#failure.step !== 0;
+          return 'stumbled';
+        }
         if (this.#left === ranks) return 'recalled';
-        if (done >= expected) return 'finished';
+        if (done >= expected) {
+          this.#hasWorked = true;
+          return 'finished';
+        }
         const change = Atomics.waitAsync(i32, finished, done);
         if (change.async) await change.value;
       }
     } finally {
       // A failure leaves ranks behind which only an abort ends.
       this.#busy = this.#failure !== undefined;
-      clearInterval(alive);
+      clearInterval(watch);
     }
   }
 
@@ -146,12 +193,23 @@ export class Team {
       Atomics.notify(i32, this.#control.doorbell);
     }
     await this.#tasks;
+    await this.#gone;
   }
 
   /** Ends all ranks and their threads. */
   async end(): Promise<void> {
     await this.rest();
     await this.#pool.destroy();
+  }
+
+  /** Ends the thread of a rank that is stuck: its death is then told like any other. */
+  #watch(): void {
+    if (this.#failure) return;
+    const stuck = this.#vigil.look(this.#arena, this.#plan, performance.now());
+    if (!stuck) return;
+    const threads = this.#pool.threads;
+    this.#gone = Promise.race(threads.map((thread) => once(thread, 'exit')));
+    this.#ends[stuck.rank]!.abort(new Error(`it neither went on nor waited for ${Math.round(stuck.forMs / 1000)} s and was ended`));
   }
 
   /** Turns a rank's end into an error when it was not asked for, and makes its peers leave. */
@@ -161,27 +219,25 @@ export class Team {
       outcome = await task;
     } catch (error) {
       abort(this.#arena, this.#control, rank);
-      outcome = { kind: 'failed', code: undefined, message: error instanceof Error ? error.message : String(error), stack: undefined };
+      const { signal } = this.#ends[rank]!;
+      const { message } = (signal.aborted ? signal.reason : error) as Error;
+      outcome = { kind: 'failed', code: undefined, message, stack: undefined };
     }
     if (outcome.kind === 'recalled' || outcome.kind === 'aborted') {
       this.#left++;
       Atomics.notify(this.#arena.i32, this.#control.finished);
     }
     if (outcome.kind !== 'failed') return;
-    const cause = new Error(outcome.message);
-    if (outcome.stack !== undefined) cause.stack = outcome.stack;
-    this.#failure ??= new LockstepError(outcome.code ?? 'LOCKSTEP_RANK_FAILED', this.#explain(rank, outcome.message), { cause });
+    if (rank === this.#options.fault?.rank) this.#faultsLeft--;
+    this.#failure ??= this.#failureOf(rank, outcome);
     // Wakes `obey`. Both run in this thread, so it waits already or will see the failure before it does.
     Atomics.notify(this.#arena.i32, this.#control.finished);
   }
 
-  #explain(rank: number, message: string): string {
+  #failureOf(rank: number, { code, message, stack }: Extract<RankOutcome, { kind: 'failed' }>): RankFailure {
     const at = this.#plan.ranks[rank]!.progress >>> 2;
     const [step, phase, layer] = this.#arena.i32.subarray(at, at + 3) as unknown as [number, number, number];
-    const where = `in phase ${phases[phase]}${layer >= 0 ? ` of layer \`${this.#plan.topology.layers[layer]!.name}\`` : ''}`;
-    const reason = message.replace(/\.$/, '');
-    if (step === noStep) return `Rank ${rank} failed ${where} of an evaluation: ${reason}; the run ended there.`;
-    if (step === 0) return `Rank ${rank} failed while it started: ${reason}; the run did not begin.`;
-    return `Rank ${rank} failed ${where} at step ${step}: ${reason}; the run ended with the step before it.`;
+    const layerName = this.#plan.topology.layers[layer]?.name;
+    return { rank, step, phase: phases[phase] ?? 'data', ...(layerName !== undefined && { layer: layerName }), code, message, stack };
   }
 }

@@ -44,8 +44,11 @@ export interface TrainOptions extends RunSettingsInput {
   readonly record?: RecordOptions | undefined;
   /** Counts gradients in steps that are looked at closely. @internal */
   readonly gradientHistograms?: boolean | undefined;
-  /** Makes a rank fail on purpose; for tests of supervision. @internal */
+  /** Told what befell ranks and what was done about it, a sentence each. */
+  readonly onNews?: ((sentence: string) => void) | undefined;
+  /** Makes a rank fail on purpose, and says when one is taken for stuck; for tests of recovery. @internal */
   readonly fault?: TeamOptions['fault'];
+  readonly vigil?: TeamOptions['vigil'];
 }
 
 /** Steps are counted in int32 words of the arena. */
@@ -84,7 +87,24 @@ export interface Run {
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);
-  const { model, data, init, onStep, onEpoch, onEvent, onStart, onCrew, signal, openCrew = openLocalCrew, record, gradientHistograms, fault, ...given } = options;
+  const {
+    model,
+    data,
+    init,
+    onStep,
+    onEpoch,
+    onEvent,
+    onStart,
+    onCrew,
+    signal,
+    openCrew = openLocalCrew,
+    record,
+    gradientHistograms,
+    onNews,
+    fault,
+    vigil,
+    ...given
+  } = options;
   const settings = parseRunSettings(given, 'options');
   const trainSource = openInput(data.train, 'data.train');
   const validation = data.validation && openInput(data.validation, 'data.validation');
@@ -117,6 +137,8 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...(record && { traceSteps: record.steps }),
     ...(gradientHistograms && { gradientHistograms }),
     ...(fault && { fault }),
+    ...(vigil && { vigil }),
+    onNews,
   });
   const { station, workers, hosts } = crew;
   // What reports and weights are read from lasts, whatever becomes of the plan.
@@ -137,6 +159,8 @@ export async function train(options: TrainOptions): Promise<Run> {
     let trainingSeconds = 0;
     let samples = 0;
     const reader = new ReportReader(plan, arena, metrics, (event) => {
+      // The report of a step that was finished after a rank's death may come twice.
+      if (last && event.step <= last.step) return;
       last = event;
       updates += event.skipped ? 0 : 1;
       skippedInARow = event.skipped ? skippedInARow + 1 : 0;

@@ -16,13 +16,15 @@ import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ObservationPlan, reserveObservation } from '../telemetry/observation.ts';
-import { type RecordingPlace, reserveRecording } from '../telemetry/recording.ts';
+import { entriesPerStep, type RecordingPlace, reserveRecording } from '../telemetry/recording.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { reserveTraffic } from '../telemetry/traffic.ts';
 import { fuseFirstNormalization } from './fusion.ts';
 import { type GradientPlan, type ParameterTensor, planGradients } from './gradients.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
+import { reserveStanding } from './standing.ts';
 import { resolveTopology, type Topology, withoutFinalSoftmax } from './topology.ts';
+import { reserveUpdating } from './updating.ts';
 
 /** One set of rows in the arena. */
 export interface DataSpec {
@@ -68,7 +70,7 @@ export interface DataPlace {
 
 /**
  * A plan has two parts. Up to `lasting` everything stands at the same address whatever the host's part of the run and its ranks:
- * control words, the state (weights and optimizer vectors, [state.from, state.to)), the data, and for as many ranks as there are their
+ * control words, the state (weights, optimizer vectors and how it stands, [state.from, state.to)), the data, and for as many ranks as there are their
  * recordings. What follows is scratch of one plan, zeroed when it begins.
  */
 export interface RunPlan {
@@ -80,7 +82,7 @@ export interface RunPlan {
   readonly state: { readonly from: Address; readonly to: Address };
   readonly control: Address;
   readonly reports: ReportLayout;
-  /** int32 [step, updates, skipped in a row] as of the last step that was committed or skipped (rank 0, while training). */
+  /** How the state stands (rank 0, while training), see standing.ts: the last bytes of the state. */
   readonly standing: Address;
   /** Where the value of every weight is, in model order. */
   readonly weights: readonly Address[];
@@ -95,6 +97,8 @@ export interface RunPlan {
   readonly squareSums: Address;
   /** One int32 a rank: what a diagnosis found, see train/diagnose.ts; then the least of the other hosts'. */
   readonly findings: Address;
+  /** How far each rank is in applying a step, see model/updating.ts. */
+  readonly updating: Address;
   /** Words for the exchange with other hosts, what failed of it, what it took, and the record of the verdict; 0 on a single host. */
   readonly uplink: Address;
   readonly trouble: Address;
@@ -123,7 +127,6 @@ export function planRun(spec: PlanSpec): RunPlan {
 
   const control = reserveControl(memory);
   const reports = reserveReports(memory);
-  const standing = memory.reserve('control', 12);
   const tensors: ParameterTensor[] = [];
   let vectorBytes = 0;
   for (const [weight, { definition, size, operation }] of topology.weights.entries()) {
@@ -138,11 +141,12 @@ export function planRun(spec: PlanSpec): RunPlan {
     return tensor ? parameters + tensor.offset : memory.reserve('parameters', 4 * size);
   });
   const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
+  const standing = reserveStanding(memory);
   const state = { from: parameters, to: memory.bytes };
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);
   const { traceSteps = 0 } = spec;
-  const recordings = Array.from({ length: traceSteps > 0 ? spec.ranks : 0 }, () => reserveRecording(memory, traceSteps, entriesPerStep(topology)));
+  const recordings = Array.from({ length: traceSteps > 0 ? spec.ranks : 0 }, () => reserveRecording(memory, traceSteps, entriesPerStep(topology.layers.length)));
   const lasting = memory.bytes;
 
   // Vectors that do not fit would make tables of blocks that do not fit either.
@@ -177,6 +181,7 @@ export function planRun(spec: PlanSpec): RunPlan {
   }
   const squareSums = memory.reserve('gradients', 8 * blocks.count);
   const findings = memory.reserve('control', 4 * (spec.ranks + 1));
+  const updating = reserveUpdating(memory, spec.ranks);
   const ranks = shards.ranks.map((owner) => {
     const capacity = shardStart(spec.batchRows, spec.shards, owner.first + owner.count) - shardStart(spec.batchRows, spec.shards, owner.first);
     return compileRank(places, owner, capacity);
@@ -207,6 +212,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     gradients,
     squareSums,
     findings,
+    updating,
     uplink,
     trouble,
     traffic,
@@ -222,14 +228,6 @@ export function planRun(spec: PlanSpec): RunPlan {
 }
 
 const noGradients: GradientPlan = { vectors: [], merges: [], global: 0, hosts: undefined };
-
-/**
- * More than a step of a rank takes in a recording: some 30 of its own, and for every layer what meetings, exchanges of statistics and of
- * gradients cost it, in both directions.
- */
-function entriesPerStep({ layers }: Topology): number {
-  return 64 + 32 * layers.length;
-}
 
 /** Bytes of the tensors that the operation of `layer` trains. They stand one after the other, also when layers were fused. */
 function operationBytes(tensors: readonly ParameterTensor[], layer: number): number {

@@ -22,6 +22,14 @@ export interface RecordingPlace {
   readonly entries: number;
 }
 
+/**
+ * More than a step of a rank takes in a recording: some 30 of its own, and for every layer what meetings, exchanges of statistics and of
+ * gradients cost it, in both directions.
+ */
+export function entriesPerStep(layers: number): number {
+  return 64 + 32 * layers;
+}
+
 /** Room for one rank's first `steps` steps of up to `entriesPerStep` entries. */
 export function reserveRecording(plan: MemoryPlan, steps: number, entriesPerStep: number): RecordingPlace {
   const entries = steps * entriesPerStep;

@@ -15,7 +15,7 @@ export type Phase = (typeof phases)[number];
 export const phaseIndex = Object.fromEntries(phases.map((phase, i) => [phase, i])) as Record<Phase, number>;
 
 export function reserveTimes(plan: MemoryPlan): Address {
-  return plan.reserve('control', phases.length * 8);
+  return plan.reserve('control', phases.length * 8 + 8);
 }
 
 /** Seconds of each phase that the rank whose times are at `address` has spent so far. */
@@ -23,10 +23,23 @@ export function readTimes({ f64 }: Arena, address: Address): Record<Phase, numbe
   return Object.fromEntries(phases.map((phase, i) => [phase, f64[(address >>> 3) + i]!])) as Record<Phase, number>;
 }
 
+/** What a rank's clock says at a moment: whether it waits for others, and a number that changes as long as the rank goes on. */
+export function readPulse({ i32 }: Arena, address: Address): { readonly waits: boolean; readonly beats: number } {
+  const at = (address >>> 2) + 2 * phases.length;
+  return { waits: isWaiting(i32[at]!), beats: i32[at + 1]! };
+}
+
+function isWaiting(phase: number): boolean {
+  return phase === phaseIndex.wait || phase === phaseIndex.network;
+}
+
 /** A stopwatch that gives every moment to exactly one phase. */
 export class PhaseClock {
   readonly #f64: Float64Array;
+  readonly #i32: Int32Array;
   readonly #at: number;
+  /** The words of the pulse: phase, beats. */
+  readonly #pulse: number;
   /** [time of the last switch], in an array because a changing double in a field would be allocated anew. */
   readonly #last = new Float64Array(1);
   readonly #recorder: Recorder | undefined;
@@ -35,7 +48,9 @@ export class PhaseClock {
   /** `recorder` is told of every switch. */
   constructor(arena: Arena, address: Address, recorder?: Recorder) {
     this.#f64 = arena.f64;
+    this.#i32 = arena.i32;
     this.#at = address >>> 3;
+    this.#pulse = (address >>> 2) + 2 * phases.length;
     this.#recorder = recorder;
     this.#last[0] = performance.now();
   }
@@ -47,6 +62,7 @@ export class PhaseClock {
     this.#f64[this.#at + before]! += (now - this.#last[0]!) / 1000;
     this.#last[0] = now;
     this.#phase = phase;
+    this.#beat(phase);
     this.#recorder?.enter(phase);
     return before;
   }
@@ -55,5 +71,11 @@ export class PhaseClock {
   restart(phase: number): void {
     this.#last[0] = performance.now();
     this.#phase = phase;
+    this.#beat(phase);
+  }
+
+  #beat(phase: number): void {
+    this.#i32[this.#pulse] = phase;
+    this.#i32[this.#pulse + 1] = (this.#i32[this.#pulse + 1]! + 1) | 0;
   }
 }

@@ -12,6 +12,7 @@ import { type Loss, lossOf } from '../losses/loss.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
 import { RankRuntime, type Visit } from '../model/runtime.ts';
+import { Updating } from '../model/updating.ts';
 import { blockShare } from '../numerics/norm.ts';
 import { type ClipOutcome, clipOutcome } from '../optimizers/clip.ts';
 import { type UpdateRule, updateRule } from '../optimizers/rule.ts';
@@ -55,6 +56,8 @@ export interface Rank {
   readonly uplink: Uplink | undefined;
   readonly buckets: readonly BucketWork[];
   readonly awaitsReduced: boolean;
+  /** How far this rank is in applying the step. */
+  readonly updating: Updating;
   /** Whether training ends after the step, as agreed with everybody. */
   stops: boolean;
   /** The last of main's wishes to observe that was met. */
@@ -104,6 +107,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     uplink,
     buckets: bucketWork(plan, rank),
     awaitsReduced: awaitsReduced(plan),
+    updating: new Updating(arena, plan.updating, rank),
     stops: false,
     observed: 0,
     updates: 0,
@@ -154,9 +158,9 @@ function timeSync({ sync, own, plan, rank }: RankRuntime, clock: PhaseClock, { f
 
 /** Says where the rank is, for the clock and for whoever must explain its death. The layer is set by `markLayer`. */
 export function enterPhase(rank: Rank, phase: Phase): void {
-  rank.clock.enter(phaseIndex[phase]);
   const progress = rank.runtime.own.progress >>> 2;
   rank.arena.i32[progress] = rank.runtime.context.batch.step;
   rank.arena.i32[progress + 1] = phaseIndex[phase];
   rank.arena.i32[progress + 2] = -1;
+  rank.clock.enter(phaseIndex[phase]);
 }

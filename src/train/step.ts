@@ -5,7 +5,9 @@
  */
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows } from '../data/sampler.ts';
+import { epochSumsAt, standingIndex } from '../model/standing.ts';
 import { reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
+import { phaseIndex } from '../telemetry/timing.ts';
 import type { Decision } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
 import { beginObservation } from './observe.ts';
@@ -44,42 +46,66 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   if (decision === 'apply') update(rank, order.step);
   else finding = diagnose(rank);
   rank.meeting.meet();
-  if (runtime.rank === 0) {
-    stand(rank, order.step);
-    // Reports are read where the run is: the rooms of other hosts would only fill up.
-    if ((runtime.plan.shards.hosts?.host ?? 0) === 0) report(rank, order, (performance.now() - began) / 1000, decision, finding);
-  }
+  if (runtime.rank === 0) conclude(rank, order, (performance.now() - began) / 1000, decision, finding);
   if (runtime.plan.shards.hosts?.own.length === 0) rank.uplink!.announce('stood');
   return decision !== 'halt' && !rank.stops;
 }
 
-/** This rank's blocks of the parameters follow their gradient; moving statistics follow their batch. */
-function update(rank: Rank, step: number): void {
-  const { runtime, rule, clip: outcomeOfClip, blocksFrom, blocksTo } = rank;
+/**
+ * This rank's blocks of the parameters follow their gradient; moving statistics follow their batch. What a rank before this one did of
+ * the step already is not done again.
+ */
+export function update(rank: Rank, step: number): void {
+  const { runtime, rule, clip: outcomeOfClip, blocksFrom, blocksTo, updating } = rank;
   const { plan, context } = runtime;
   const { blocks, tensors, gradients, parameters, optimizerSlots } = plan;
   const observation = beginObservation(rank);
   enterPhase(rank, 'optimizer');
   rule.prepare(rank.updates);
-  for (let block = blocksFrom; block < blocksTo; block++) {
+  const done = updating.begin(step);
+  for (let block = blocksFrom + done; block < blocksTo; block++) {
     const tensor = blocks.tensor[block]!;
     const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
     const scale = outcomeOfClip.tensorScale[tensor]!;
     observation?.before(block, parameters + offset, blocks.length[block]!);
+    updating.enter(block - blocksFrom);
     rule.apply(context.kernels, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
+    updating.leave(block - blocksFrom);
     observation?.after(block, parameters + offset, blocks.length[block]!);
   }
   observation?.end(step);
   enterPhase(rank, 'commit');
+  const last = blocksTo - blocksFrom;
+  if (done > last) return;
+  updating.enter(last);
   runtime.commit();
+  updating.leave(last);
 }
 
-/** The step is over, for everybody on this host. */
-function stand({ runtime: { plan }, arena: { i32 }, updates, skippedInARow }: Rank, step: number): void {
+/** The step is over for everybody on this host, and all of it is in memory: told where the run is, and then true. */
+export function conclude(rank: Rank, order: StepOrder, seconds: number, decision: Decision, finding: Finding): void {
+  // Reports are read where the run is: the rooms of other hosts would only fill up.
+  if ((rank.runtime.plan.shards.hosts?.host ?? 0) === 0) report(rank, order, seconds, decision, finding);
+  stand(rank, order, decision === 'apply');
+}
+
+/** As in Keras, skipped steps do not count in the means of an epoch. */
+function stand({ runtime, arena: { i32, f64 }, loss, updates, skippedInARow }: Rank, { batch, step }: StepOrder, applied: boolean): void {
+  const { plan, own, context } = runtime;
+  const { globalRows } = context.batch;
+  const losses = own.lossSums.result >>> 3;
+  const sums = (plan.standing + epochSumsAt) >>> 3;
+  if (batch === 0) f64.fill(0, sums, sums + 3);
+  if (applied) {
+    // What a mean over the steps' reports comes to, bit for bit.
+    f64[sums]! += (f64[losses]! / globalRows) * globalRows;
+    if (loss.countsCorrect) f64[sums + 1]! += (f64[losses + 1]! / globalRows) * globalRows;
+    f64[sums + 2]! += globalRows;
+  }
   const at = plan.standing >>> 2;
-  i32[at + 1] = updates;
-  i32[at + 2] = skippedInARow;
-  Atomics.store(i32, at, step);
+  i32[at + standingIndex.updates] = updates;
+  i32[at + standingIndex.skippedInARow] = skippedInARow;
+  Atomics.store(i32, at + standingIndex.step, step);
 }
 
 function report(rank: Rank, order: StepOrder, seconds: number, decision: Decision, finding: Finding): void {
@@ -110,10 +136,11 @@ function report(rank: Rank, order: StepOrder, seconds: number, decision: Decisio
 const lookAgainMs = 50;
 
 /** Waits until the main thread has read enough of the ring. Rare: it means a listener slower than a thousand steps. */
-function awaitRoom({ arena: { i32 }, control }: Rank, reported: number): void {
+function awaitRoom({ arena: { i32 }, control, clock }: Rank, reported: number): void {
   for (;;) {
     const consumed = Atomics.load(i32, control.consumed);
     if (((reported - consumed) | 0) < ringLength) return;
+    clock.enter(phaseIndex.wait);
     throwIfAborted(i32, control);
     Atomics.wait(i32, control.consumed, consumed, lookAgainMs);
   }

@@ -42,6 +42,12 @@ export function reachVerdict(rank: Rank): Decision {
   return decision;
 }
 
+/** The factors of a verdict that was reached before, by ranks that are gone: of the same numbers, or of the record. */
+export function recallVerdict(rank: Rank): void {
+  if (rank.uplink) readRecord(rank);
+  else judge(rank);
+}
+
 function judge(rank: Rank): Decision {
   const { runtime, clip: outcome, arena, spec, skippedInARow } = rank;
   const { plan, own } = runtime;

@@ -155,7 +155,6 @@ export class Hosts implements Crew {
     const members = this.#present.map((id, i) => ({ id, name: `host ${id}`, workers: workers[id]!, first: this.#bounds[i]!, end: this.#bounds[i + 1]!, address: '' }));
     const { arena, plan } = this.station;
     const { from, to } = plan.state;
-    const step = this.#members[0]!.committed;
     await Promise.all(
       members.map(async ({ id }, self) => {
         const member = this.#members[id]!;
@@ -163,7 +162,6 @@ export class Hosts implements Crew {
         await member.enter(place, await this.#wiring.openWays(id, place));
         if (id === 0) return;
         member.station.arena.u8.set(arena.u8.subarray(from, to), from);
-        member.stand(step);
       }),
     );
   }

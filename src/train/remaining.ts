@@ -1,21 +1,15 @@
 /**
- * Room: cluster (level 7). What is left of an order to train when it was interrupted at a step boundary: a pure function of the order
+ * Room: train (level 5). What is left of an order to train when it was interrupted at a step boundary: a pure function of the order
  * and of the last step that was committed.
  */
-import type { TrainOrder } from '../src/train/loop.ts';
-import type { TrainingSpec } from '../src/train/rank.ts';
-
-/** How a host stands: its last step, the updates applied and the steps skipped in a row until then. */
-export interface Standing {
-  readonly step: number;
-  readonly updates: number;
-  readonly skippedInARow: number;
-}
+import type { Standing } from '../model/standing.ts';
+import type { TrainOrder } from './loop.ts';
+import type { TrainingSpec } from './rank.ts';
 
 /** The rest of `order`; undefined when it is done, or the non-finite policy ended the run. */
 export function remaining(
   order: TrainOrder,
-  { step, updates, skippedInARow }: Standing,
+  { step, updates, skippedInARow }: Pick<Standing, 'step' | 'updates' | 'skippedInARow'>,
   policy: Pick<TrainingSpec, 'onNonFinite' | 'haltAfterSkipped'>,
 ): TrainOrder | undefined {
   const done = Math.max(0, step - order.firstStep + 1);

@@ -1,9 +1,9 @@
 /**
- * Room: tests of cluster. What is left of an order after any number of its steps, and that doing the rest in pieces does the whole.
+ * Room: tests of train. What is left of an order after any number of its steps, and that doing the rest in pieces does the whole.
  */
 import test from 'ava';
 import fc from 'fast-check';
-import { remaining } from '../../cluster/remaining.ts';
+import { remaining } from '../../src/train/remaining.ts';
 
 const order = { epoch: 3, firstBatch: 2, batches: 5, firstStep: 18, updates: 15, skippedInARow: 1 };
 const policy = { onNonFinite: 'halt', haltAfterSkipped: 4 } as const;

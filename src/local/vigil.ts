@@ -1,0 +1,82 @@
+/**
+ * Room: local (level 6). The watch over ranks that neither go on nor wait for anybody: a pure judge of what their clocks say, asked
+ * again and again. What it has not seen happen it does not blame: a process that was stopped for a while has stuck ranks for one look only.
+ */
+
+import type { Arena } from '../memory/arena.ts';
+import type { RunPlan } from '../model/plan.ts';
+import { stoodStep } from '../model/standing.ts';
+import { readPulse } from '../telemetry/timing.ts';
+
+export interface VigilOptions {
+  /** Between two looks, ms. */
+  readonly everyMs: number;
+  /** A rank is stuck after no less time than this without a sign, ms. */
+  readonly floorMs: number;
+  /** And no less than so many median steps. */
+  readonly steps: number;
+}
+
+export const defaultVigil: VigilOptions = { everyMs: 250, floorMs: 10_000, steps: 8 };
+
+/** Steps that the median is of. */
+const remembered = 64;
+
+export interface Stuck {
+  readonly rank: number;
+  readonly forMs: number;
+}
+
+export class Vigil {
+  readonly #options: VigilOptions;
+  #seen: { beats: number; unchangedMs: number }[] = [];
+  #lookedAt = 0;
+  #step = 0;
+  /** Of the step that is under way, ms. */
+  #stepMs = 0;
+  #stepsMs: number[] = [];
+
+  constructor(options: VigilOptions) {
+    this.#options = options;
+  }
+
+  /** A command begins: what was seen before says nothing. */
+  begin(now: number): void {
+    this.#seen = [];
+    this.#lookedAt = now;
+    this.#stepMs = 0;
+  }
+
+  /** The rank that has been stuck for longest, if one is. `now` in ms, of a clock that does not jump. */
+  look(arena: Arena, plan: RunPlan, now: number): Stuck | undefined {
+    // A look that comes late saw nothing of the time between.
+    const elapsed = Math.min(now - this.#lookedAt, 2 * this.#options.everyMs);
+    this.#lookedAt = now;
+    this.#time(stoodStep(arena, plan), elapsed);
+    let stuck: Stuck | undefined;
+    for (const [rank, { times }] of plan.ranks.entries()) {
+      const { waits, beats } = readPulse(arena, times);
+      const before = this.#seen[rank];
+      const unchangedMs = before?.beats === beats && !waits && beats !== 0 ? before.unchangedMs + elapsed : 0;
+      this.#seen[rank] = { beats, unchangedMs };
+      if (unchangedMs > this.#deadlineMs && unchangedMs > (stuck?.forMs ?? 0)) stuck = { rank, forMs: unchangedMs };
+    }
+    return stuck;
+  }
+
+  /** Before a step was seen nobody knows how long one takes. */
+  get #deadlineMs(): number {
+    if (this.#stepsMs.length === 0) return Number.POSITIVE_INFINITY;
+    const median = this.#stepsMs.toSorted((a, b) => a - b)[this.#stepsMs.length >>> 1]!;
+    return Math.max(this.#options.floorMs, this.#options.steps * median);
+  }
+
+  #time(step: number, elapsed: number): void {
+    this.#stepMs += elapsed;
+    const steps = step - this.#step;
+    this.#step = step;
+    if (steps <= 0) return;
+    this.#stepsMs = [...this.#stepsMs, this.#stepMs / steps].slice(-remembered);
+    this.#stepMs = 0;
+  }
+}
