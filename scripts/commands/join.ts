@@ -9,7 +9,7 @@ import { readUserFile } from '../../src/config/file.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { checkSecrecy, type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
-import { linger, type MonitorFlags, monitorOptions, openMonitor, reachableAt } from './monitoring.ts';
+import { linger, lingerFailed, type MonitorFlags, monitorOptions, openMonitor, reachableAt } from './monitoring.ts';
 import { workersOption } from './options.ts';
 import { checkTrace, saveTrace, type TraceFlags, traceOptions } from './tracing.ts';
 
@@ -95,6 +95,9 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
     }
     await monitor?.end('done');
     await linger(monitor, flags.linger, ends, say);
+  } catch (error) {
+    await lingerFailed(monitor, error, flags.linger, ends, say);
+    throw error;
   } finally {
     release();
     await monitor?.close();
