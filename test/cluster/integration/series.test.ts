@@ -5,9 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { join } from '../../../cluster/join.ts';
 import { serve } from '../../../cluster/serve.ts';
+import { heartbeatMs } from '../../../cluster/vigil.ts';
 import { Monitor } from '../../../src/local/monitor.ts';
 import { train } from '../../../src/local/train.ts';
 import { normalized } from '../../contracts/collectives/recipes.ts';
@@ -26,10 +27,12 @@ async function seriesOf({ port }: Monitor): Promise<string[]> {
   return own.map((line) => line.slice(0, line.lastIndexOf(' '))).sort();
 }
 
-test.serial('fifty hosts that join and leave leave no series behind', async (t) => {
+/** A run that goes on until `ends`, with a monitor, and hosts in this process that come to it. */
+async function coordinate(t: ExecutionContext) {
   const folder = mkdtempSync(joinPath(tmpdir(), 'lockstep-series-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const ends = new AbortController();
+  t.teardown(() => ends.abort());
   const monitor = await Monitor.open({ ...loopback, identity: () => ({ run: 'r', host: 'coordinator' }) });
   t.teardown(() => monitor.close());
   const news: string[] = [];
@@ -60,27 +63,33 @@ test.serial('fifty hosts that join and leave leave no series behind', async (t) 
     }),
   );
   run.catch(() => undefined);
-  t.teardown(() => ends.abort());
-
-  const come = async (name: string): Promise<void> => {
+  await until('an address', () => url !== '');
+  /** A host that joins, takes part, and leaves after `meanwhile`. */
+  const come = async (name: string, meanwhile?: () => Promise<void>): Promise<void> => {
     const leaves = new AbortController();
-    const ended = join({
-      url,
-      name,
-      workers: 1,
-      token,
-      cacheFolder: joinPath(folder, 'cache'),
-      meshListen: loopback,
-      metrics: '127.0.0.1:1',
-      onNews: (sentence) => news.push(`${name}: ${sentence}`),
-      signal: leaves.signal,
-    });
+    const cacheFolder = joinPath(folder, 'cache');
+    const options = { url, name, workers: 1, token, cacheFolder, meshListen: loopback, metrics: '127.0.0.1:1', onNews: () => undefined, signal: leaves.signal };
+    const ended = join(options);
     await Promise.race([ended, until(`${name} to take part`, () => news.some((sentence) => sentence.startsWith(`host ${name} joined`)))]);
+    await meanwhile?.();
     leaves.abort();
     await ended;
   };
-  const cluster = async (): Promise<string[]> => (await seriesOf(monitor)).filter((series) => series.includes('host="host-'));
+  const ended = async (): Promise<void> => {
+    ends.abort();
+    await run;
+  };
+  /** How many hosts `joined`, `left` or were `lost`. */
+  const changes = async (kind: string): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${monitor.port}/metrics`)).text();
+    return Number(new RegExp(`^lockstep_membership_changes_total\\{kind="${kind}",.*\\} (\\d+)$`, 'm').exec(text)?.[1]);
+  };
+  return { monitor, come, ended, changes };
+}
 
+test.serial('fifty hosts that join and leave leave no series behind', async (t) => {
+  const { monitor, come, ended, changes } = await coordinate(t);
+  const ofGuests = async (): Promise<string[]> => (await seriesOf(monitor)).filter((series) => series.includes('host="host-'));
   await until('all that a run alone tells', async () => {
     const series = await seriesOf(monitor);
     return ['lockstep_bn_drift{', 'lockstep_loss{split="validation"', 'lockstep_straggler_ratio{'].every((name) => series.some((one) => one.startsWith(name)));
@@ -88,23 +97,35 @@ test.serial('fifty hosts that join and leave leave no series behind', async (t) 
   const before = await seriesOf(monitor);
   const seen = new Set<string>();
   for (let first = 0; first < hosts; first += wave) {
-    const waves = Promise.all(Array.from({ length: wave }, (_, i) => come(`host-${first + i}`)));
     let gone = false;
-    const left = waves.finally(() => {
+    const left = Promise.all(Array.from({ length: wave }, (_, i) => come(`host-${first + i}`))).finally(() => {
       gone = true;
     });
-    while (!gone) for (const series of await cluster()) seen.add(series);
+    while (!gone) for (const series of await ofGuests()) seen.add(series);
     await left;
   }
-  await until('the last one to be gone', async () => (await cluster()).length === 0);
+  await until('the last one to be gone', async () => (await ofGuests()).length === 0);
   const after = await seriesOf(monitor);
   t.true(before.length > 100, `${before.length} series`);
   t.deepEqual(after, before);
-  // Those that were there meanwhile were told of, so there was something to forget.
-  t.true(seen.size >= hosts, `${seen.size} series of hosts that are gone`);
-  ends.abort();
-  await run;
-  const text = await (await fetch(`http://127.0.0.1:${monitor.port}/metrics`)).text();
-  t.regex(text, new RegExp(`^lockstep_membership_changes_total\\{kind="joined",.*\\} ${hosts}$`, 'm'));
-  t.regex(text, new RegExp(`^lockstep_membership_changes_total\\{kind="left",.*\\} ${hosts}$`, 'm'));
+  t.true(seen.size >= hosts, `of those that were there ${seen.size} series were told, so there was something to forget`);
+  await ended();
+  t.deepEqual([await changes('joined'), await changes('left'), await changes('lost')], [hosts, hosts, 0]);
+});
+
+test.serial("who sets the system's clock makes no host silent", async (t) => {
+  const { come, ended, changes } = await coordinate(t);
+  const now = Date.now;
+  let hours = 0;
+  t.teardown(() => {
+    Date.now = now;
+  });
+  await come('guest', async () => {
+    // Set forward by an hour each time that somebody looks.
+    Date.now = () => now() + 3_600_000 * ++hours;
+    const beats = performance.now() + 3 * heartbeatMs;
+    await until('some looks at its signs of life', () => performance.now() > beats);
+  });
+  await ended();
+  t.deepEqual([await changes('joined'), await changes('left'), await changes('lost')], [1, 1, 0]);
 });
