@@ -27,7 +27,8 @@ test('a run that is halted tells `failed` as long as it lingers', async (t) => {
   t.regex(text, /^lockstep_run_state\{state="failed",.*\} 1$/m);
   t.regex(text, /^lockstep_run_state\{state="running",.*\} 0$/m);
   running.child.kill('SIGINT');
-  const { code, stderr } = await running.end;
+  const { code, stdout, stderr } = await running.end;
+  t.notRegex(stdout, /stopping after this step/, 'there are no more steps');
   t.is(code, 1);
   t.regex(stderr, /^lockstep: Expected finite losses and gradients, got /m);
 });
