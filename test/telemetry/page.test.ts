@@ -197,6 +197,6 @@ inBrowser(`numbers that are not finite, names that look like HTML and absent par
   t.is(await page.locator('#rate').textContent(), '–');
   t.is(await page.locator('#step').textContent(), '3');
   t.is(await page.title(), 'running · <b>bold</b>');
-  await shows(page, '#ranks', 'evaluation');
+  await shows(page, '#ranks', '0evaluation');
   t.deepEqual(faults, []);
 });
