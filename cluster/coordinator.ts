@@ -13,6 +13,7 @@ import { phases } from '../src/telemetry/timing.ts';
 import type { TrainOrder } from '../src/train/loop.ts';
 import { remaining } from '../src/train/remaining.ts';
 import { Chronicle } from './chronicle.ts';
+import { steadyNow } from './clock.ts';
 import type { Connections, CoordinatorOptions } from './coordinator-options.ts';
 import { Gate } from './gate.ts';
 import type { Guest, Guests } from './guests.ts';
@@ -123,7 +124,7 @@ export class Coordinator implements Crew {
   }
 
   cluster(): ClusterSnapshot {
-    return clusterOf(this.#state, this.#guests, this.#member, this.#chronicle, this.#stale + this.#stepLinks.stale, Date.now());
+    return clusterOf(this.#state, this.#guests, this.#member, this.#chronicle, this.#stale + this.#stepLinks.stale, steadyNow());
   }
 
   get network(): NetworkUse {
@@ -240,7 +241,7 @@ export class Coordinator implements Crew {
       this.#herald.tell(id, { type: 'heartbeat', ranks: [] });
       link.ping();
     }
-    for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, Date.now())) {
+    for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, steadyNow())) {
       this.#chronicle.timedOut(guest.name, phases[guest.signs.ranks[0]?.phase ?? 0] ?? 'data');
       this.#tell({ kind: 'lost', id: guest.id, reason: sentence });
       this.#guests.dismiss(guest.id, { reason: 'timeout', message: sentence });

@@ -2,6 +2,7 @@
  * Room: cluster (level 7). The hosts that call the coordinator: who is there, what each said of itself, and its signs of life.
  * Before the run is known they wait; then whoever `take`s them hears of all, those who came earlier first.
  */
+import { steadyNow } from './clock.ts';
 import type { RankPlace } from './membership/silence.ts';
 import type { Link } from './transport/link.ts';
 import { addLinkTraffic, type LinkTraffic, noLinkTraffic } from './transport/link-traffic.ts';
@@ -17,7 +18,7 @@ export interface Guest {
   /** Where its metrics are, HOST:PORT; empty when it has none. */
   readonly metrics: string;
   readonly link: Link;
-  /** Times of the system's clock, ms. */
+  /** Times of `steadyNow`. */
   readonly signs: { readonly name: string; heartbeatAt: number; progressAt: number; ranks: readonly RankPlace[] };
 }
 
@@ -107,7 +108,7 @@ export class Guests {
   }
 
   #enrol(link: Link, { name: wanted, workers, address, metrics }: MessageOf<'apply'>): Guest {
-    const now = Date.now();
+    const now = steadyNow();
     const name = this.#unique(wanted);
     const seen = link.remote.replace(/:\d+$/, '');
     const guest: Guest = {
@@ -136,7 +137,7 @@ export class Guests {
 
   #hear(guest: Guest, message: Message, payload: Uint8Array): void {
     const { signs } = guest;
-    signs.heartbeatAt = Date.now();
+    signs.heartbeatAt = steadyNow();
     if (message.type !== 'heartbeat') {
       this.#listener?.onMessage(guest, message, payload);
       return;

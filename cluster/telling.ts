@@ -10,6 +10,7 @@ import type { Member } from './member.ts';
 import type { RunState } from './membership/state.ts';
 import type { StepLinks } from './step-links.ts';
 import type { LinkTraffic } from './transport/link-traffic.ts';
+import { noRefusals } from './transport/refusal.ts';
 
 interface NetworkFacts {
   /** Of links for control, and of links for steps as far as main threads carry. */
@@ -31,7 +32,7 @@ function networkOf({ control, steps, traffic, sendQueueBytes, reconnects, refuse
     gradientBytesOut: traffic.gradientBytesOut,
     sendQueueBytes,
     reconnects,
-    refusedPeers,
+    refusedPeers: { ...noRefusals, ...refusedPeers },
   };
 }
 

@@ -14,14 +14,20 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** The port that was asked for; a sentence when that is none. */
+/** The port that was asked for; a sentence when that is none, or more was asked for. */
 function askedPort(): number | undefined | string {
-  const { values } = parseArgs({ options: { port: { type: 'string' } }, strict: false });
-  if (values.port === undefined) return undefined;
-  const port = Number(values.port);
+  let asked: { readonly port?: string };
+  try {
+    asked = parseArgs({ options: { port: { type: 'string' } } }).values;
+  } catch (error) {
+    const [first] = (error as Error).message.split('. ');
+    return `Expected no argument but --port N, got this: ${first}; leave out what is too much.`;
+  }
+  if (asked.port === undefined) return undefined;
+  const port = Number(asked.port);
   return Number.isInteger(port) && port >= 1 && port <= 65_535
     ? port
-    : `Expected --port to be an integer from 1 to 65535, got ${values.port}; leave it out for a free one.`;
+    : `Expected --port to be an integer from 1 to 65535, got ${asked.port}; leave it out for a free one.`;
 }
 
 async function monitor(): Promise<number> {

@@ -5,7 +5,7 @@
 import { phases } from '../../src/telemetry/timing.ts';
 import { shardRange } from './standing.ts';
 
-/** Where a rank was, as heartbeats tell it: the step, an index into `phases`, an index into the model's layers or -1. */
+/** Where a rank was, as heartbeats tell it: the step (0 before the first, -1 in an evaluation), an index into `phases`, an index into the model's layers or -1. */
 export interface RankPlace {
   readonly step: number;
   readonly phase: number;
@@ -76,7 +76,8 @@ function groupPlaces(ranks: readonly RankPlace[], layers: readonly string[]): st
   const waits = ({ phase }: RankPlace): number => (phases[phase] === 'wait' ? 1 : 0);
   groups.sort((a, b) => a.place.step - b.place.step || waits(a.place) - waits(b.place) || a.members[0]! - b.members[0]!);
   return groups.map(({ place: { step, phase, layer }, members }) => {
-    const parts = [step < 0 ? 'before its first step' : `in step ${step}`, `phase ${phases[phase] ?? phase}`, ...(layer < 0 ? [] : [`layer ${layers[layer] ?? layer}`])];
+    const when = step < 0 ? 'in an evaluation' : step === 0 ? 'before its first step' : `in step ${step}`;
+    const parts = [when, `phase ${phases[phase] ?? phase}`, ...(layer < 0 ? [] : [`layer ${layers[layer] ?? layer}`])];
     return `${rankRange(members)} ${parts.join(', ')}`;
   });
 }

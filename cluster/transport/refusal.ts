@@ -22,6 +22,9 @@ const refusalReasons = {
 
 export type RefusalReason = keyof typeof refusalReasons;
 
+/** How often each reason was given before anybody was refused: a counter that begins at 0 is seen to grow. */
+export const noRefusals: Readonly<Record<string, number>> = Object.fromEntries(Object.keys(refusalReasons).map((reason) => [reason, 0]));
+
 /** What another attempt may find changed; all other reasons stand until somebody changes a file or an argument. */
 const passing: ReadonlySet<RefusalReason> = new Set(['timeout', 'connections', 'stale']);
 

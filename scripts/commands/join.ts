@@ -9,7 +9,7 @@ import { readUserFile } from '../../src/config/file.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { checkSecrecy, type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
-import { linger, type MonitorFlags, monitorOptions, openMonitor, reachableAt } from './monitoring.ts';
+import { linger, lingerFailed, type MonitorFlags, monitorOptions, openMonitor, reachableAt } from './monitoring.ts';
 import { workersOption } from './options.ts';
 import { checkTrace, saveTrace, type TraceFlags, traceOptions } from './tracing.ts';
 
@@ -58,7 +58,7 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
   const token = flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile);
   const meshListen = flags.meshListen ?? { host: token === undefined && !flags.insecure ? '127.0.0.1' : '0.0.0.0', port: 0 };
   checkSecrecy(meshListen, token, flags.insecure ?? false, '--mesh-listen');
-  const { signal, release } = interruption(say);
+  const { signal, rest, release } = interruption(say);
   const ends = AbortSignal.any([signal, unheard]);
   let watched: WatchedHost | undefined;
   const monitor = await openMonitor(flags, () => ({ run: watched?.run ?? '', host: watched?.name() ?? flags.name }), say);
@@ -86,6 +86,7 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
       signal: ends,
       onNews: say,
     });
+    rest();
     say(`${end.message}${end.event ? ` The last step here was ${end.event.steps}.` : ''}`);
     if (end.event) say(`weights ${end.event.weightsSha256}`);
     if (flags.log !== undefined && end.event) {
@@ -95,6 +96,10 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
     }
     await monitor?.end('done');
     await linger(monitor, flags.linger, ends, say);
+  } catch (error) {
+    rest();
+    await lingerFailed(monitor, error, flags.linger, ends, say);
+    throw error;
   } finally {
     release();
     await monitor?.close();

@@ -102,6 +102,20 @@ export function watchedRun(name: string, model: Model, settings: Settings, start
   return { facts, live };
 }
 
+/** A run that failed says so, and stays to be looked at as long as one that is done. */
+export async function lingerFailed(
+  monitor: Monitor | undefined,
+  error: unknown,
+  ms: number | undefined,
+  signal: AbortSignal,
+  say: (text: string) => void,
+): Promise<void> {
+  await monitor?.end('failed');
+  // What is printed of the error at the end of the process would come late.
+  if (monitor && ms && !signal.aborted) say(`failed: ${error instanceof Error ? error.message : String(error)}`);
+  await linger(monitor, ms, signal, say);
+}
+
 /** Resolves after the time to linger, or when the signal is aborted. */
 export async function linger(monitor: Monitor | undefined, ms: number | undefined, signal: AbortSignal, say: (text: string) => void): Promise<void> {
   if (!monitor || !ms || signal.aborted) return;

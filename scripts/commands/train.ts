@@ -13,7 +13,7 @@ import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { interruption } from './interruption.ts';
-import { linger, type MonitorFlags, monitorOptions, openMonitor, runName, watchedRun } from './monitoring.ts';
+import { linger, lingerFailed, type MonitorFlags, monitorOptions, openMonitor, runName, watchedRun } from './monitoring.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
 import { checkTrace, saveTrace, type TraceFlags, traceOptions } from './tracing.ts';
 
@@ -71,7 +71,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   let progress: Progress | undefined;
   let skipped = 0;
   let log: EventLog | undefined;
-  const { signal, release } = interruption((text) => progress?.line(text));
+  const { signal, rest, release } = interruption((text) => progress?.line(text));
   const ends = AbortSignal.any([signal, unheard]);
   const news = (text: string): void => (progress ? progress.line(text) : void output.write(`${text}\n`));
   const runId = runName(path, new Date());
@@ -117,6 +117,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
         board?.take(event);
       },
     });
+    rest();
     if (flags.save !== undefined) await model.save(flags.save);
     log?.close();
     const rate = Math.round(run.samplesPerSecond).toLocaleString('en-US');
@@ -129,6 +130,12 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
     const written = await board?.close();
     if (written && written.lost > 0) progress?.line(`tensorboard ${flags.tensorboard}: ${written.lost} of ${written.records} records lost`);
     await linger(monitor, flags.linger, ends, news);
+  } catch (error) {
+    rest();
+    log?.close();
+    await board?.close();
+    await lingerFailed(monitor, error, flags.linger, ends, news);
+    throw error;
   } finally {
     release();
     log?.close();

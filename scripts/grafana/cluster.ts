@@ -147,7 +147,7 @@ const guilt = [
         '`token` is somebody without the secret, `version`, `model`, `numerics` and `data` are hosts set up otherwise, `protocol` and `size` are no Lockstep at all.',
       unit: 'none',
       width: 12,
-      queries: [{ expr: orNone(`sum by (reason) (${series(metrics.refusedPeers)})`, 'reason'), legend: '{{reason}}' }],
+      queries: [{ expr: orNone(`(sum by (reason) (${series(metrics.refusedPeers)}) > 0)`, 'reason'), legend: '{{reason}}' }],
       min: 0,
     },
     { steps: true },

@@ -34,8 +34,8 @@ export class LiveStatusMaker {
   #samplesPerSecond = 0;
   #stepsPerSecond = 0;
   #phases: readonly Readonly<Record<string, number>>[] = [];
-  /** How the run ended. */
-  #ended: RunStateName | undefined;
+  /** How all was when the run had ended. */
+  #ended: LiveStatus | undefined;
 
   constructor(sources: StatusSources) {
     this.#sources = sources;
@@ -48,22 +48,25 @@ export class LiveStatusMaker {
     this.#epoch = epoch + 1;
   }
 
+  /** From now on it stays as it is, whatever becomes of its sources. */
   end(state: RunStateName): void {
-    this.#ended = state;
+    const { etaSeconds: _, ...last } = this.status();
+    this.#ended = { ...last, state, samplesPerSecond: 0 };
   }
 
   status(): LiveStatus {
+    if (this.#ended) return this.#ended;
     const snapshot = this.#sources.snapshot();
     const cluster = this.#sources.cluster();
     const step = Math.max(this.#step, snapshot?.step ?? 0);
     this.#takeRates(step, snapshot?.ranks ?? []);
     const left = this.#sources.targetSteps - step;
     return {
-      state: this.#ended ?? cluster?.state ?? 'running',
+      state: cluster?.state ?? 'running',
       step,
       epoch: this.#epoch,
-      samplesPerSecond: this.#ended ? 0 : this.#samplesPerSecond,
-      ...(this.#stepsPerSecond > 0 && left > 0 && !this.#ended && { etaSeconds: left / this.#stepsPerSecond }),
+      samplesPerSecond: this.#samplesPerSecond,
+      ...(this.#stepsPerSecond > 0 && left > 0 && { etaSeconds: left / this.#stepsPerSecond }),
       ranks: (snapshot?.ranks ?? []).map((rank, i): LiveRank => ({ ...rank, phases: this.#phases[i] ?? {} })),
       hosts: cluster?.hosts ?? [this.#alone(snapshot)],
     };

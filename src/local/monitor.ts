@@ -3,10 +3,11 @@
  * any moment. A run without a monitor does nothing for it; with one, ranks look closely at one step a second.
  */
 import type { ServerResponse } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { type Endpoint, type EndpointOptions, openEndpoint, type Route, say } from '../telemetry/endpoint.ts';
 import type { RunEvent } from '../telemetry/events.ts';
 import type { LiveRun } from '../telemetry/live.ts';
-import { LiveFeed } from '../telemetry/live-feed.ts';
+import { feedHeaders, LiveFeed } from '../telemetry/live-feed.ts';
 import type { RunStateName } from '../telemetry/names.ts';
 import { pageFile, pageHeaders, pagePaths } from '../telemetry/page-files.ts';
 import { MetricsRegistry, type RunFacts } from '../telemetry/registry.ts';
@@ -46,7 +47,9 @@ export class Monitor {
   #feed: LiveFeed | undefined;
   #maker: LiveStatusMaker | undefined;
   /** Pages that were opened before the run began. */
-  #early: ServerResponse[] = [];
+  readonly #early = new Set<ServerResponse>();
+  /** Whether this process leads the run, and so tells of its state. */
+  #leads = false;
 
   private constructor({ identity }: MonitorOptions, open: (routes: EndpointOptions['routes']) => Endpoint) {
     this.#identity = identity;
@@ -82,6 +85,7 @@ export class Monitor {
 
   /** The run is known: pages can show it. */
   begin({ facts, live }: WatchedRun): void {
+    this.#leads = facts !== undefined;
     if (facts) this.#registry.begin(facts);
     this.#feed?.close();
     const maker = new LiveStatusMaker({
@@ -94,7 +98,8 @@ export class Monitor {
     this.#feed = new LiveFeed({ run: live, status: () => maker.status() });
     // What is wrong with a scrape, whoever scrapes is told.
     this.#warmUp().catch(() => {});
-    for (const response of this.#early.splice(0)) if (!response.destroyed) this.#feed.subscribe(response);
+    for (const response of this.#early) this.#feed.subscribe(response);
+    this.#early.clear();
   }
 
   /** An event of the run, in order. */
@@ -114,9 +119,9 @@ export class Monitor {
     clearInterval(this.#timer);
     // Once more while there is something to read.
     await this.#registry.text();
-    this.#watched = undefined;
-    this.#registry.state(state);
     this.#maker?.end(state);
+    this.#watched = undefined;
+    if (this.#leads) this.#registry.state(state);
   }
 
   async close(): Promise<void> {
@@ -130,13 +135,20 @@ export class Monitor {
     for (let scrape = 0; scrape < 5; scrape++) await this.#registry.text();
   }
 
+  /** A page that is closed before the run begins makes room for another. */
+  #wait(response: ServerResponse): void {
+    this.#early.add(response);
+    response.on('close', () => this.#early.delete(response));
+  }
+
   #routes(): Map<string, Route> {
     const routes = new Map<string, Route>();
     for (const path of pagePaths) routes.set(path, (_, response) => sendPage(path, response));
     return routes
-      .set('/events', (_, response) => {
-        if (this.#feed) this.#feed.subscribe(response);
-        else if (this.#early.length < mostEarly) this.#early.push(response);
+      .set('/events', ({ method }, response) => {
+        if (method === 'HEAD') response.writeHead(200, feedHeaders).end();
+        else if (this.#feed) this.#feed.subscribe(response);
+        else if (this.#early.size < mostEarly) this.#wait(response);
         else say(response, 503, 'Expected fewer pages before the run begins.');
       })
       .set('/metrics', async (_, response) => {
@@ -145,7 +157,7 @@ export class Monitor {
         response.end(text);
       })
       .set('/targets', (request, response) => {
-        const own = request.headers.host ?? `${this.host}:${this.port}`;
+        const own = request.headers.host ?? `${isIPv6(this.host) ? `[${this.host}]` : this.host}:${this.port}`;
         response.writeHead(200, { 'Content-Type': 'application/json' });
         response.end(JSON.stringify(targetsOf(own, this.#watched?.cluster?.())));
       })

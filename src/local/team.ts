@@ -80,6 +80,8 @@ export class Team {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
+      // Node 20 aborts the process when a thread is ended while it requires an ES module, and Piscina tries `require` before `import`.
+      execArgv: ['--no-experimental-require-module'],
       // A rank makes no garbage but clock readings; more room would only be touched bit by bit.
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: mostHeapMb },
     });

@@ -1,10 +1,12 @@
 /**
  * Room: telemetry (level 2). The HTTP endpoint of a process: metrics, the addresses of all hosts' metrics, a sign of health, and the live page. It
- * only reads; whoever reaches it can disturb nothing but this thread's time.
+ * only reads; whoever reaches it can disturb nothing but this thread's time. Who listens on loopback answers this machine alone: a web page whose name
+ * was made to lead here (DNS rebinding) is told by the `Host` that its browser sends.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { LockstepError } from '../errors.ts';
 
 export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -26,10 +28,19 @@ export interface Endpoint {
 
 /** How many ports above a taken one are tried. */
 const tries = 100;
+/** So that nobody can make a run hold connections without end. */
+const mostConnections = 256;
+/** A connection on which nothing moved for so long is ended. */
+const patienceMs = 60_000;
 
 /** Opens the endpoint. Throws LOCKSTEP_NETWORK when the address cannot be had, or no port above a taken one. */
 export async function openEndpoint({ host, port, routes }: EndpointOptions): Promise<Endpoint> {
-  const server = createServer((request, response) => void answer(routes, request, response));
+  const server = createServer((request, response) => {
+    const mayAnswer = !isLoopback((server.address() as AddressInfo).address) || namesThisMachine(request.headers.host);
+    void answer(mayAnswer ? routes : undefined, request, response);
+  });
+  server.maxConnections = mostConnections;
+  server.setTimeout(patienceMs);
   for (let tried = port; ; tried++) {
     try {
       await listenOn(server, host, tried);
@@ -66,17 +77,39 @@ async function listenOn(server: Server, host: string, port: number): Promise<voi
   await once(server, 'listening');
 }
 
-async function answer(routes: EndpointOptions['routes'], request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** `routes` are absent for who must not know of them. */
+async function answer(routes: EndpointOptions['routes'] | undefined, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0]!;
-  const route = routes.get(path);
+  const route = routes?.get(path);
   try {
     if (request.method !== 'GET' && request.method !== 'HEAD') say(response, 405, 'Expected GET.', { Allow: 'GET, HEAD' });
+    else if (!routes)
+      say(
+        response,
+        403,
+        'Expected the Host header to be localhost, an IP address or the name of this machine, as the metrics are for this machine alone; use one of these.',
+      );
     else if (!route) say(response, 404, `Expected one of ${[...routes.keys()].join(', ')}.`);
     else await route(request, response);
   } catch (error) {
     if (!response.headersSent) say(response, 500, `Expected an answer, got ${error instanceof Error ? error.message : String(error)}.`);
     else response.destroy();
   }
+}
+
+function isLoopback(address: string): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(address);
+}
+
+/** By a name that no other machine can have. Browsers never leave the header out. */
+function namesThisMachine(host: string | undefined): boolean {
+  if (host === undefined) return true;
+  const name = host
+    .replace(/:\d*$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase();
+  return name === 'localhost' || name === hostname().toLowerCase() || isIP(name) !== 0;
 }
 
 export function say(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {

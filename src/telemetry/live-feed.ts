@@ -31,6 +31,8 @@ const patienceTicks = 240;
 /** So that nobody can make the run serve without end. */
 const mostReaders = 32;
 
+export const feedHeaders = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' } as const;
+
 interface Reader {
   readonly response: ServerResponse;
   /** The last step that it was told of. */
@@ -99,7 +101,7 @@ export class LiveFeed {
     // A reader may go while it is written to: that is the end of the reader, not of the run.
     response.on('error', () => this.#remove(reader));
     response.on('close', () => this.#remove(reader));
-    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    response.writeHead(200, feedHeaders);
     response.write(`retry: 1000\n\n${this.#hello(reader)}`);
     this.#readers.add(reader);
     this.#stopTimer ??= this.#every(tickMs, () => this.#tick());

@@ -10,7 +10,7 @@ export interface RankSnapshot {
   readonly rank: number;
   /** Seconds by phase; `wait` is for other ranks. */
   readonly seconds: Readonly<Record<Phase, number>>;
-  /** Where it is now. */
+  /** Where it is now; a step of -1 in an evaluation, and after it until the next step. */
   readonly step: number;
   readonly phase: Phase;
   /** Empty outside of layers. */

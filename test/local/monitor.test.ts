@@ -1,14 +1,20 @@
 /**
  * Room: tests of local. A real run that is watched: what a scrape tells is what the run's events and the arena say, and being watched changes no bit of it.
  */
-import test from 'ava';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import test, { type ExecutionContext } from 'ava';
 import type { Crew } from '../../src/local/crew.ts';
 import { Monitor } from '../../src/local/monitor.ts';
 import { snapshotOf } from '../../src/local/snapshot.ts';
 import { type TrainOptions, train } from '../../src/local/train.ts';
+import type { LiveHello, LiveRun } from '../../src/telemetry/live.ts';
 import type { ProcessSnapshot } from '../../src/telemetry/snapshot.ts';
 import { until } from '../cluster/transport/sockets.ts';
 import { normalized } from '../contracts/collectives/recipes.ts';
+
+const live: LiveRun = { run: 'r', host: 'h', layers: [], parameters: 1, kernels: 'wasm', targetSteps: 0, stepsPerEpoch: 0 };
+const labels = { version: '0', kernels: 'wasm', topology: 'none', shards: '5', batch_size: '12', optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' };
 
 test('a scrape in the midst of a run, and one after it', async (t) => {
   const monitor = await Monitor.open({ host: '127.0.0.1', port: 0, identity: () => ({ run: 'r', host: 'h' }) });
@@ -21,6 +27,7 @@ test('a scrape in the midst of a run, and one after it', async (t) => {
       crew = now;
       monitor.watch({ snapshot: () => now.snapshot?.(), observe: () => now.station.team.observe() });
     },
+    onStart: ({ steps, stepsPerEpoch }) => monitor.begin({ facts: { labels, targetSteps: steps, stepsPerEpoch }, live: { ...live, targetSteps: steps, stepsPerEpoch } }),
     onEvent: (event) => monitor.take(event),
     onEpoch: ({ epoch }) => {
       if (epoch > 0) return;
@@ -77,4 +84,77 @@ test('what is observed of a step is what that step did', async (t) => {
   t.is(seen!.ranks.length, 2);
   t.is(seen!.shards, 5);
   t.is(seen!.bnSyncs, 3, 'forward of both normalisations, backward of the second: the first is part of the Dense after it');
+});
+
+async function opened(t: ExecutionContext): Promise<Monitor> {
+  const monitor = await Monitor.open({ host: '127.0.0.1', port: 0, identity: () => ({ run: 'r', host: 'h' }) });
+  t.teardown(() => monitor.close());
+  return monitor;
+}
+
+/** What a page that is opened now is told first. */
+async function hello({ port }: Monitor): Promise<LiveHello> {
+  const request = get({ host: '127.0.0.1', port, path: '/events', agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  response.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  await until('the first event', () => /^data: .*\n\n/m.test(text));
+  request.on('error', () => undefined).destroy();
+  return JSON.parse(/^data: (.*)$/m.exec(text)![1]!) as LiveHello;
+}
+
+test('a page that is opened after the end sees ranks and hosts as they were', async (t) => {
+  const monitor = await opened(t);
+  const run = await train(
+    normalized({
+      workers: 2,
+      onCrew: (crew) => monitor.watch({ snapshot: () => crew.snapshot?.(), observe: () => crew.station.team.observe() }),
+      onStart: ({ steps, stepsPerEpoch }) => monitor.begin({ live: { ...live, targetSteps: steps, stepsPerEpoch } }),
+      onEvent: (event) => monitor.take(event),
+    }),
+  );
+  await monitor.end('failed');
+  const { status } = await hello(monitor);
+  t.like(status, { state: 'failed', step: run.steps, epoch: 2, samplesPerSecond: 0 });
+  t.false('etaSeconds' in status);
+  t.deepEqual(
+    status.ranks.map(({ rank, step }) => [rank, step]),
+    [
+      [0, -1],
+      [1, -1],
+    ],
+    'the last that they did was an evaluation',
+  );
+  t.like(status.hosts, [{ name: 'h', workers: 2, shards: 5 }]);
+});
+
+test('a process that does not lead the run tells nothing of its state, also not at its end', async (t) => {
+  const monitor = await opened(t);
+  monitor.begin({ live });
+  await monitor.end('done');
+  const text = await (await fetch(`http://127.0.0.1:${monitor.port}/metrics`)).text();
+  t.notRegex(text, /^lockstep_run_state\{/m);
+});
+
+test('HEAD of the events is answered at once, and pages that are closed before the run begins make room', async (t) => {
+  const monitor = await opened(t);
+  const { status } = await fetch(`http://127.0.0.1:${monitor.port}/events`, { method: 'HEAD' });
+  t.is(status, 200);
+  for (let page = 0; page < 33; page++) {
+    const request = get({ host: '127.0.0.1', port: monitor.port, path: '/events', agent: false });
+    const answers: number[] = [];
+    request.on('error', () => undefined).on('response', (response) => answers.push(response.statusCode!));
+    // Requests are answered in order: once the second one is, the first one has arrived.
+    await once(request, 'finish');
+    await fetch(`http://127.0.0.1:${monitor.port}/healthz`);
+    t.deepEqual(answers, [], `page ${page} waits`);
+    request.destroy();
+    await fetch(`http://127.0.0.1:${monitor.port}/healthz`);
+  }
+  const waiting = hello(monitor);
+  await fetch(`http://127.0.0.1:${monitor.port}/healthz`);
+  monitor.begin({ live });
+  t.is((await waiting).run.run, 'r');
 });

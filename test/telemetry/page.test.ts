@@ -175,11 +175,18 @@ inBrowser(`of a run that ended its end stays, also when nobody serves it any mor
 });
 
 inBrowser(`numbers that are not finite, names that look like HTML and absent parts are no trouble${because}`, async (t) => {
-  const { clipThreshold: _, ...plain } = run;
+  const { clipThreshold: _, ...leading } = run;
+  // Of a host that joined: it does not know how far the run is to go.
+  const plain = { ...leading, targetSteps: 0, stepsPerEpoch: 0 };
   const host = { name: '<img src=x onerror=alert(1)>', state: 'member' as const, workers: 1, shards: 1, metricsAddress: '' };
   const hosts = [{ ...host, heartbeatAgeSeconds: undefined, rttSeconds: undefined }];
+  const evaluating = { rank: 0, phases: {}, step: -1, phase: 'forward', layer: '' };
   const clock = new Clock();
-  const feed = new LiveFeed({ run: { ...plain, run: '<b>bold</b>' }, status: () => status(3, { hosts, ranks: [], samplesPerSecond: Number.NaN }), every: clock.every });
+  const feed = new LiveFeed({
+    run: { ...plain, run: '<b>bold</b>' },
+    status: () => status(3, { hosts, ranks: [evaluating], samplesPerSecond: Number.NaN }),
+    every: clock.every,
+  });
   feed.step(step(1, { metrics: {}, gradNorm: 0 }));
   feed.step(step(2, { metrics: {}, loss: Number.NaN, gradNorm: Number.POSITIVE_INFINITY, skipped: { phase: 'loss' } }));
   feed.step(step(3, { metrics: {} }));
@@ -188,5 +195,8 @@ inBrowser(`numbers that are not finite, names that look like HTML and absent par
   await shows(page, '#hosts', '<img src=x onerror=alert(1)>');
   t.is(await page.locator('#accuracy .plot').getAttribute('data-note'), 'This run has none');
   t.is(await page.locator('#rate').textContent(), '–');
+  t.is(await page.locator('#step').textContent(), '3');
+  t.is(await page.title(), 'running · <b>bold</b>');
+  await shows(page, '#ranks', '0evaluation');
   t.deepEqual(faults, []);
 });

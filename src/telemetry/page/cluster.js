@@ -92,7 +92,7 @@ function showRanks(ranks) {
   const isIdle = (name) => idle.has(name);
   const rows = ranks.map(({ rank, step, phase, layer, phases }) => [
     String(rank),
-    whole(step),
+    step < 0 ? 'evaluation' : whole(step),
     phase,
     layer || '–',
     time(total(phases, (name) => !isIdle(name))),

@@ -96,7 +96,8 @@ function showFigures() {
   const share = targetSteps > 0 ? Math.min(1, status.step / targetSteps) : 0;
   const shareText = `${(Math.floor(1000 * share) / 10).toFixed(1)} %`;
   const last = points.at(-1);
-  figure('step', whole(status.step), `of ${whole(targetSteps)} · ${shareText}`);
+  // Only the leading process knows how far the run is to go.
+  figure('step', whole(status.step), targetSteps > 0 ? `of ${whole(targetSteps)} · ${shareText}` : '');
   figure('epoch', whole(status.epoch), stepsPerEpoch > 0 ? `of ${whole(Math.ceil(targetSteps / stepsPerEpoch))}` : '');
   figure('eta', ended() ? 'none' : Number.isFinite(status.etaSeconds) ? duration(status.etaSeconds) : '–');
   figure('rate', Number.isFinite(status.samplesPerSecond) ? whole(status.samplesPerSecond) : '–');
@@ -108,11 +109,11 @@ function showFigures() {
   );
   at('bar').style.transform = `translateX(${100 * share - 100}%)`;
   at('progress').setAttribute('aria-valuenow', String(Math.floor(100 * share)));
-  at('progress').setAttribute('aria-valuetext', `step ${whole(status.step)} of ${whole(targetSteps)}`);
+  at('progress').setAttribute('aria-valuetext', `step ${whole(status.step)}${targetSteps > 0 ? ` of ${whole(targetSteps)}` : ''}`);
   setText(at('run'), run.run);
   setText(at('about'), `on ${run.host} · ${run.layers.length} layers, ${whole(run.parameters)} parameters · kernels ${run.kernels}`);
   at('about').title = run.layers.join(', ');
-  document.title = `${shareText} ${status.state} · ${run.run}`;
+  document.title = `${targetSteps > 0 ? `${shareText} ` : ''}${status.state} · ${run.run}`;
 }
 
 const handlers = {

@@ -50,7 +50,7 @@ test.serial('a silent host is named with its ranks, shards and place, and may co
   host.child.kill('SIGSTOP');
   const [sentence] = await cluster.coordinator.says(/host sleeper was lost: .*\n/, deadlineMs);
   const time = 'at [-\\d]+T[:.\\d]+Z \\(\\d+\\.\\d s ago\\)';
-  const places = '(ranks? [\\d, -]+ (before its first step|in step \\d+), phase [a-z]+(, layer [a-z0-9_]+)?(; )?)+';
+  const places = '(ranks? [\\d, -]+ (before its first step|in an evaluation|in step \\d+), phase [a-z]+(, layer [a-z0-9_]+)?(; )?)+';
   const expected = `^host sleeper was lost: Host sleeper \\(ranks 0-1, shards? [-\\d]+\\) was silent for more than 1 s: last heartbeat ${time}, last progress ${time}: ${places}\\.\n$`;
   t.regex(sentence!, new RegExp(expected));
   host.child.kill('SIGCONT');

@@ -37,7 +37,8 @@ test('a host without ranks, with one, and from a clock ahead', (t) => {
   const explained = (change: Partial<HostSigns>): string => explainSilence(start, 'is stuck', host({ progressAt: start + 1, ...change }), layers);
   const signs = 'is stuck: last heartbeat at 2026-01-02T03:04:05.678Z (0.0 s ago), last progress at 2026-01-02T03:04:05.679Z (0.0 s ago)';
   t.is(explained({ ranks: [], end: 4 }), `Host b (no ranks, no shards) ${signs}.`);
-  t.is(explained({ ranks: [place(-1, 'data')], end: 5 }), `Host b (rank 0, shard 4) ${signs}: rank 0 before its first step, phase data.`);
+  t.is(explained({ ranks: [place(0, 'data')], end: 5 }), `Host b (rank 0, shard 4) ${signs}: rank 0 before its first step, phase data.`);
+  t.is(explained({ ranks: [place(-1, 'forward', 0)], end: 5 }), `Host b (rank 0, shard 4) ${signs}: rank 0 in an evaluation, phase forward, layer ${layers[0]}.`);
   t.is(explained({ ranks: [{ step: 3, phase: 99, layer: 42 }] }), `Host b (rank 0, shards 4-7) ${signs}: rank 0 in step 3, phase 99, layer 42.`);
 });
 

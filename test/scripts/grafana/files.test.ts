@@ -156,4 +156,9 @@ test('npm run monitor takes a port and nothing else for one', (t) => {
   const { status, stderr } = spawnSync(process.execPath, [monitor, '--port', '70000'], { encoding: 'utf8', timeout: deadlineMs });
   t.is(status, 2);
   t.is(stderr, 'monitor: Expected --port to be an integer from 1 to 65535, got 70000; leave it out for a free one.\n');
+  for (const args of [['--prot', '9099'], ['--port'], ['9099']]) {
+    const wrong = spawnSync(process.execPath, [monitor, ...args], { encoding: 'utf8', timeout: deadlineMs });
+    t.is(wrong.status, 2, args.join(' '));
+    t.regex(wrong.stderr, /^monitor: Expected no argument but --port N, got this: .+; leave out what is too much\.\n$/);
+  }
 });
