@@ -86,7 +86,7 @@ async function isGone(path: string): Promise<boolean> {
 }
 
 /** The name of the checkpoint that a link leads to, if it is a link. */
-export async function linked(folder: string, link: LinkName): Promise<string | undefined> {
+async function linked(folder: string, link: LinkName): Promise<string | undefined> {
   return await readlink(join(folder, link)).then(
     (target) => basename(target),
     () => undefined,

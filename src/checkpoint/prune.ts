@@ -31,8 +31,7 @@ export async function keepHouse(folder: string, { record, keep, best }: Pick<Wri
     for (const { name } of outdated(entries, candidates, written, keep, champion)) {
       await attempt(`remove \`${name}\``, async () => await remove(folder, name, serial));
     }
-    // A link to nothing says nothing; one that leads somewhere is the user's choice of before.
-    if (!best) await removeDangling(folder, 'best');
+    await removeDangling(folder, 'best');
   });
   if (troubles.length === 0) return undefined;
   return `Expected to keep the checkpoints of \`${folder}\` in order, but could not ${troubles.join(', ')}; check that folder.`;
@@ -106,6 +105,7 @@ async function link(folder: string, name: LinkName, target: string, serial: numb
   }
 }
 
+/** A link that leads nowhere says nothing; one to a checkpoint that was the best by another policy stays as long as that does. */
 async function removeDangling(folder: string, name: LinkName): Promise<void> {
   const names = await readdir(join(folder, name)).catch((error: unknown) => systemCode(error));
   if (names === 'ENOENT') await rm(join(folder, name), { force: true });

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LockstepError } from '../errors.ts';
 import { systemCode } from './inspect.ts';
 import { type TensorAt, tensorBytes } from './layout.ts';
@@ -25,7 +25,7 @@ export async function writeCheckpoint({ request, folder, serial, leftovers }: Wr
   const name = folderOfStep(step);
   const temporary = join(folder, temporaryName(name, serial));
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const name of leftovers) await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
     const bytes = await fill(temporary, request);
     await moveInto(folder, name, serial);
@@ -55,6 +55,13 @@ const mends: Readonly<Record<string, string>> = {
 function reasonOf(cause: unknown, code: string): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   return text.startsWith(`${code}: `) ? text.replace(/ '.*$/s, '') : text;
+}
+
+/** Makes the folder with its parents, and puts the names of those that were missing on the disk. */
+async function makeFolder(folder: string): Promise<void> {
+  const outermost = await mkdir(folder, { recursive: true });
+  if (outermost === undefined) return;
+  for (let made = folder; made.length >= outermost.length; made = dirname(made)) await syncFolder(dirname(made));
 }
 
 /** Makes the temporary folder with everything in it, synced. Returns its bytes. */
