@@ -34,10 +34,10 @@ test(`a process killed ${kills} times while it writes always leaves a checkpoint
   const moments = numbers(2 * kills, 5).map((value) => (value + 1) / 2);
   let [newest, interrupted] = [0, 0];
   for (let kill = 0; kill < kills; kill++) {
-    const inputs = [100, 10_000, 200_000][kill % 3]!;
+    const inputs = [100, 10_000, 100_000][kill % 3]!;
     const child = spawn(process.execPath, [program, folder, String(inputs)], { stdio: ['ignore', 'pipe', 'inherit'], timeout: deadlineMs, killSignal: 'SIGKILL' });
     const ended = once(child, 'exit');
-    const said = await within(deadlineMs, 'lines of the writing process', killed(child, 1 + Math.floor(4 * moments[2 * kill]!), 30 * moments[2 * kill + 1]!));
+    const said = await within(deadlineMs, 'lines of the writing process', killed(child, 1 + Math.floor(3 * moments[2 * kill]!), 30 * moments[2 * kill + 1]!));
     t.deepEqual(await ended, [null, 'SIGKILL']);
     t.true(said >= newest, `step ${said} after ${newest}`);
     newest = said;
