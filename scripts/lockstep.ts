@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
+import { checkpointsCommand } from './commands/checkpoints.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { joinCommand } from './commands/join.ts';
@@ -27,6 +28,7 @@ const program = new Command('lockstep')
   .addCommand(joinCommand(unheard.signal))
   .addCommand(evaluateCommand())
   .addCommand(summaryCommand())
+  .addCommand(checkpointsCommand())
   .addCommand(doctorCommand());
 
 for (const command of [program, ...program.commands]) {

@@ -37,28 +37,39 @@ function quoted(name: string): string {
   return `\`${JSON.stringify(name).slice(1, -1)}\``;
 }
 
-/** A safetensors file of the tensors in the given order; the header is padded with spaces, so that data starts at a multiple of 8. */
-export function encodeSafetensors(tensors: Iterable<NamedTensor>, metadata?: Readonly<Record<string, string>>): Uint8Array {
+/**
+ * What stands before the data of a file with tensors of these names and shapes in the given order, without gaps: the length, and the
+ * header padded with spaces, so that data starts at a multiple of 8.
+ */
+export function encodeHeader(tensors: Iterable<Pick<NamedTensor, 'name' | 'shape'>>, metadata?: Readonly<Record<string, string>>): Uint8Array {
   const entries = new Map<string, unknown>();
   if (metadata) entries.set(metadataKey, metadata);
-  const blocks: Float32Array[] = [];
   let end = 0;
-  for (const { name, shape, data } of tensors) {
+  for (const { name, shape } of tensors) {
     if (name === metadataKey || entries.has(name)) refuse(`Expected tensors to have different names other than ${metadataKey}, got ${quoted(name)}; rename one.`);
-    if (sizeOf(shape) !== data.length) refuse(`Expected tensor ${quoted(name)} to hold ${sizeOf(shape)} numbers of shape [${shape.join(', ')}], got ${data.length}.`);
-    entries.set(name, { dtype: 'F32', shape, data_offsets: [end, end + data.byteLength] });
-    blocks.push(data);
-    end += data.byteLength;
+    const start = end;
+    end += 4 * sizeOf(shape);
+    entries.set(name, { dtype: 'F32', shape, data_offsets: [start, end] });
   }
   const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
   const headerBytes = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(prefixBytes + headerBytes + end).fill(0x20, prefixBytes, prefixBytes + headerBytes);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  file.set(json, prefixBytes);
-  let offset = prefixBytes + headerBytes;
-  for (const block of blocks) {
-    file.set(new Uint8Array(block.buffer, block.byteOffset, block.byteLength), offset);
-    offset += block.byteLength;
+  const header = new Uint8Array(prefixBytes + headerBytes).fill(0x20, prefixBytes);
+  new DataView(header.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  header.set(json, prefixBytes);
+  return header;
+}
+
+/** A safetensors file of the tensors in the given order. */
+export function encodeSafetensors(tensors: Iterable<NamedTensor>, metadata?: Readonly<Record<string, string>>): Uint8Array {
+  const all = [...tensors];
+  const header = encodeHeader(all, metadata);
+  const file = new Uint8Array(all.reduce((bytes, { data }) => bytes + data.byteLength, header.length));
+  file.set(header);
+  let offset = header.length;
+  for (const { name, shape, data } of all) {
+    if (sizeOf(shape) !== data.length) refuse(`Expected tensor ${quoted(name)} to hold ${sizeOf(shape)} numbers of shape [${shape.join(', ')}], got ${data.length}.`);
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
   }
   return file;
 }
