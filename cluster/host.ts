@@ -4,12 +4,12 @@
  */
 import { type ErrorCode, isLockstepError } from '../src/errors.ts';
 import { selectKernels } from '../src/kernels/select.ts';
+import { modelHash, numericFingerprint } from '../src/local/fingerprint.ts';
 import { Recordings } from '../src/local/recordings.ts';
 import { Station } from '../src/local/station.ts';
 import type { Recording } from '../src/telemetry/recording.ts';
 import { checkAgreement } from './agreement.ts';
 import { DataIntake, type IntakeOptions } from './data/intake.ts';
-import { modelHash, numericFingerprint } from './fingerprint.ts';
 import { Member, rankWorker } from './member.ts';
 import { checkRunDocument } from './run-document.ts';
 import { StateReceiver, touchState } from './state-transfer.ts';

@@ -52,6 +52,8 @@ export interface SessionOptions extends PlanOptions {
   readonly training: TrainingSpec;
   readonly fault?: TeamOptions['fault'];
   readonly vigil?: TeamOptions['vigil'];
+  /** Given the station with weights and data, before anybody computes: it may go on from other ones. */
+  readonly onStation?: (station: Station) => void;
   /** Told what befell ranks and what was done about it, a sentence each. */
   readonly onNews?: ((sentence: string) => void) | undefined;
   /** Told which kernels were taken and why, before the ranks start. */
@@ -113,6 +115,7 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
   storeWeights(model.getWeights(), plan, arena);
   if (train && plan.train) storeData(train, plan.train, arena);
   if (validation && plan.validation) storeData(validation, plan.validation, arena);
+  options.onStation?.(station);
   return station;
 }
 

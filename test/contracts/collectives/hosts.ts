@@ -3,8 +3,8 @@
  * cluster, connected by lines. As a crew they do for `train()` what a machine does alone; any of them can be lost on the way.
  */
 
-import { hashOf } from '../../../cluster/canonical.ts';
 import { Member, rankWorker } from '../../../cluster/member.ts';
+import { hashOf } from '../../../src/config/canonical.ts';
 import type { Crew, OpenCrew } from '../../../src/local/crew.ts';
 import { type LossSums, readLossSums } from '../../../src/local/evaluate.ts';
 import { openStation } from '../../../src/local/session.ts';
@@ -124,6 +124,10 @@ export class Hosts implements Crew {
 
   requestStop(): void {
     this.station.team.requestStop();
+  }
+
+  requestPause(): void {
+    this.requestStop();
   }
 
   async end(): Promise<void> {
