@@ -17,8 +17,18 @@ export interface CheckpointOptions {
   readonly resume?: boolean | undefined;
   /** What the run is called; one that goes on keeps its name. */
   readonly runId?: string | undefined;
+  /** Told what was found in the run directory. @internal */
+  readonly onOpened?: ((directory: OpenedDirectory) => void) | undefined;
   /** Goes on although this machine's kernels make other bits than those of the checkpoint. */
   readonly allowMixedNumerics?: boolean | undefined;
+}
+
+/** A run directory, as others than checkpoints need it. */
+export interface OpenedDirectory {
+  readonly path: string;
+  readonly runId: string;
+  /** The hosts of the last generation of a run that goes on; none for a machine alone. */
+  readonly hosts: readonly string[];
 }
 
 /** When a checkpoint is due. */

@@ -23,7 +23,7 @@ export interface CourseOptions {
   readonly validationRows: number;
   readonly signal: AbortSignal | undefined;
   readonly checkpoints: Checkpoints | undefined;
-  /** Epochs that were over before, as far as they are known. */
+  /** Of the epochs that were over before. */
   readonly told: readonly EpochEvent[];
   readonly onStep: (event: StepEvent) => void;
   readonly onEpoch: (event: EpochEvent) => void;
@@ -44,7 +44,7 @@ export async function follow(options: CourseOptions): Promise<CourseEnd> {
   const { plan, arena } = crew.station;
   const stop = (): void => crew.requestStop();
   let standing = readStanding(arena, plan);
-  const epochs = options.told.filter(({ epoch }) => (epoch + 1) * stepsPerEpoch <= standing.step);
+  const epochs = [...options.told];
   const averages = new Averages(standing.step > epochs.length * stepsPerEpoch ? standing.epochSums : undefined, metrics);
   let last: StepEvent | undefined;
   let samples = 0;

@@ -7,23 +7,19 @@ import { join } from 'node:path';
 import { type Found, newestVerified, type PassedOver } from '../checkpoint/folder.ts';
 import { LockstepError } from '../errors.ts';
 import type { EpochEvent } from '../telemetry/events.ts';
-import type { CheckpointOptions } from './checkpoint-options.ts';
+import type { CheckpointOptions, OpenedDirectory } from './checkpoint-options.ts';
 
 const nameFile = 'run-id';
 const historyFile = 'history.jsonl';
 const hostsFile = 'hosts.json';
 export const checkpointsFolder = 'checkpoints';
 
-export interface RunDirectory {
-  readonly path: string;
-  readonly runId: string;
+export interface RunDirectory extends OpenedDirectory {
   /** What the run goes on from, if it does. */
   readonly found: Found | undefined;
   readonly passedOver: readonly PassedOver[];
   /** Of every epoch that is over, as far as the folder knows. */
   readonly epochs: readonly EpochEvent[];
-  /** The hosts of the run's last generation; none for a machine alone. */
-  readonly hosts: readonly string[];
 }
 
 /**

@@ -9,6 +9,7 @@ import { stepsPerEpoch } from '../data/sampler.ts';
 import { isLockstepError, LockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
+import { readStanding } from '../model/standing.ts';
 import { loadWeights } from '../model/weights.ts';
 import { updateRule } from '../optimizers/rule.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
@@ -70,6 +71,9 @@ export interface RunStart {
   readonly samples: number;
   readonly stepsPerEpoch: number;
   readonly steps: number;
+  /** Steps and whole epochs that were done before; 0 for a run that begins. */
+  readonly from: number;
+  readonly epochsBefore: number;
   /** Size of the arena. */
   readonly arenaBytes: number;
 }
@@ -135,6 +139,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const tell = onNews ?? (() => {});
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
   const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));
+  if (directory) checkpointOptions?.onOpened?.(directory);
   for (const { folder, reason } of directory?.passedOver ?? []) tell(`passed over the checkpoint ${folder}: ${reason}`);
   let identity: RunIdentity | undefined;
   const crew = await openCrew({
@@ -143,6 +148,7 @@ export async function train(options: TrainOptions): Promise<Run> {
     settings,
     training,
     ...(directory && {
+      directory,
       onStation(station) {
         identity = identityOf(station, training, settings);
         if (directory.found) goOn(station, directory.found, identity, training, checkpointOptions);
@@ -167,8 +173,22 @@ export async function train(options: TrainOptions): Promise<Run> {
   let failure: unknown;
   signal?.addEventListener('abort', stop);
   try {
+    const { step: from } = readStanding(arena, plan);
+    // Of a run that goes on from an earlier step than it once reached, later epochs come again.
+    const told = directory?.epochs.filter(({ epoch }) => (epoch + 1) * perEpoch <= from) ?? [];
     await onCrew?.(crew);
-    onStart?.({ hosts, workers, shards, kernels, samples: trainSource.length, stepsPerEpoch: perEpoch, steps, arenaBytes: plan.memory.bytes });
+    onStart?.({
+      hosts,
+      workers,
+      shards,
+      kernels,
+      samples: trainSource.length,
+      stepsPerEpoch: perEpoch,
+      steps,
+      from,
+      epochsBefore: told.length,
+      arenaBytes: plan.memory.bytes,
+    });
     if (signal?.aborted) stop();
     if (directory && identity)
       checkpoints = new Checkpoints({ directory, options: checkpointOptions!, station, training, stepsPerEpoch: perEpoch, identity, onNews: tell });
@@ -187,7 +207,7 @@ export async function train(options: TrainOptions): Promise<Run> {
       validationRows: validation?.length ?? 0,
       signal,
       checkpoints,
-      told: directory?.epochs ?? [],
+      told,
       onStep(event) {
         recordings.handOver();
         onStep?.(event);
