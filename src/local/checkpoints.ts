@@ -8,25 +8,12 @@ import { CheckpointWriter, type Written } from '../checkpoint/writer.ts';
 import { isLockstepError } from '../errors.ts';
 import { readStanding } from '../model/standing.ts';
 import { updateRule } from '../optimizers/rule.ts';
-import type { EpochEvent } from '../telemetry/events.ts';
+import type { CheckpointEvent, EpochEvent } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { type CheckpointOptions, defaultEvery, defaultKeep, type Every, parseEvery } from './checkpoint-options.ts';
 import { layoutOf, type RunIdentity } from './resume.ts';
 import { checkpointsFolder, noteEpoch, type RunDirectory } from './run-directory.ts';
 import type { Station } from './station.ts';
-
-/** For those who watch. */
-export interface CheckpointCounts {
-  written: number;
-  failed: number;
-  /** For which the one before was not written yet. */
-  postponed: number;
-  /** Of the last one: to write it, and how long ranks stood for its copy. */
-  seconds: number;
-  stallSeconds: number;
-  bytes: number;
-  step: number;
-}
 
 export interface CheckpointsOptions {
   readonly directory: RunDirectory;
@@ -36,10 +23,10 @@ export interface CheckpointsOptions {
   readonly stepsPerEpoch: number;
   readonly identity: RunIdentity;
   readonly onNews: (sentence: string) => void;
+  readonly onEvent: (event: CheckpointEvent) => void;
 }
 
 export class Checkpoints {
-  readonly counts: CheckpointCounts = { written: 0, failed: 0, postponed: 0, seconds: 0, stallSeconds: 0, bytes: 0, step: -1 };
   readonly #options: CheckpointsOptions;
   readonly #every: Every;
   readonly #writer: CheckpointWriter;
@@ -114,7 +101,7 @@ export class Checkpoints {
     // After its epoch the same state is written again with what the epoch came to.
     if (done === this.#taken && !this.#overdue && metric === undefined) return;
     if (this.#writer.busy) {
-      if (!this.#overdue) this.counts.postponed++;
+      this.#options.onEvent({ event: 'checkpoint', step: done, result: 'postponed', stallSeconds: 0 });
       this.#overdue = true;
       return;
     }
@@ -122,7 +109,7 @@ export class Checkpoints {
     const { arena, plan } = station;
     const began = performance.now();
     new Uint8Array(this.#snapshot).set(arena.u8.subarray(plan.state.from, plan.state.to));
-    this.counts.stallSeconds = (performance.now() - began) / 1000;
+    const stallSeconds = (performance.now() - began) / 1000;
     this.#overdue = false;
     this.#taken = done;
     this.#takenAt = performance.now();
@@ -146,21 +133,21 @@ export class Checkpoints {
       ...(best !== undefined && ({ best: lowestIsBest(best) ? 'lowest' : 'highest' } as const)),
     };
     this.#writing = this.#writer.write(request).then(
-      (written) => this.#noteWritten(written),
-      (error: unknown) => this.#noteFailure(done, error),
+      (written) => this.#noteWritten(written, stallSeconds),
+      (error: unknown) => this.#noteFailure(done, stallSeconds, error),
     );
   }
 
-  #noteWritten({ step, bytes, seconds, trouble }: Written): void {
-    Object.assign(this.counts, { written: this.counts.written + 1, bytes, seconds, step });
+  #noteWritten({ step, bytes, seconds, trouble }: Written, stallSeconds: number): void {
+    this.#options.onEvent({ event: 'checkpoint', step, result: 'written', stallSeconds, seconds, bytes });
     if (trouble !== undefined) this.#options.onNews(trouble);
   }
 
-  #noteFailure(done: number, error: unknown): void {
+  #noteFailure(step: number, stallSeconds: number, error: unknown): void {
     if (!isLockstepError(error)) throw error;
-    this.counts.failed++;
     this.#overdue = true;
-    this.#options.onNews(`no checkpoint of step ${done}: ${error.message} The run goes on and tries again.`);
+    this.#options.onEvent({ event: 'checkpoint', step, result: 'failed', stallSeconds });
+    this.#options.onNews(`no checkpoint of step ${step}: ${error.message} The run goes on and tries again.`);
   }
 }
 

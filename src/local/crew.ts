@@ -48,7 +48,7 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
     station,
     workers: plan.spec.ranks,
     hosts: 1,
-    snapshot: () => snapshotOf(station),
+    snapshot: () => ({ ...snapshotOf(station), recovery: recovery.counts }),
     train(order) {
       station.team.requestStop(stops);
       return recovery.train(order);

@@ -191,7 +191,16 @@ export async function train(options: TrainOptions): Promise<Run> {
     });
     if (signal?.aborted) stop();
     if (directory && identity)
-      checkpoints = new Checkpoints({ directory, options: checkpointOptions!, station, training, stepsPerEpoch: perEpoch, identity, onNews: tell });
+      checkpoints = new Checkpoints({
+        directory,
+        options: checkpointOptions!,
+        station,
+        training,
+        stepsPerEpoch: perEpoch,
+        identity,
+        onNews: tell,
+        onEvent: (event) => onEvent?.(event),
+      });
     const began = performance.now();
     const {
       steps: done,

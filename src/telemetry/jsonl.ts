@@ -110,7 +110,8 @@ function bytesBefore(log: Buffer, { steps, epochs }: LoggedBefore): number {
   let kept = 0;
   for (let end = log.indexOf(newline); end >= 0; end = log.indexOf(newline, kept)) {
     const event = parsed(log.toString('utf8', kept, end));
-    const stays = (event?.event === 'step' && event.step <= steps) || (event?.event === 'epoch' && event.epoch < epochs && !event.partial);
+    const stays =
+      ((event?.event === 'step' || event?.event === 'checkpoint') && event.step <= steps) || (event?.event === 'epoch' && event.epoch < epochs && !event.partial);
     if (!stays) break;
     kept = end + 1;
   }
