@@ -153,6 +153,7 @@ export class Coordinator implements Crew {
     const { kind, ...order } = command;
     this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
     const obeyed = await this.#member.obey(command);
+    if (typeof obeyed === 'object') this.#tell({ kind: 'stumbled', id: 0, generation, ...obeyed });
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
     return obeyed;
   }
@@ -245,10 +246,7 @@ export class Coordinator implements Crew {
 
   /** Sends signs of life, and loses who gives none. */
   #watch(): void {
-    for (const { id, link } of this.#guests.all) {
-      this.#herald.tell(id, { type: 'heartbeat', ranks: [] });
-      link.ping();
-    }
+    this.#herald.beat();
     for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, steadyNow())) {
       this.#chronicle.timedOut(guest.name, phases[guest.signs.ranks[0]?.phase ?? 0] ?? 'data');
       this.#tell({ kind: 'lost', id: guest.id, reason: sentence });

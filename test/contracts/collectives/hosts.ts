@@ -10,7 +10,6 @@ import { type LossSums, readLossSums } from '../../../src/local/evaluate.ts';
 import { openStation } from '../../../src/local/session.ts';
 import { Station } from '../../../src/local/station.ts';
 import type { Command } from '../../../src/local/task.ts';
-import type { Obeyed } from '../../../src/local/team.ts';
 import type { TrainOrder } from '../../../src/train/loop.ts';
 import type { TrainingSpec } from '../../../src/train/rank.ts';
 import { type Dice, diceOf, turn } from './lines.ts';
@@ -37,7 +36,7 @@ export interface Seen {
   readonly messages: number;
   readonly generations: number;
   /** How the command that lost a host ended on every host, the lost one included, the step that it stood at, and its state. */
-  readonly recalled: readonly { readonly obeyed: Obeyed; readonly committed: number; readonly state: string }[];
+  readonly recalled: readonly { readonly obeyed: Awaited<ReturnType<Member['obey']>>; readonly committed: number; readonly state: string }[];
 }
 
 export class Hosts implements Crew {
