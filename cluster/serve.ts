@@ -25,8 +25,6 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   /** The config's data, for hosts that have copies of their own. */
   readonly descriptions?: DataDescriptions;
   readonly onListening: (address: { readonly host: string; readonly port: number }) => void;
-  /** Aborting ends the waiting for hosts. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Makes `train()` run on this machine and on all that join. */
@@ -72,7 +70,9 @@ export function serve(options: ServeOptions): OpenCrew {
         mixedNumerics: options.mixedNumerics ?? false,
         descriptions: options.descriptions ?? {},
       });
-      return new Coordinator({ ...options, workers, refusals }, { guests, stepLinks }, offer, station);
+      const coordinator = new Coordinator({ ...options, workers, refusals }, { guests, stepLinks }, offer, station);
+      await coordinator.opened;
+      return coordinator;
     } catch (error) {
       await guests.close();
       throw error;
