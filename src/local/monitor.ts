@@ -111,6 +111,8 @@ export class Monitor {
     } else if (event.event === 'epoch') {
       this.#registry.epoch(event);
       this.#feed?.epoch(event);
+    } else if (event.event === 'checkpoint') {
+      this.#registry.checkpoint(event);
     }
   }
 
