@@ -6,7 +6,7 @@ import { metrics } from '../../src/telemetry/names.ts';
 import { oldCheckpoint } from './checkpoints.ts';
 import { anySeries, type Metric } from './promql.ts';
 
-interface Alert {
+export interface Alert {
   readonly alert: string;
   readonly expr: string;
   /** How long it must hold. */
@@ -233,20 +233,3 @@ const checkpoints: AlertGroup = {
 };
 
 export const alertGroups: readonly AlertGroup[] = [progress, learning, speed, cluster, checkpoints];
-
-/** A file of rules. A string of JSON is one of YAML, too. */
-export function alertsYaml(): string {
-  const rules = ({ alert, expr, for: duration, severity, summary, description }: Alert): string =>
-    [
-      `      - alert: ${alert}`,
-      `        expr: ${JSON.stringify(expr)}`,
-      `        for: ${duration}`,
-      '        labels:',
-      `          severity: ${severity}`,
-      '        annotations:',
-      `          summary: ${JSON.stringify(summary)}`,
-      `          description: ${JSON.stringify(description)}`,
-    ].join('\n');
-  const groups = alertGroups.map(({ name, rules: all }) => `  - name: ${name}\n    rules:\n${all.map(rules).join('\n')}\n`);
-  return `# Made from scripts/grafana/alerts.ts by \`npm run dashboards\`; tested by alerts.test.yml.\ngroups:\n${groups.join('')}`;
-}

@@ -2,7 +2,10 @@
  * Room: tests of local. A real run that is watched: what a scrape tells is what the run's events and the arena say, and being watched changes no bit of it.
  */
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Crew } from '../../src/local/crew.ts';
 import { Monitor } from '../../src/local/monitor.ts';
@@ -20,14 +23,18 @@ test('a scrape in the midst of a run, and one after it', async (t) => {
   const monitor = await Monitor.open({ host: '127.0.0.1', port: 0, identity: () => ({ run: 'r', host: 'h' }) });
   t.teardown(() => monitor.close());
   const scrape = async (): Promise<string> => (await fetch(`http://127.0.0.1:${monitor.port}/metrics`)).text();
+  const runDir = mkdtempSync(join(tmpdir(), 'lockstep-monitor-'));
+  t.teardown(() => rmSync(runDir, { recursive: true, force: true }));
   let crew: Crew | undefined;
   let during = '';
   const options: TrainOptions = normalized({
+    checkpoints: { runDir },
     onCrew: (now) => {
       crew = now;
       monitor.watch({ snapshot: () => now.snapshot?.(), observe: () => now.station.team.observe() });
     },
-    onStart: ({ steps, stepsPerEpoch }) => monitor.begin({ facts: { labels, targetSteps: steps, stepsPerEpoch }, live: { ...live, targetSteps: steps, stepsPerEpoch } }),
+    onStart: ({ steps, stepsPerEpoch }) =>
+      monitor.begin({ facts: { labels, targetSteps: steps, stepsPerEpoch, checkpoints: true }, live: { ...live, targetSteps: steps, stepsPerEpoch } }),
     onEvent: (event) => monitor.take(event),
     onEpoch: ({ epoch }) => {
       if (epoch > 0) return;
@@ -44,6 +51,9 @@ test('a scrape in the midst of a run, and one after it', async (t) => {
   t.regex(after, new RegExp(`^lockstep_step\\{.*\\} ${run.steps}$`, 'm'));
   t.regex(after, new RegExp(`^lockstep_steps_total\\{result="applied".*\\} ${run.steps}$`, 'm'));
   t.regex(after, /^lockstep_run_state\{state="done".*\} 1$/m);
+  t.regex(after, new RegExp(`^lockstep_checkpoint_step\\{.*\\} ${run.steps}$`, 'm'));
+  t.regex(after, /^lockstep_checkpoints_total\{result="written".*\} [1-9]$/m);
+  t.regex(after, /^lockstep_rank_restarts_total\{.*\} 0$/m);
   t.regex(after, /^lockstep_bn_drift\{layer="[a-z_]+".*\} 0\.\d+$/m);
   t.regex(during, /^lockstep_rank_compute_seconds_total\{rank="0".*\} 0\.\d+$/m);
   t.is(run.weightsSha256, (await train(normalized())).weightsSha256, 'who is watched computes the same bits');
