@@ -158,7 +158,7 @@ const guilt = [
 const recovery = [
   number({
     title: 'Mean recovery',
-    description: 'From the loss of a host, or of a rank of a machine alone, to the next command, the mean of all recoveries. Nothing when none was ever lost.',
+    description: 'From the loss of a host or the death of a rank to the next command, the mean of all recoveries. Nothing when none was ever lost.',
     unit: 's',
     width: 4,
     height: 8,

@@ -113,6 +113,7 @@ export class Monitor {
       this.#feed?.epoch(event);
     } else if (event.event === 'checkpoint') {
       this.#registry.checkpoint(event);
+      this.#maker?.checkpoint(event);
     }
   }
 

@@ -133,19 +133,13 @@ export const metrics = {
   ),
   refusedPeers: metric('Cluster', 'counter', 'refused_peers_total', 'peers', 'Connections that were refused, by reason.', ['reason'], everywhere),
 
-  replayedSteps: metric(
-    'Recovery',
-    'counter',
-    'replayed_steps_total',
-    'steps',
-    'Steps that were begun again because a host was lost in them, or on a machine alone a rank died.',
-  ),
+  replayedSteps: metric('Recovery', 'counter', 'replayed_steps_total', 'steps', 'Steps that were begun again because a host was lost or a rank died in them.'),
   recovery: metric(
     'Recovery',
     'histogram',
     'recovery_duration_seconds',
     's',
-    'From the loss of a host, or on a machine alone the death of a rank, to the next command.',
+    'From the loss of a host or the death of a rank to the next command.',
     [],
     'the leading process',
     decades(-2, 2),

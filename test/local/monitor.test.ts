@@ -19,16 +19,20 @@ import { normalized } from '../contracts/collectives/recipes.ts';
 const live: LiveRun = { run: 'r', host: 'h', layers: [], parameters: 1, kernels: 'wasm', targetSteps: 0, stepsPerEpoch: 0 };
 const labels = { version: '0', kernels: 'wasm', topology: 'none', shards: '5', batch_size: '12', optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' };
 
+function folder(t: ExecutionContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'lockstep-monitor-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
 test('a scrape in the midst of a run, and one after it', async (t) => {
   const monitor = await Monitor.open({ host: '127.0.0.1', port: 0, identity: () => ({ run: 'r', host: 'h' }) });
   t.teardown(() => monitor.close());
   const scrape = async (): Promise<string> => (await fetch(`http://127.0.0.1:${monitor.port}/metrics`)).text();
-  const runDir = mkdtempSync(join(tmpdir(), 'lockstep-monitor-'));
-  t.teardown(() => rmSync(runDir, { recursive: true, force: true }));
   let crew: Crew | undefined;
   let during = '';
   const options: TrainOptions = normalized({
-    checkpoints: { runDir },
+    checkpoints: { runDir: folder(t) },
     onCrew: (now) => {
       crew = now;
       monitor.watch({ snapshot: () => now.snapshot?.(), observe: () => now.station.team.observe() });
@@ -115,11 +119,12 @@ async function hello({ port }: Monitor): Promise<LiveHello> {
   return JSON.parse(/^data: (.*)$/m.exec(text)![1]!) as LiveHello;
 }
 
-test('a page that is opened after the end sees ranks and hosts as they were', async (t) => {
+test('a page that is opened after the end sees ranks, hosts and the last checkpoint as they were', async (t) => {
   const monitor = await opened(t);
   const run = await train(
     normalized({
       workers: 2,
+      checkpoints: { runDir: folder(t) },
       onCrew: (crew) => monitor.watch({ snapshot: () => crew.snapshot?.(), observe: () => crew.station.team.observe() }),
       onStart: ({ steps, stepsPerEpoch }) => monitor.begin({ live: { ...live, targetSteps: steps, stepsPerEpoch } }),
       onEvent: (event) => monitor.take(event),
@@ -127,7 +132,7 @@ test('a page that is opened after the end sees ranks and hosts as they were', as
   );
   await monitor.end('failed');
   const { status } = await hello(monitor);
-  t.like(status, { state: 'failed', step: run.steps, epoch: 2, samplesPerSecond: 0 });
+  t.like(status, { state: 'failed', step: run.steps, epoch: 2, samplesPerSecond: 0, checkpointStep: run.steps });
   t.false('etaSeconds' in status);
   t.deepEqual(
     status.ranks.map(({ rank, step }) => [rank, step]),
