@@ -69,7 +69,7 @@ export function runName(path: string, now: Date): string {
   return `${basename(path).replace(/\.[^.]*$/, '')}-${when}-${randomBytes(2).toString('hex')}`;
 }
 
-function factsOf({ batchSize, optimizer, loss }: Settings, start: RunStart, topology: string): RunFacts {
+function factsOf({ batchSize, optimizer, loss }: Settings, start: RunStart, topology: string, checkpoints: boolean): RunFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
   const { kernels, shards, steps, stepsPerEpoch } = start;
   const kind = (['globalClipnorm', 'clipnorm', 'clipvalue'] as const).find((key) => optimizer[key]);
@@ -82,12 +82,12 @@ function factsOf({ batchSize, optimizer, loss }: Settings, start: RunStart, topo
     optimizer: optimizer.type,
     loss: typeof loss === 'string' ? loss : loss.type,
   };
-  return { labels, targetSteps: steps, stepsPerEpoch, ...(kind && { clip: { kind, threshold: optimizer[kind]! } }) };
+  return { labels, targetSteps: steps, stepsPerEpoch, checkpoints, ...(kind && { clip: { kind, threshold: optimizer[kind]! } }) };
 }
 
 /** A run of this process, for those who watch. */
-export function watchedRun(name: string, model: Model, settings: Settings, start: RunStart, topology: string): WatchedRun {
-  const facts = factsOf(settings, start, topology);
+export function watchedRun(name: string, model: Model, settings: Settings, start: RunStart, topology: string, checkpoints: boolean): WatchedRun {
+  const facts = factsOf(settings, start, topology, checkpoints);
   const { kernels, steps: targetSteps, stepsPerEpoch } = start;
   const live = {
     run: name,

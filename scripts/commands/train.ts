@@ -45,7 +45,7 @@ export function trainCommand(unheard: AbortSignal): Command {
     .addOption(seedOption())
     .option('--init <file>', 'first weights (safetensors)')
     .option('--save <file>', 'where to write the trained weights (safetensors)')
-    .option('--log <file>', 'write every step, epoch and the end as JSON lines')
+    .option('--log <file>', 'write every step, epoch, checkpoint and the end as JSON lines')
     .option('--tensorboard <dir>', 'write scalars and histograms of gradients as events for TensorBoard')
     .option('--quiet', 'print nothing but errors')
     .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
@@ -102,7 +102,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       },
       onStart(start) {
         const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch, from, epochsBefore } = start;
-        monitor?.begin(watchedRun(runId, model, settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none'));
+        monitor?.begin(watchedRun(runId, model, settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none', checkpoints !== undefined));
         // Not before all else is checked: opening the log empties the old one.
         if (flags.log !== undefined) log = new EventLog(flags.log, tell, flags.resume ? { steps: from, epochs: epochsBefore } : undefined);
         if (from > 0) news(`goes on after step ${from}`);

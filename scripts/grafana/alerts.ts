@@ -3,9 +3,10 @@
  * draws are the same here.
  */
 import { metrics } from '../../src/telemetry/names.ts';
+import { oldCheckpoint } from './checkpoints.ts';
 import { anySeries, type Metric } from './promql.ts';
 
-interface Alert {
+export interface Alert {
   readonly alert: string;
   readonly expr: string;
   /** How long it must hold. */
@@ -189,7 +190,7 @@ const cluster: AlertGroup = {
       expr: `sum by (run) (increase(${metrics.recovery.name}_sum[10m])) / (sum by (run) (increase(${metrics.recovery.name}_count[10m])) > 0) > 30`,
       for: '0s',
       severity: 'warning',
-      summary: 'Run {{ $labels.run }} took {{ $value | humanizeDuration }} to go on after the loss of a host.',
+      summary: 'Run {{ $labels.run }} took {{ $value | humanizeDuration }} to go on after a loss.',
       description:
         'The mean of the last ten minutes. Hosts that are given up late, or a state that is large for the network, make it long: see the dashboard Cluster, Recovery and Network.',
     },
@@ -204,21 +205,31 @@ const cluster: AlertGroup = {
   ],
 };
 
-export const alertGroups: readonly AlertGroup[] = [progress, learning, speed, cluster];
+const written = anySeries(metrics.checkpoints, 'result="written"');
 
-/** A file of rules. A string of JSON is one of YAML, too. */
-export function alertsYaml(): string {
-  const rules = ({ alert, expr, for: duration, severity, summary, description }: Alert): string =>
-    [
-      `      - alert: ${alert}`,
-      `        expr: ${JSON.stringify(expr)}`,
-      `        for: ${duration}`,
-      '        labels:',
-      `          severity: ${severity}`,
-      '        annotations:',
-      `          summary: ${JSON.stringify(summary)}`,
-      `          description: ${JSON.stringify(description)}`,
-    ].join('\n');
-  const groups = alertGroups.map(({ name, rules: all }) => `  - name: ${name}\n    rules:\n${all.map(rules).join('\n')}\n`);
-  return `# Made from scripts/grafana/alerts.ts by \`npm run dashboards\`; tested by alerts.test.yml.\ngroups:\n${groups.join('')}`;
-}
+const checkpoints: AlertGroup = {
+  name: 'lockstep-checkpoints',
+  rules: [
+    {
+      alert: 'LockstepCheckpointsFailing',
+      expr: `${grown(metrics.checkpoints, 'run', '10m', 'result="failed"')} > 0`,
+      for: '0s',
+      severity: 'warning',
+      summary: 'Run {{ $labels.run }} could not write a checkpoint.',
+      description:
+        'It goes on and tries again when the next one is due, with the older ones in place. The process that leads it says why: make room on the disk, or make --run-dir writable again.',
+    },
+    {
+      alert: 'LockstepNoCheckpoint',
+      // One that was never written has no age.
+      expr: `(time() - max by (run) (${anySeries(metrics.checkpointTime)}) > ${oldCheckpoint} or sum by (run) (${written} == 0 and ${written} offset ${oldCheckpoint}s == 0)) and on (run) ${running}`,
+      for: '1m',
+      severity: 'warning',
+      summary: 'Run {{ $labels.run }} has not had a checkpoint for half an hour.',
+      description:
+        'All that was trained since would be lost with its machines. See on the dashboard Cluster whether checkpoints fail or are postponed; if they are due less often, set --checkpoint-every, or raise the threshold of this rule.',
+    },
+  ],
+};
+
+export const alertGroups: readonly AlertGroup[] = [progress, learning, speed, cluster, checkpoints];

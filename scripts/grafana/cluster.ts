@@ -2,6 +2,7 @@
  * Room: scripts (level 8), Grafana. The dashboard *Cluster*: who takes part, who is in trouble and by whose fault, and what goes over the network.
  */
 import { metrics } from '../../src/telemetry/names.ts';
+import { checkpoints } from './checkpoints.ts';
 import type { DashboardSpec } from './layout.ts';
 import { badAt, bars, lines, number, strips, type Threshold } from './panels.ts';
 import { mean, orNone, orZero, quantile, series } from './promql.ts';
@@ -17,7 +18,7 @@ const overview = [
   count('Generation', 'The membership that holds now. It grows with every change.', `max(${series(metrics.generation)})`),
   count('Lost hosts', 'Hosts that were lost since the run began.', orZero(`sum(${series(metrics.membershipChanges, 'kind="lost"')})`), badAt(1, 'orange')),
   count('Timeouts', 'Hosts that were given up for their silence.', orZero(`sum(${series(metrics.timeouts)})`), badAt(1, 'orange')),
-  count('Replayed steps', 'Steps that were begun again because a host was lost in them.', `sum(${series(metrics.replayedSteps)})`, badAt(1, 'orange')),
+  count('Replayed steps', 'Steps that were begun again because a host was lost or a rank died in them.', `sum(${series(metrics.replayedSteps)})`, badAt(1, 'orange')),
   count(
     'Refused peers',
     'Connections that were refused: wrong token, other version, other data, ...',
@@ -157,9 +158,9 @@ const guilt = [
 const recovery = [
   number({
     title: 'Mean recovery',
-    description: 'From the loss of a host to the next command, the mean of all recoveries. Nothing when no host was ever lost.',
+    description: 'From the loss of a host or the death of a rank to the next command, the mean of all recoveries. Nothing when none was ever lost.',
     unit: 's',
-    width: 6,
+    width: 4,
     height: 8,
     queries: [{ expr: mean(metrics.recovery), legend: 'mean', faultsOnly: true }],
     thresholds: [
@@ -171,9 +172,9 @@ const recovery = [
   lines(
     {
       title: 'Recovery',
-      description: 'From the loss of a host to the next command: median and 95th percentile over five minutes. Nothing when no host was lost in them.',
+      description: 'From the loss to the next command: median and 95th percentile over five minutes. Nothing when nobody was lost in them.',
       unit: 's',
-      width: 9,
+      width: 7,
       queries: [
         { expr: quantile(0.5, metrics.recovery, '5m'), legend: 'median', faultsOnly: true },
         { expr: quantile(0.95, metrics.recovery, '5m'), legend: '95 %', faultsOnly: true },
@@ -185,13 +186,25 @@ const recovery = [
   lines(
     {
       title: 'Replayed and stale',
-      description: 'Steps that were begun again, and messages of generations that were over, which changed nothing. Both come with changes of membership and only then.',
+      description:
+        'Steps that were begun again, and messages of generations that were over, which changed nothing. Both come with losses and changes of membership and only then.',
       unit: 'none',
-      width: 9,
+      width: 7,
       queries: [
         { expr: `sum(${series(metrics.replayedSteps)})`, legend: 'replayed steps' },
         { expr: `sum(${series(metrics.staleMessages)})`, legend: 'stale messages' },
       ],
+      min: 0,
+    },
+    { steps: true },
+  ),
+  lines(
+    {
+      title: 'Ranks started again',
+      description: 'Ranks that died and were started again, or left out when they died again and again: the process says of which fault.',
+      unit: 'none',
+      width: 6,
+      queries: [{ expr: orNone(`sum by (host) (${series(metrics.rankRestarts)})`, 'host'), legend: '{{host}}' }],
       min: 0,
     },
     { steps: true },
@@ -207,6 +220,7 @@ export const cluster: DashboardSpec = {
     { title: 'Membership', panels: membership },
     { title: 'Who is guilty', panels: guilt },
     { title: 'Recovery', panels: recovery },
+    { title: 'Checkpoints', panels: checkpoints },
     { title: 'Network', panels: network },
     { title: 'Memory', panels: memory },
   ],

@@ -1,7 +1,7 @@
 /**
  * Room: scripts (level 8), Grafana. Everything that is generated from the table of metrics, as files: the same bytes from the same sources.
  */
-import { alertsYaml } from './alerts.ts';
+import { alertsYaml } from './alerts-document.ts';
 import { dashboard } from './layout.ts';
 import { metricsDocument } from './metrics-document.ts';
 import { dashboards } from './queries.ts';

@@ -1,7 +1,7 @@
 /**
  * Room: local (level 6). How a run stands, for the live page: what changed since it was asked before.
  */
-import type { StepEvent } from '../telemetry/events.ts';
+import type { CheckpointEvent, StepEvent } from '../telemetry/events.ts';
 import type { LiveRank, LiveStatus } from '../telemetry/live.ts';
 import type { RunStateName } from '../telemetry/names.ts';
 import type { ClusterSnapshot, HostSnapshot, ProcessSnapshot, RankSnapshot } from '../telemetry/snapshot.ts';
@@ -30,6 +30,7 @@ export class LiveStatusMaker {
   #samples = 0;
   #step = 0;
   #epoch = 0;
+  #checkpointStep: number | undefined;
   #before: Rates;
   #samplesPerSecond = 0;
   #stepsPerSecond = 0;
@@ -46,6 +47,10 @@ export class LiveStatusMaker {
     this.#samples += samples;
     this.#step = step;
     this.#epoch = epoch + 1;
+  }
+
+  checkpoint({ step, result }: CheckpointEvent): void {
+    if (result === 'written') this.#checkpointStep = step;
   }
 
   /** From now on it stays as it is, whatever becomes of its sources. */
@@ -67,6 +72,7 @@ export class LiveStatusMaker {
       epoch: this.#epoch,
       samplesPerSecond: this.#samplesPerSecond,
       ...(this.#stepsPerSecond > 0 && left > 0 && { etaSeconds: left / this.#stepsPerSecond }),
+      ...(this.#checkpointStep !== undefined && { checkpointStep: this.#checkpointStep }),
       ranks: (snapshot?.ranks ?? []).map((rank, i): LiveRank => ({ ...rank, phases: this.#phases[i] ?? {} })),
       hosts: cluster?.hosts ?? [this.#alone(snapshot)],
     };

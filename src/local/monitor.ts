@@ -111,6 +111,9 @@ export class Monitor {
     } else if (event.event === 'epoch') {
       this.#registry.epoch(event);
       this.#feed?.epoch(event);
+    } else if (event.event === 'checkpoint') {
+      this.#registry.checkpoint(event);
+      this.#maker?.checkpoint(event);
     }
   }
 

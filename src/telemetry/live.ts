@@ -53,6 +53,8 @@ export interface LiveStatus {
   readonly samplesPerSecond: number;
   /** Until the end; absent while it cannot be told. */
   readonly etaSeconds?: number;
+  /** The step of the last checkpoint; absent while there is none. */
+  readonly checkpointStep?: number;
   /** Of this process. */
   readonly ranks: readonly LiveRank[];
   /** One entry for a machine alone. */

@@ -122,8 +122,6 @@ export const metrics = {
   hostShards: metric('Cluster', 'gauge', 'host_shards', 'shards', 'Shards that a host computes.', ['host']),
   heartbeatAge: metric('Cluster', 'gauge', 'heartbeat_age_seconds', 's', 'Time since the last sign of life of a host.', ['host']),
   heartbeatRtt: metric('Cluster', 'gauge', 'heartbeat_rtt_seconds', 's', 'Time until a host answered the last ping.', ['host']),
-  replayedSteps: metric('Cluster', 'counter', 'replayed_steps_total', 'steps', 'Steps that were begun again because a host was lost in them.'),
-  recovery: metric('Cluster', 'histogram', 'recovery_duration_seconds', 's', 'From the loss of a host to the next command.', [], 'the leading process', decades(-2, 2)),
   staleMessages: metric('Cluster', 'counter', 'stale_messages_total', 'messages', 'Messages of generations that were over, which changed nothing.'),
   timeouts: metric(
     'Cluster',
@@ -134,6 +132,39 @@ export const metrics = {
     ['host', 'phase'],
   ),
   refusedPeers: metric('Cluster', 'counter', 'refused_peers_total', 'peers', 'Connections that were refused, by reason.', ['reason'], everywhere),
+
+  replayedSteps: metric('Recovery', 'counter', 'replayed_steps_total', 'steps', 'Steps that were begun again because a host was lost or a rank died in them.'),
+  recovery: metric(
+    'Recovery',
+    'histogram',
+    'recovery_duration_seconds',
+    's',
+    'From the loss of a host or the death of a rank to the next command.',
+    [],
+    'the leading process',
+    decades(-2, 2),
+  ),
+  rankRestarts: metric('Recovery', 'counter', 'rank_restarts_total', 'ranks', 'Ranks of this process that died and were started again, or left out.', [], everywhere),
+
+  checkpoints: metric(
+    'Checkpoints',
+    'counter',
+    'checkpoints_total',
+    'checkpoints',
+    'Checkpoints that were due: `written`, `failed` for what the system refused, or `postponed` because the one before was being written still.',
+    ['result'],
+  ),
+  checkpointDuration: metric('Checkpoints', 'gauge', 'checkpoint_duration_seconds', 's', 'How long the last checkpoint was being written while ranks computed.'),
+  checkpointBytes: metric('Checkpoints', 'gauge', 'checkpoint_bytes', 'bytes', 'Size of the last checkpoint that was written.'),
+  checkpointStep: metric('Checkpoints', 'gauge', 'checkpoint_step', 'steps', 'The step of the last checkpoint that was written.'),
+  checkpointStall: metric('Checkpoints', 'counter', 'checkpoint_stall_seconds_total', 's', 'Time that ranks stood for copies of the state.'),
+  checkpointTime: metric(
+    'Checkpoints',
+    'gauge',
+    'checkpoint_last_success_timestamp_seconds',
+    's',
+    'When the last checkpoint was written, in seconds since 1970; absent before the first one of this process.',
+  ),
 
   networkBytes: metric(
     'Network',

@@ -3,11 +3,12 @@
  * else is read when somebody scrapes, so that a run nobody watches does no work for it.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { EpochEvent, StepEvent } from './events.ts';
+import type { CheckpointEvent, EpochEvent, StepEvent } from './events.ts';
 import { type MetricDefinition, type MetricKey, metrics, runStates } from './names.ts';
 import type { ClusterSnapshot, ProcessSnapshot } from './snapshot.ts';
 import { StepTally } from './step-tally.ts';
 import { type Phase, phases } from './timing.ts';
+import { Totals } from './totals.ts';
 
 export interface RegistryOptions {
   /** Labels of everything, as far as they are known. */
@@ -23,8 +24,12 @@ export interface RunFacts {
   readonly labels: Readonly<Record<(typeof metrics.runInfo.labels)[number], string>>;
   readonly targetSteps: number;
   readonly stepsPerEpoch: number;
+  /** Whether there are checkpoints: only then anything is told of them. */
+  readonly checkpoints?: boolean;
   readonly clip?: { readonly kind: 'globalClipnorm' | 'clipnorm' | 'clipvalue'; readonly threshold: number };
 }
+
+const definitions = Object.entries(metrics) as [MetricKey, (typeof metrics)[MetricKey]][];
 
 /** Phases in which a rank waits rather than computes. */
 const waiting: ReadonlySet<Phase> = new Set(['wait', 'network']);
@@ -39,16 +44,17 @@ export class MetricsRegistry {
   readonly #counters = new Map<MetricKey, Counter>();
   readonly #histograms = new Map<MetricKey, Histogram>();
   readonly #steps = new StepTally();
+  /** Whether this process leads the run. */
+  #leads = false;
   #recoveriesTold = 0;
-  /** The last total of each counter that somebody else counts, by metric and labels. */
-  readonly #told = new Map<string, number>();
+  readonly #totals = new Totals();
   /** Compute seconds by rank, and of all ranks in all phases, at the scrape before. */
   #before: { readonly compute: readonly number[]; readonly all: number } | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: loopPrecisionMs });
-    for (const [key, definition] of Object.entries(metrics) as [MetricKey, MetricDefinition][]) this.#make(key, definition);
+    for (const [key, definition] of definitions) this.#make(key, definition);
   }
 
   get contentType(): string {
@@ -63,15 +69,19 @@ export class MetricsRegistry {
     if (snapshot) this.#takeProcess(snapshot);
     const cluster = this.#options.cluster?.();
     if (cluster) this.#takeCluster(cluster);
+    else if (snapshot?.recovery) this.#takeRecovery(snapshot.recovery.replayedSteps, snapshot.recovery.seconds);
     return await this.#registry.metrics();
   }
 
-  begin({ labels, targetSteps, stepsPerEpoch, clip }: RunFacts): void {
+  begin({ labels, targetSteps, stepsPerEpoch, checkpoints = false, clip }: RunFacts): void {
+    this.#leads = true;
     this.#gauge('runInfo').set(labels, 1);
     this.#gauge('targetSteps').set(targetSteps);
     this.#gauge('stepsPerEpoch').set(stepsPerEpoch);
     if (clip) this.#gauge('clipThreshold').set({ kind: clip.kind }, clip.threshold);
+    for (const [key, definition] of definitions) if (definition.toldBy === 'the leading process' && (checkpoints || definition.group !== 'Checkpoints')) this.#zero(key);
     for (const result of ['applied', 'skipped']) this.#counter('steps').inc({ result }, 0);
+    if (checkpoints) for (const result of ['written', 'failed', 'postponed']) this.#counter('checkpoints').inc({ result }, 0);
     this.state('running');
   }
 
@@ -88,6 +98,16 @@ export class MetricsRegistry {
     if (!validation) return;
     this.#gauge('loss').set({ split: 'validation' }, validation.loss);
     for (const [metric, value] of Object.entries(validation.metrics)) this.#gauge('metric').set({ split: 'validation', metric }, value);
+  }
+
+  checkpoint({ step, result, stallSeconds, seconds, bytes }: CheckpointEvent): void {
+    this.#counter('checkpoints').inc({ result });
+    this.#counter('checkpointStall').inc(stallSeconds);
+    if (result !== 'written') return;
+    this.#gauge('checkpointStep').set(step);
+    this.#gauge('checkpointDuration').set(seconds ?? 0);
+    this.#gauge('checkpointBytes').set(bytes ?? 0);
+    this.#gauge('checkpointTime').setToCurrentTime();
   }
 
   #takeSteps(): void {
@@ -110,7 +130,10 @@ export class MetricsRegistry {
     for (const norm of told.norms) if (Number.isFinite(norm)) this.#histogram('gradientNorms').observe(norm);
   }
 
-  #takeProcess({ step, generation, ranks, observed, bnVarianceMin, bnSyncs, arenaBytes, network }: ProcessSnapshot): void {
+  #takeProcess({ step, generation, recovery, ranks, observed, bnVarianceMin, bnSyncs, arenaBytes, network }: ProcessSnapshot): void {
+    // A machine alone has no generations. Clocks that began anew are compared with the scrape after this one.
+    if (this.#totals.enter(generation > 0 ? generation : (recovery?.restarts ?? 0))) this.#before = undefined;
+    if (recovery) this.#total('rankRestarts', {}, recovery.restarts);
     this.#gauge('step').set(step);
     this.#gauge('generation').set(generation);
     const seconds = (rank: (typeof ranks)[number], waits: boolean): number =>
@@ -144,7 +167,15 @@ export class MetricsRegistry {
     for (const [reason, count] of Object.entries(network.refusedPeers)) this.#total('refusedPeers', { reason }, count);
   }
 
-  /** Since the scrape before; a generation that began meanwhile began its clocks anew, and is told from the next one on. */
+  /** Of the run: what befell a process that does not lead, the one that does tells. */
+  #takeRecovery(replayedSteps: number, seconds: readonly number[]): void {
+    if (!this.#leads) return;
+    this.#total('replayedSteps', {}, replayedSteps);
+    for (const one of seconds.slice(this.#recoveriesTold)) this.#histogram('recovery').observe(one);
+    this.#recoveriesTold = seconds.length;
+  }
+
+  /** Since the scrape before. */
   #takeBalance(compute: readonly number[], all: number): void {
     const before = this.#before;
     this.#before = { compute, all };
@@ -169,9 +200,7 @@ export class MetricsRegistry {
       if (rttSeconds !== undefined) this.#gauge('heartbeatRtt').set({ host }, rttSeconds);
     }
     for (const [kind, count] of Object.entries(membershipChanges)) this.#total('membershipChanges', { kind }, count);
-    this.#total('replayedSteps', {}, replayedSteps);
-    for (const seconds of recoverySeconds.slice(this.#recoveriesTold)) this.#histogram('recovery').observe(seconds);
-    this.#recoveriesTold = recoverySeconds.length;
+    this.#takeRecovery(replayedSteps, recoverySeconds);
     this.#total('staleMessages', {}, staleMessages);
     this.#counter('timeouts').reset();
     for (const { host, phase, count } of timeouts) this.#counter('timeouts').inc({ host, phase }, count);
@@ -182,8 +211,15 @@ export class MetricsRegistry {
     if (type === 'gauge') this.#gauges.set(key, new Gauge(options));
     else if (type === 'counter') this.#counters.set(key, new Counter(options));
     else this.#histograms.set(key, new Histogram({ ...options, buckets: [...buckets!] }));
-    // A gauge without labels begins at 0 in prom-client: nothing is told before there is something to tell.
-    if (type === 'gauge' && labels.length === 0) this.#gauge(key).remove();
+    // Without labels they begin at 0 in prom-client: nothing is told before there is something to tell.
+    if (labels.length === 0) (this.#gauges.get(key) ?? this.#counters.get(key) ?? this.#histogram(key)).remove();
+  }
+
+  /** From now on it is told; one with labels once they are known, and a gauge once it has a value. */
+  #zero(key: MetricKey): void {
+    if (metrics[key].labels.length > 0) return;
+    this.#counters.get(key)?.inc(0);
+    this.#histograms.get(key)?.zero({});
   }
 
   #gauge(key: MetricKey): Gauge {
@@ -200,11 +236,6 @@ export class MetricsRegistry {
 
   /** Sets a counter that somebody else counts. */
   #total(key: MetricKey, labels: Record<string, string>, total: number): void {
-    const counter = this.#counter(key);
-    const id = `${key} ${Object.values(labels).join(' ')}`;
-    const before = this.#told.get(id) ?? 0;
-    // A source that began anew, as clocks do with a generation, goes on from what was told.
-    counter.inc(labels, total >= before ? total - before : total);
-    this.#told.set(id, total);
+    this.#counter(key).inc(labels, this.#totals.growth(key, labels, total));
   }
 }

@@ -2,7 +2,10 @@
  * Room: tests of local. A real run that is watched: what a scrape tells is what the run's events and the arena say, and being watched changes no bit of it.
  */
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Crew } from '../../src/local/crew.ts';
 import { Monitor } from '../../src/local/monitor.ts';
@@ -16,6 +19,12 @@ import { normalized } from '../contracts/collectives/recipes.ts';
 const live: LiveRun = { run: 'r', host: 'h', layers: [], parameters: 1, kernels: 'wasm', targetSteps: 0, stepsPerEpoch: 0 };
 const labels = { version: '0', kernels: 'wasm', topology: 'none', shards: '5', batch_size: '12', optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' };
 
+function folder(t: ExecutionContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'lockstep-monitor-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
 test('a scrape in the midst of a run, and one after it', async (t) => {
   const monitor = await Monitor.open({ host: '127.0.0.1', port: 0, identity: () => ({ run: 'r', host: 'h' }) });
   t.teardown(() => monitor.close());
@@ -23,11 +32,13 @@ test('a scrape in the midst of a run, and one after it', async (t) => {
   let crew: Crew | undefined;
   let during = '';
   const options: TrainOptions = normalized({
+    checkpoints: { runDir: folder(t) },
     onCrew: (now) => {
       crew = now;
       monitor.watch({ snapshot: () => now.snapshot?.(), observe: () => now.station.team.observe() });
     },
-    onStart: ({ steps, stepsPerEpoch }) => monitor.begin({ facts: { labels, targetSteps: steps, stepsPerEpoch }, live: { ...live, targetSteps: steps, stepsPerEpoch } }),
+    onStart: ({ steps, stepsPerEpoch }) =>
+      monitor.begin({ facts: { labels, targetSteps: steps, stepsPerEpoch, checkpoints: true }, live: { ...live, targetSteps: steps, stepsPerEpoch } }),
     onEvent: (event) => monitor.take(event),
     onEpoch: ({ epoch }) => {
       if (epoch > 0) return;
@@ -44,6 +55,9 @@ test('a scrape in the midst of a run, and one after it', async (t) => {
   t.regex(after, new RegExp(`^lockstep_step\\{.*\\} ${run.steps}$`, 'm'));
   t.regex(after, new RegExp(`^lockstep_steps_total\\{result="applied".*\\} ${run.steps}$`, 'm'));
   t.regex(after, /^lockstep_run_state\{state="done".*\} 1$/m);
+  t.regex(after, new RegExp(`^lockstep_checkpoint_step\\{.*\\} ${run.steps}$`, 'm'));
+  t.regex(after, /^lockstep_checkpoints_total\{result="written".*\} [1-9]$/m);
+  t.regex(after, /^lockstep_rank_restarts_total\{.*\} 0$/m);
   t.regex(after, /^lockstep_bn_drift\{layer="[a-z_]+".*\} 0\.\d+$/m);
   t.regex(during, /^lockstep_rank_compute_seconds_total\{rank="0".*\} 0\.\d+$/m);
   t.is(run.weightsSha256, (await train(normalized())).weightsSha256, 'who is watched computes the same bits');
@@ -105,11 +119,12 @@ async function hello({ port }: Monitor): Promise<LiveHello> {
   return JSON.parse(/^data: (.*)$/m.exec(text)![1]!) as LiveHello;
 }
 
-test('a page that is opened after the end sees ranks and hosts as they were', async (t) => {
+test('a page that is opened after the end sees ranks, hosts and the last checkpoint as they were', async (t) => {
   const monitor = await opened(t);
   const run = await train(
     normalized({
       workers: 2,
+      checkpoints: { runDir: folder(t) },
       onCrew: (crew) => monitor.watch({ snapshot: () => crew.snapshot?.(), observe: () => crew.station.team.observe() }),
       onStart: ({ steps, stepsPerEpoch }) => monitor.begin({ live: { ...live, targetSteps: steps, stepsPerEpoch } }),
       onEvent: (event) => monitor.take(event),
@@ -117,7 +132,7 @@ test('a page that is opened after the end sees ranks and hosts as they were', as
   );
   await monitor.end('failed');
   const { status } = await hello(monitor);
-  t.like(status, { state: 'failed', step: run.steps, epoch: 2, samplesPerSecond: 0 });
+  t.like(status, { state: 'failed', step: run.steps, epoch: 2, samplesPerSecond: 0, checkpointStep: run.steps });
   t.false('etaSeconds' in status);
   t.deepEqual(
     status.ranks.map(({ rank, step }) => [rank, step]),

@@ -32,17 +32,19 @@ inBrowser(`charts, figures, bars and tables move as the run goes on, without a c
   const { page, faults } = await open(t, browser, synthetic);
   await shows(page, '#run', 'mnist-bn');
   await shows(page, '#step', '0 of 4,690');
+  t.notRegex((await page.locator('#about').textContent())!, /checkpoint/);
   t.is(await page.locator('.plot[data-note="Waiting for the first step"]').count(), 4);
   let before = await drawings(page);
   t.is(before.length, 4);
   for (const to of [1, 300, 1500, 3000]) {
-    synthetic.train(to);
+    synthetic.train(to, { checkpointStep: to });
     await shows(page, '#step', `${to.toLocaleString('en-US')} of 4,690`);
     const now = await drawings(page);
     for (const [i, drawing] of now.entries()) t.not(drawing, before[i], `chart ${i} at step ${to}`);
     before = now;
   }
   t.is(await page.locator('.plot[data-note]').count(), 0);
+  t.regex((await page.locator('#about').textContent())!, / · last checkpoint: step 3,000$/);
   t.is(await page.locator('#bars > li').count(), 4);
   t.deepEqual(await page.locator('#hosts tr').allInnerTexts(), [
     'alpha\tmember\t4\t4\titself\t–\t127.0.0.1:9464',

@@ -111,7 +111,8 @@ function showFigures() {
   at('progress').setAttribute('aria-valuenow', String(Math.floor(100 * share)));
   at('progress').setAttribute('aria-valuetext', `step ${whole(status.step)}${targetSteps > 0 ? ` of ${whole(targetSteps)}` : ''}`);
   setText(at('run'), run.run);
-  setText(at('about'), `on ${run.host} · ${run.layers.length} layers, ${whole(run.parameters)} parameters · kernels ${run.kernels}`);
+  const checkpoint = status.checkpointStep === undefined ? '' : ` · last checkpoint: step ${whole(status.checkpointStep)}`;
+  setText(at('about'), `on ${run.host} · ${run.layers.length} layers, ${whole(run.parameters)} parameters · kernels ${run.kernels}${checkpoint}`);
   at('about').title = run.layers.join(', ');
   document.title = `${targetSteps > 0 ? `${shareText} ` : ''}${status.state} · ${run.run}`;
 }

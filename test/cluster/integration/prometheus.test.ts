@@ -16,6 +16,7 @@ const watched = version === undefined ? test.skip : test.serial;
 const missing = version === undefined ? ' (SKIPPED: no prometheus; apt-get install prometheus)' : '';
 
 const run = recipe({ optimizer: { type: 'sgd', learningRate: 0.05, momentum: 0.9, globalClipnorm: 0.5 } });
+const checkpoints = ['--run-dir', join(run.folder, 'run'), '--checkpoint-every', '20steps'];
 
 interface Answer {
   readonly status: string;
@@ -24,7 +25,7 @@ interface Answer {
 }
 
 watched(`every panel of every dashboard has something to show${missing}`, async (t) => {
-  const cluster = await party(t, run, { workers: 1, flags: ['--min-hosts', '3', '--metrics', '127.0.0.1:0'] });
+  const cluster = await party(t, run, { workers: 1, flags: ['--min-hosts', '3', '--metrics', '127.0.0.1:0', ...checkpoints] });
   const [stays, dies] = ['stays', 'dies'].map((name) => cluster.join(name, '--workers', '1', '--name', name, '--metrics', '127.0.0.1:0')) as [
     ReturnType<typeof cluster.join>,
     ReturnType<typeof cluster.join>,
