@@ -8,7 +8,7 @@ import { undisturbed, writeRecipe } from './recipe.ts';
 import { type ChaosReport, reportOf } from './report.ts';
 import { type RunOutcome, runChaos } from './run.ts';
 import type { Scenario } from './scenarios.ts';
-import { type Lengths, lengths, planRun, stepsOf } from './schedule.ts';
+import { type Lengths, planRun, stepsOf } from './schedule.ts';
 
 export interface ChaosOrder {
   readonly seed: number;
@@ -22,13 +22,13 @@ export interface ChaosOrder {
   readonly scenarios: readonly Scenario[];
   /** Where the files of runs that went wrong stay. */
   readonly keep: string;
-  readonly size?: Lengths;
+  readonly size: Lengths;
   readonly say: (line: string) => void;
   /** Ends it at once, and it rejects. */
   readonly signal: AbortSignal;
 }
 
-export async function chaos({ seed, minutes, firstRun, runs, scenarios, keep, size = lengths, say, signal }: ChaosOrder): Promise<ChaosReport> {
+export async function chaos({ seed, minutes, firstRun, runs, scenarios, keep, size, say, signal }: ChaosOrder): Promise<ChaosReport> {
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-chaos-'));
