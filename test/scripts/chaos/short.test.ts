@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { ChaosReport } from '../../../scripts/chaos/report.ts';
@@ -16,7 +16,7 @@ const program = fileURLToPath(new URL('../../../scripts/chaos.js', import.meta.u
 /** Starts the harness with a folder of its own for all that is temporary. */
 function begin(t: ExecutionContext, ...args: string[]): Running & { readonly folder: string } {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-short-'));
-  const running = start('env', [`TMPDIR=${folder}`, process.execPath, program, '--seed', '5', '--run', '0', ...args]);
+  const running = start('env', [`TMPDIR=${folder}`, process.execPath, program, '--seed', '6', '--run', '0', ...args]);
   t.teardown(async () => {
     running.child.kill('SIGTERM');
     await running.end;
@@ -39,11 +39,13 @@ function living(folder: string): string[] {
 }
 
 test.serial('a cluster whose hosts are killed, leave, are cut off and joined ends with the same bits', async (t) => {
-  const { folder, end } = begin(t, '--faults', '4', '--only', 'host-kill,host-leave,host-cut,host-join', '--json', '/dev/stderr');
+  const json = join(mkdtempSync(join(tmpdir(), 'lockstep-report-')), 'report.json');
+  t.teardown(() => rmSync(dirname(json), { recursive: true, force: true }));
+  const { folder, end } = begin(t, '--faults', '4', '--only', 'host-kill,host-leave,host-cut,host-join', '--json', json);
   const { code, stdout, stderr } = await end;
   t.is(code, 0, stdout + stderr);
   t.regex(stdout, /^run 0: \d hosts, (star|mesh), 4 of 4 faults, .* s: same bits\n/);
-  const report = JSON.parse(stderr) as ChaosReport;
+  const report = JSON.parse(readFileSync(json, 'utf8')) as ChaosReport;
   t.deepEqual([report.runs, report.faults, report.verdicts], [1, 4, { 'same bits': 1, 'wrong bits': 0, hang: 0, failed: 0 }]);
   t.deepEqual(readdirSync(folder), []);
   t.deepEqual(living(folder), []);
