@@ -41,6 +41,8 @@ export class Coordinator implements Crew {
   readonly #chronicle = new Chronicle();
   #state: RunState;
   #stopsForUser = false;
+  /** The order that is obeyed ends with the running step. */
+  #pauses = false;
   /** Messages of generations that were over. */
   #stale = 0;
   /** Parts of generations begin one after the other. */
@@ -62,7 +64,7 @@ export class Coordinator implements Crew {
     });
     const { name, workers, minHosts } = options;
     this.#herald = new Herald({ ...options, guests, member: this.#member });
-    this.#state = newRun({ shards: station.plan.spec.shards, minHosts, coordinator: { name, workers, address: '' }, committed: 0 });
+    this.#state = newRun({ shards: station.plan.spec.shards, minHosts, coordinator: { name, workers, address: '' }, committed: this.#member.committed });
     guests.take({
       onApplied: ({ id, name: host, workers: own, address }) => this.#tell({ kind: 'applied', id, name: host, workers: own, address }),
       onMessage: (guest, message) => this.#receive(guest, message),
@@ -81,9 +83,10 @@ export class Coordinator implements Crew {
   }
 
   async train(order: TrainOrder): Promise<void> {
+    this.#pauses = false;
     for (;;) {
       await this.#permitted();
-      const rest = this.#stopsForUser ? undefined : remaining(order, this.#member.standing, this.#offer.document.training);
+      const rest = this.#stopsForUser || this.#pauses ? undefined : remaining(order, this.#member.standing, this.#offer.document.training);
       if (!rest) return;
       await this.#work({ ...rest, kind: 'train' });
     }
@@ -98,6 +101,11 @@ export class Coordinator implements Crew {
 
   requestStop(): void {
     this.#stopsForUser = true;
+    this.requestPause();
+  }
+
+  requestPause(): void {
+    this.#pauses = true;
     this.#member.station.team.requestStop();
     this.#permission.nudge();
   }
@@ -145,6 +153,7 @@ export class Coordinator implements Crew {
     const { kind, ...order } = command;
     this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
     const obeyed = await this.#member.obey(command);
+    if (typeof obeyed === 'object') this.#tell({ kind: 'stumbled', id: 0, generation, ...obeyed });
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
     return obeyed;
   }
@@ -237,10 +246,7 @@ export class Coordinator implements Crew {
 
   /** Sends signs of life, and loses who gives none. */
   #watch(): void {
-    for (const { id, link } of this.#guests.all) {
-      this.#herald.tell(id, { type: 'heartbeat', ranks: [] });
-      link.ping();
-    }
+    this.#herald.beat();
     for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, steadyNow())) {
       this.#chronicle.timedOut(guest.name, phases[guest.signs.ranks[0]?.phase ?? 0] ?? 'data');
       this.#tell({ kind: 'lost', id: guest.id, reason: sentence });

@@ -34,6 +34,14 @@ export class Herald {
     for (const id of ids) this.tell(id, body);
   }
 
+  /** A sign of life to all who are there. */
+  beat(): void {
+    for (const { id, link } of this.#options.guests.all) {
+      this.tell(id, { type: 'heartbeat', ranks: [] });
+      link.ping();
+    }
+  }
+
   /** Tells every member its place, and sends the state to those who lack it as long as the generation is the latest. */
   proclaim({ generation, members }: NewGeneration, isLatest: () => boolean): void {
     const { guests, member, topology, onNews } = this.#options;

@@ -4,12 +4,12 @@
  */
 import { type ErrorCode, isLockstepError } from '../src/errors.ts';
 import { selectKernels } from '../src/kernels/select.ts';
+import { modelHash, numericFingerprint } from '../src/local/fingerprint.ts';
 import { Recordings } from '../src/local/recordings.ts';
-import { Station } from '../src/local/station.ts';
+import { Station, type StationOptions } from '../src/local/station.ts';
 import type { Recording } from '../src/telemetry/recording.ts';
 import { checkAgreement } from './agreement.ts';
 import { DataIntake, type IntakeOptions } from './data/intake.ts';
-import { modelHash, numericFingerprint } from './fingerprint.ts';
 import { Member, rankWorker } from './member.ts';
 import { checkRunDocument } from './run-document.ts';
 import { StateReceiver, touchState } from './state-transfer.ts';
@@ -29,6 +29,9 @@ export interface HostOptions extends IntakeOptions {
   readonly stepLinks: StepLinks;
   /** Records the first steps of the ranks here, and is handed them with the id and the name of this host. */
   readonly record?: { readonly steps: number; readonly onRecorded: (id: number, name: string, recordings: readonly Recording[]) => void } | undefined;
+  /** Makes a rank fail on purpose, and says when one is taken for stuck; for tests of recovery. @internal */
+  readonly fault?: StationOptions['fault'];
+  readonly vigil?: StationOptions['vigil'];
   /** Told what runs here once that is known. */
   readonly onMember?: (member: Member, runId: string) => void;
 }
@@ -167,8 +170,16 @@ export class Host {
     const own = { modelHash: modelHash(spec), fingerprint: numericFingerprint(kernels) };
     checkAgreement(message, own);
     if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
-    const { workers, record, name } = this.#options;
-    const station = new Station({ spec: { ...spec, ranks: workers, ...(record && { traceSteps: record.steps }) }, training, kernels, changes: true, worker: rankWorker });
+    const { workers, record, name, fault, vigil } = this.#options;
+    const station = new Station({
+      spec: { ...spec, ranks: workers, ...(record && { traceSteps: record.steps }) },
+      training,
+      kernels,
+      changes: true,
+      worker: rankWorker,
+      ...(fault && { fault }),
+      ...(vigil && { vigil }),
+    });
     this.#recordings = new Recordings(
       station,
       record && ((recordings) => record.onRecorded(this.#member?.place?.id ?? 0, this.#member?.place?.name ?? name, recordings)),
@@ -214,6 +225,7 @@ export class Host {
     this.#obeying = obeying.then(
       (obeyed) => {
         if (obeyed === 'finished') this.#send({ type: 'finished', rowSeconds: Math.min(member.rowSeconds, 1e9) });
+        else if (obeyed !== 'recalled') this.#send({ type: 'stumbled', ...obeyed });
       },
       (error: unknown) => this.#fail(error),
     );

@@ -18,7 +18,7 @@ import { type ListenOptions, listen } from './transport/listen.ts';
 import { Refusal } from './transport/refusal.ts';
 
 export interface JoinOptions
-  extends Pick<HostOptions, 'name' | 'workers' | 'dataFolder' | 'cacheFolder' | 'onNews' | 'record'>,
+  extends Pick<HostOptions, 'name' | 'workers' | 'dataFolder' | 'cacheFolder' | 'onNews' | 'record' | 'fault' | 'vigil'>,
     Pick<StepLinksOptions, 'token' | 'tlsCa'> {
   /** The own certificate, for links of other hosts. */
   readonly tls?: ListenOptions['tls'];
@@ -111,7 +111,7 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
             ...(member && { event: endOf(member, (performance.now() - began) / 1000, controlBefore.bytesOut + stepLinks.traffic.bytesOut) }),
           };
         throwIfFinal(end);
-        if (end.kind === 'lost') onNews(`the connection was lost: ${end.reason}`);
+        onNews(end.kind === 'lost' ? `the connection was lost: ${end.reason}` : `joins again without its state: ${(end.error as Error).message}`);
         if (member) attempt = 0;
       } catch (error) {
         if (signal?.aborted && isLockstepError(error) && error.code === 'LOCKSTEP_NETWORK') return { message: 'Gave up before it took part.' };
@@ -145,7 +145,7 @@ function isMistrust({ cause }: Error): boolean {
 
 /** Mistakes that another attempt would only repeat. */
 function throwIfFinal(end: SessionEnd): void {
-  if (end.kind === 'failed') throw end.error;
+  if (end.kind === 'failed' && !(isLockstepError(end.error) && end.error.code === 'LOCKSTEP_STATE')) throw end.error;
   if (end.kind === 'lost' && end.refusal?.final) throw end.refusal;
 }
 

@@ -11,6 +11,7 @@ import { phases, readTimes } from '../src/telemetry/timing.ts';
 import { addTraffic, noTraffic, readTraffic, type Traffic } from '../src/telemetry/traffic.ts';
 import { isStepMessage } from './exchange/incoming.ts';
 import { Exchange } from './exchange.ts';
+import { Mending, type Stumble } from './mending.ts';
 import type { Generation, StepLink, Ways } from './step-links.ts';
 import { Refusal } from './transport/refusal.ts';
 import { troubleOf } from './trouble.ts';
@@ -35,9 +36,13 @@ export class Member {
   /** The step at which the generation began. */
   #began = 0;
   #ended = false;
+  readonly #mending: Mending;
+  /** Resolves when no rank that died is being mended. */
+  #mended: Promise<unknown> = Promise.resolve();
 
   constructor(station: Station, onLost: OnWayLost) {
     this.station = station;
+    this.#mending = new Mending(station);
     this.#onLost = onLost;
   }
 
@@ -107,6 +112,7 @@ export class Member {
   async end(): Promise<void> {
     this.#ended = true;
     this.recall();
+    await this.#mended.catch(() => {});
     await this.station.team.end();
     this.#ways?.close();
     this.#ways = undefined;
@@ -144,9 +150,14 @@ export class Member {
     this.station.team.recall();
   }
 
-  /** Ranks obey; 'recalled' when they left their step. */
-  obey(command: Command): ReturnType<Station['team']['obey']> {
-    return this.station.team.obey(command);
+  /** Ranks obey; 'recalled' when they left their step. When one died, the state is that of a step again. Throws what cannot be mended. */
+  async obey(command: Command): Promise<'finished' | 'recalled' | Stumble> {
+    const obeyed = await this.station.team.obey(command);
+    if (obeyed !== 'stumbled') return obeyed;
+    this.leave();
+    const mended = this.#mending.mend(command);
+    this.#mended = mended;
+    return await mended;
   }
 
   /** Where each rank is; none before the first generation. */

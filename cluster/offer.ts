@@ -3,13 +3,13 @@
  * the same for everybody, and the data in chunks.
  */
 import type { DataConfig, DataConfigInput } from '../src/config/data.ts';
+import { modelHash, numericFingerprint } from '../src/local/fingerprint.ts';
 import type { Station } from '../src/local/station.ts';
 import type { TrainingSpec } from '../src/train/rank.ts';
 import { checkAgreement } from './agreement.ts';
 import { dataPieces } from './data/fetch.ts';
 import { type Manifest, makeManifest, type StoredData } from './data/manifest.ts';
 import { describeData } from './data/own-copy.ts';
-import { modelHash, numericFingerprint } from './fingerprint.ts';
 import { type RunDocument, runDocument } from './run-document.ts';
 import type { BulkPiece } from './transport/bulk-queue.ts';
 import type { Link } from './transport/link.ts';

@@ -66,7 +66,7 @@ export function serve(options: ServeOptions): OpenCrew {
       const shards = session.settings.shards ?? Math.min(workers + guests.workers, session.training.batchSize);
       const station = openStation({ ...session, settings: { ...session.settings, workers: Math.max(1, workers), shards } }, { worker: rankWorker });
       const offer = await Offer.make({
-        runId: options.runId,
+        runId: session.directory?.runId ?? options.runId,
         station,
         training: session.training,
         mixedNumerics: options.mixedNumerics ?? false,

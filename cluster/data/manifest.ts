@@ -5,11 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { canonicalJson, hashOf } from '../../src/config/canonical.ts';
 import { LockstepError } from '../../src/errors.ts';
 import type { Address, Arena } from '../../src/memory/arena.ts';
 import { sizeOf } from '../../src/memory/shape.ts';
 import type { DataPlace, DataSpec } from '../../src/model/plan.ts';
-import { canonicalJson, hashOf } from '../canonical.ts';
 import { mostChunks } from '../wire/messages.ts';
 
 export interface Manifest {

@@ -14,6 +14,8 @@ export function eventOf(id: number, message: Message): MembershipEvent | undefin
       return { kind: 'boundary', id, generation, committed: message.step, speed: speedOf(message.rowSeconds) };
     case 'recalled':
       return { kind: 'boundary', id, generation, committed: message.committed, speed: 0 };
+    case 'stumbled':
+      return { kind: 'stumbled', id, generation, workers: message.workers, sentence: message.sentence };
     case 'leave':
       return { kind: 'leaveRequested', id };
     case 'peerLost':

@@ -25,6 +25,8 @@ export function transition(state: RunState, event: MembershipEvent): Transition 
       return ready(state, event);
     case 'peerLost':
       return peerLost(state, event);
+    case 'stumbled':
+      return stumbled(state, event);
     case 'workBegan':
       return state.phase === 'running' && !atWork(state) && event.generation === state.generation
         ? { state: { ...state, awaited: state.members }, effects: [] }
@@ -122,6 +124,13 @@ function peerLost(state: RunState, { id, peer, generation }: EventOf<'peerLost'>
   if (low === high || !isMember(low) || !isMember(high) || state.brokenNow.some((link) => link.low === low.id && link.high === high.id)) return unchanged(state);
   const next = { ...state, brokenNow: [...state.brokenNow, { low: low.id, high: high.id }] };
   return preceded([{ kind: 'announce', sentence: `the link between hosts ${low.name} and ${high.name} broke` }], disturbed(next));
+}
+
+/** Its ranks stand although others are in a step that cannot end without them. */
+function stumbled(state: RunState, { id, generation, workers, sentence }: EventOf<'stumbled'>): Transition {
+  const host = find(state, id);
+  if (!atWork(state) || generation !== state.generation || host === undefined || !state.awaited.includes(id)) return unchanged(state);
+  return preceded([{ kind: 'announce', sentence: `host ${host.name}: ${sentence}` }], disturbed(withHost(state, { ...host, workers })));
 }
 
 /** The generation cannot go on: members leave the step they are in; when all stand, the next one is formed. */

@@ -81,6 +81,8 @@ export type MembershipEvent =
   | { readonly kind: 'ready'; readonly id: number; readonly generation: number }
   /** Its link to `peer` broke or could not be opened. */
   | { readonly kind: 'peerLost'; readonly id: number; readonly peer: number; readonly generation: number }
+  /** One of its ranks died; all others stand, and it goes on with so many `workers`. `sentence` says what befell it. */
+  | { readonly kind: 'stumbled'; readonly id: number; readonly generation: number; readonly workers: number; readonly sentence: string }
   /** The shell begins a command, in answer to `startWork`. */
   | { readonly kind: 'workBegan'; readonly generation: number }
   /** The run needs no further command. */

@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import { isLockstepError, LockstepError } from '../../src/errors.ts';
 import { decodeFrame, encodeFrame } from '../wire/frame.ts';
 import { type Message, protocolVersion } from '../wire/messages.ts';
+import { printable } from '../wire/printable.ts';
 import { type BulkPiece, BulkQueue } from './bulk-queue.ts';
 import { type SystemCalls, takeDescriptor } from './descriptor.ts';
 import { type LinkTraffic, noLinkTraffic } from './link-traffic.ts';
@@ -228,11 +229,6 @@ export class Link {
     this.#socket.resume();
     this.#socket.close();
   }
-}
-
-/** A sentence as the wire takes it: it may quote what a stranger wrote. */
-function printable(sentence: string): string {
-  return sentence.slice(0, 2000).replace(/[^\P{Cc}\t\n]/gu, '?');
 }
 
 function tell(handler: (reason: string) => void, reason: string): void {

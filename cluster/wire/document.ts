@@ -52,6 +52,7 @@ nothing but its steps, and a dialer's mask there is of zeros.
 | it becomes a member, or the membership changes | \`generation\`, \`state\` ... (if \`receivesState\`), \`ready\` |
 | it trains | \`train\`, the steps, \`finished\` |
 | it evaluates | \`evaluate\`, \`sums\`, \`finished\` |
+| a rank of it dies | \`stumbled\`, then as when another host is lost |
 | another host is lost | \`peerLost\` (whoever sees it), \`recall\`, \`recalled\`, then a new \`generation\` |
 | it wants to go | \`leave\`, at the next step boundary \`goodbye\` |
 | the run is over | \`goodbye\` |

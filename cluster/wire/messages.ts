@@ -7,6 +7,7 @@ import { show } from '../../src/check.ts';
 import { choice, field, flag, integer, record } from '../../src/config/rules.ts';
 import { sentences } from '../../src/config/sentences.ts';
 import { LockstepError } from '../../src/errors.ts';
+import { mostSentence } from './printable.ts';
 
 /** Grows with every change that an older peer would misunderstand. */
 export const protocolVersion = 1;
@@ -30,7 +31,7 @@ const digest = text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/, 64,
 const name = text('a text of 1 to 200 characters, none of control', /^\P{Cc}*$/u, 1, 200);
 const reason = text('a text of at most 100 characters, none of control', /^\P{Cc}*$/u, 0, 100);
 /** People read these on terminals: what a stranger wrote must not steer them. */
-const sentence = text('a text of at most 2000 characters, none of control but tab and newline', /^(?:\P{Cc}|[\t\n])*$/u, 0, 2000);
+const sentence = text(`a text of at most ${mostSentence} characters, none of control but tab and newline`, /^(?:\P{Cc}|[\t\n])*$/u, 0, mostSentence);
 /** HOST:PORT, or :PORT where the host calls from. */
 const address = text('an address of at most 300 visible ASCII characters, or nothing', /^[!-~]*$/, 0, 300);
 /** What the receiver checks itself: it knows the schema of a config, the wire does not. */
@@ -98,7 +99,11 @@ const kinds = {
   ],
   evaluate: [{}, 'Coordinator to host: compute the loss over the validation data.'],
   finished: [{ rowSeconds: seconds }, 'Host to coordinator: the command is done; seconds of computing per row, without waiting (0: unknown).'],
-  recall: [{}, 'Coordinator to host: a host was lost; leave the step and forget it.'],
+  stumbled: [
+    { sentence, workers: workers(1) },
+    'Host to coordinator: a rank died, and `sentence` says what was done about it; the host stands and goes on with so many workers.',
+  ],
+  recall: [{}, 'Coordinator to host: a host was lost or a rank died; leave the step and forget it.'],
   recalled: [{ committed: count }, 'Host to coordinator: all ranks have left; the last step that was committed here.'],
   leave: [{}, 'Host to coordinator: wants to go at the next step boundary.'],
   goodbye: [{ message: sentence }, 'Coordinator to host: released, the run is over or goes on without it.'],

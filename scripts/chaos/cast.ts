@@ -38,7 +38,7 @@ export class Cast {
   static async gather(plan: RunPlan, folder: string, config: string, carries: (slot: number) => InsideFault | undefined): Promise<Cast> {
     const [port] = await freePorts(1);
     const cast = new Cast(plan, folder, config, port!);
-    const lead = (fault: InsideFault | undefined): Started => cast.#begin(0, (serial) => cast.#leaderArgs(serial), fault);
+    const lead = (fault: InsideFault | undefined): Started => cast.#begin(0, cast.#leaderArgs(), fault);
     cast.#add({ index: 0, guest: false, proxies: [], begin: lead }, carries(0));
     for (let index = 1; index < plan.workers.length; index++) await cast.#addHost(index, carries(index));
     return cast;
@@ -51,7 +51,7 @@ export class Cast {
   /** One more host. */
   invite(): Slot {
     const index = this.slots.length;
-    const begin = (): Started => this.#begin(index, () => this.#hostArgs(index, this.#port), undefined);
+    const begin = (): Started => this.#begin(index, this.#hostArgs(index, this.#port), undefined);
     return this.#add({ index, guest: true, proxies: [], begin }, undefined);
   }
 
@@ -65,7 +65,7 @@ export class Cast {
   async #addHost(index: number, fault: InsideFault | undefined): Promise<void> {
     const isCutOff = this.#plan.faults.some(({ slot, kind }) => slot === index && (kind === 'partition' || kind === 'cut'));
     if (!isCutOff) {
-      const begin = (carries: InsideFault | undefined): Started => this.#begin(index, () => this.#hostArgs(index, this.#port), carries);
+      const begin = (carries: InsideFault | undefined): Started => this.#begin(index, this.#hostArgs(index, this.#port), carries);
       this.#add({ index, guest: false, proxies: [], begin }, fault);
       return;
     }
@@ -79,7 +79,7 @@ export class Cast {
     }
     const [control, inbound] = proxies.map(({ port }) => port);
     const more = ['--mesh-listen', `127.0.0.1:${mesh}`, '--advertise', `127.0.0.1:${inbound}`];
-    const begin = (carries: InsideFault | undefined): Started => this.#begin(index, () => [...this.#hostArgs(index, control!), ...more], carries);
+    const begin = (carries: InsideFault | undefined): Started => this.#begin(index, [...this.#hostArgs(index, control!), ...more], carries);
     this.#add({ index, guest: false, proxies, begin }, fault);
   }
 
@@ -89,21 +89,20 @@ export class Cast {
     return added;
   }
 
-  #begin(index: number, args: (serial: number) => readonly string[], carries: InsideFault | undefined): Started {
+  #begin(index: number, args: readonly string[], carries: InsideFault | undefined): Started {
     const prefix = index === 0 ? 'leader' : `host-${index}`;
     const serial = this.#started.filter(({ name }) => name.startsWith(`${prefix}.`)).length;
-    const started = new Started(this.#folder, `${prefix}.${serial}`, args(serial), carries);
+    const started = new Started(this.#folder, `${prefix}.${serial}`, args, carries);
     this.#started.push(started);
     return started;
   }
 
-  #leaderArgs(serial: number): string[] {
+  #leaderArgs(): string[] {
     const { kind, workers, topology, minHosts, steps, resumes } = this.#plan;
     const args = ['train', this.#config, '--workers', String(workers[0]), '--shards', String(shards), '--steps', String(steps)];
     if (kind === 'cluster') args.push('--listen', `127.0.0.1:${this.#port}`, '--topology', topology);
     if (kind === 'cluster') args.push('--min-hosts', String(minHosts), '--heartbeat-timeout', String(heartbeatTimeout));
-    if (resumes) args.push('--run-dir', this.runDirectory, '--checkpoint-every', '50steps');
-    if (resumes && serial > 0) args.push('--resume');
+    if (resumes) args.push('--run-dir', this.runDirectory, '--checkpoint-every', '50steps', '--resume');
     return args;
   }
 

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stepFolders, verify } from '../../src/checkpoint/inspect.ts';
 import { Cast, type Slot } from './cast.ts';
-import type { Started } from './processes.ts';
 import type { Fault, InsideFault, RunPlan } from './schedule.ts';
 import { Strikes } from './strikes.ts';
 import { StepWatch } from './tail.ts';
@@ -97,7 +96,7 @@ class Course {
     const [leader] = this.#cast!.slots;
     const gone = leader!.current.exit !== undefined;
     this.#watch.look(now);
-    for (const slot of this.#cast!.slots) this.#listen(slot.current, now);
+    this.#listen(now);
     const { end, step, advances } = this.#watch;
     if (gone && end) {
       if (end.steps !== plan.steps) return ['failed', `the run ended after ${end.steps} of ${plan.steps} steps`];
@@ -116,10 +115,16 @@ class Course {
     return still > hangMs ? ['hang', `no step was committed for ${Math.round(still / 1000)} s after step ${step}`] : undefined;
   }
 
-  /** Ranks that failed are told of by their process. */
-  #listen(started: Started, now: number): void {
-    const { carries } = started;
-    for (const line of started.news()) if (carries && carries.kind !== 'kill' && /\brank \d+ failed\b/i.test(line)) this.#note(carries, now);
+  /** Ranks that failed are told of by their process, or by the one that leads. */
+  #listen(now: number): void {
+    const { slots } = this.#cast!;
+    const lines = slots.flatMap(({ current }) => current.news());
+    for (const { current } of slots) {
+      const { carries } = current;
+      if (!carries || carries.kind === 'kill') continue;
+      const sentence = new RegExp(`\\brank ${carries.rank} failed in .*\\bstep ${carries.at}\\b`, 'i');
+      if (lines.some((line) => sentence.test(line))) this.#note(carries, now);
+    }
   }
 
   #note(fault: Fault, now: number): void {

@@ -38,12 +38,11 @@ const local = ['data', 'forward', 'loss', 'bn_sync', 'backward', 'reduce', 'clip
 const all = [...local, 'network'] as const satisfies readonly Phase[];
 
 /** Ranks that die in a process that joined, and in one that listens. */
-const hostRanks = false;
-const coordinatorRanks = false;
-/** A process that is killed from inside while it takes part: the same for the others as from outside, but at a known phase. */
-const hostKillsInside = false;
-/** A run that is started again on its run directory. */
-const resume = false;
+const clusterRanks = true;
+/** A process that listens, started again on its run directory while hosts wait for it. */
+const clusterResume = false;
+/** The same of a run of one process. */
+const loneResume = true;
 
 const outside = (victim: Victim, kind: OutsideKind, weight: number, enabled = true): Outside => ({
   name: `${victim}-${kind}`,
@@ -71,25 +70,25 @@ export const scenarios: readonly Scenario[] = [
   outside('host', 'slow', 2),
   outside('host', 'partition', 3),
   outside('host', 'cut', 3),
-  inside('host', 'kill', all, 12, hostKillsInside),
-  inside('host', 'throw', all, 4, hostRanks),
-  inside('host', 'exit', all, 4, hostRanks),
-  inside('host', 'memory', local, 2, hostRanks),
-  inside('host', 'hang', local, 2, hostRanks),
+  inside('host', 'kill', all, 12, true),
+  inside('host', 'throw', all, 4, clusterRanks),
+  inside('host', 'exit', all, 4, clusterRanks),
+  inside('host', 'memory', local, 2, clusterRanks),
+  inside('host', 'hang', local, 2, clusterRanks),
   outside('coordinator', 'stop', 1),
   outside('coordinator', 'slow', 1),
-  outside('coordinator', 'kill', 4, resume),
-  outside('coordinator', 'writing', 4, resume),
-  inside('coordinator', 'kill', all, 6, resume),
-  inside('coordinator', 'throw', all, 3, coordinatorRanks),
-  inside('coordinator', 'exit', all, 3, coordinatorRanks),
+  outside('coordinator', 'kill', 4, clusterResume),
+  outside('coordinator', 'writing', 4, clusterResume),
+  inside('coordinator', 'kill', all, 6, clusterResume),
+  inside('coordinator', 'throw', all, 3, clusterRanks),
+  inside('coordinator', 'exit', all, 3, clusterRanks),
   inside('lone', 'throw', local, 6, true),
   inside('lone', 'exit', local, 6, true),
   inside('lone', 'memory', local, 3, true),
   inside('lone', 'hang', local, 3, true),
-  inside('lone', 'kill', local, 8, resume),
-  outside('lone', 'kill', 6, resume),
-  outside('lone', 'writing', 4, resume),
+  inside('lone', 'kill', local, 8, loneResume),
+  outside('lone', 'kill', 6, loneResume),
+  outside('lone', 'writing', 4, loneResume),
 ];
 
 /** True when the process is gone by it. */

@@ -11,6 +11,7 @@ import { train } from '../../src/local/train.ts';
 import { Model } from '../../src/model/model.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
+import { type CheckpointFlags, checkpointOptions, checkpointsWith } from './checkpointing.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { askedFault } from './fault.ts';
 import { interruption } from './interruption.ts';
@@ -18,7 +19,7 @@ import { linger, lingerFailed, type MonitorFlags, monitorOptions, openMonitor, r
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
 import { checkTrace, saveTrace, type TraceFlags, traceOptions } from './tracing.ts';
 
-interface TrainFlags extends ClusterFlags, MonitorFlags, TraceFlags {
+interface TrainFlags extends CheckpointFlags, ClusterFlags, MonitorFlags, TraceFlags {
   readonly workers?: number;
   readonly shards?: number;
   readonly kernels?: 'auto' | 'wasm' | 'blas';
@@ -49,7 +50,7 @@ export function trainCommand(unheard: AbortSignal): Command {
     .option('--tensorboard <dir>', 'write scalars and histograms of gradients as events for TensorBoard')
     .option('--quiet', 'print nothing but errors')
     .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
-  for (const option of [...traceOptions(), ...monitorOptions(), ...clusterOptions()]) command.addOption(option);
+  for (const option of [...checkpointOptions(), ...traceOptions(), ...monitorOptions(), ...clusterOptions()]) command.addOption(option);
   return command;
 }
 
@@ -76,7 +77,10 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const { signal, rest, release } = interruption((text) => progress?.line(text));
   const ends = AbortSignal.any([signal, unheard]);
   const news = (text: string): void => (progress ? progress.line(text) : void output.write(`${text}\n`));
-  const runId = runName(path, new Date());
+  let runId = runName(path, new Date());
+  const checkpoints = checkpointsWith(flags, runId, (directory) => {
+    runId = directory.runId;
+  });
   const openCrew = coordinates ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
   let monitor: Monitor | undefined;
   let board: Board | undefined;
@@ -87,6 +91,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       ...settings,
       init: flags.init,
       signal: ends,
+      checkpoints,
       onNews: news,
       ...(fault && { fault }),
       ...(openCrew && { openCrew }),
@@ -99,10 +104,11 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
         monitor?.watch({ snapshot: () => crew.snapshot?.(), cluster: () => crew.cluster?.(), observe: () => crew.station.team.observe() });
       },
       onStart(start) {
-        const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch } = start;
+        const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch, from, epochsBefore } = start;
         monitor?.begin(watchedRun(runId, model, settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none'));
         // Not before all else is checked: opening the log empties the old one.
-        if (flags.log !== undefined) log = new EventLog(flags.log, tell);
+        if (flags.log !== undefined) log = new EventLog(flags.log, tell, flags.resume ? { steps: from, epochs: epochsBefore } : undefined);
+        if (from > 0) news(`goes on after step ${from}`);
         output.write(
           `${model.countParams().total.toLocaleString('en-US')} parameters, ${samples.toLocaleString('en-US')} samples, ${hosts > 1 ? `${hosts} hosts, ` : ''}${workers} workers, ${shards} shards\n`,
         );

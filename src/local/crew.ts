@@ -28,6 +28,8 @@ export interface Crew {
   evaluate(): Promise<LossSums>;
   /** Asks to stop training after the running step. Only reads and writes memory: safe in signal handlers. */
   requestStop(): void;
+  /** As `requestStop`, but the next order goes on. */
+  requestPause(): void;
   /** Ends everybody, whatever they do; `error` is why when it is not over. */
   end(error?: unknown): Promise<void>;
 }
@@ -40,18 +42,26 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
   const station = openStation(options);
   const { plan } = station;
   const recovery = new Recovery(station, options.training, options.onNews ?? (() => {}));
+  let stops = false;
   station.begin();
   return {
     station,
     workers: plan.spec.ranks,
     hosts: 1,
-    snapshot: () => snapshotOf(station),
-    train: (order) => recovery.train(order),
+    snapshot: () => ({ ...snapshotOf(station), recovery: recovery.counts }),
+    train(order) {
+      station.team.requestStop(stops);
+      return recovery.train(order);
+    },
     async evaluate() {
       await recovery.evaluate();
       return readLossSums(station);
     },
-    requestStop: () => station.team.requestStop(),
+    requestStop() {
+      stops = true;
+      station.team.requestStop();
+    },
+    requestPause: () => station.team.requestStop(),
     end: () => station.team.end(),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * Room: local (level 6). From steps to epochs: weighted means, and Keras' history of a run.
  */
+import type { EpochSums } from '../model/standing.ts';
 import type { EpochEvent, Metrics, StepEvent } from '../telemetry/events.ts';
 
 /** One number an epoch, under Keras' names: `loss`, `accuracy`, `val_loss`, `val_accuracy`. */
@@ -8,8 +9,16 @@ export type History = Record<string, number[]>;
 
 /** Means over the rows of the steps since the last `take`; skipped steps do not count. */
 export class Averages {
-  #rows = 0;
+  #rows: number;
   #sums = new Map<string, number>();
+
+  /** `before` are the sums of an epoch that goes on. */
+  constructor(before?: EpochSums, metrics: readonly string[] = []) {
+    this.#rows = before?.rows ?? 0;
+    if (!before || before.rows === 0) return;
+    this.#sums.set('loss', before.loss);
+    if (metrics.includes('accuracy')) this.#sums.set('accuracy', before.correct);
+  }
 
   add({ samples, loss, metrics, skipped }: StepEvent): void {
     if (skipped) return;

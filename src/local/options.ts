@@ -7,6 +7,7 @@ import { evaluationKeys, settingsKeys } from '../config/run.ts';
 import { checkKeys } from '../config/sentences.ts';
 import { LockstepError } from '../errors.ts';
 import { Model } from '../model/model.ts';
+import { type CheckpointOptions, checkCheckpointOptions } from './checkpoint-options.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -25,9 +26,9 @@ function fieldsOf(value: unknown): Fields | undefined {
 
 /** Throws LOCKSTEP_USAGE or, for unknown keys, LOCKSTEP_CONFIG. Settings and rows are checked when they are parsed. */
 export function checkTrainOptions(options: unknown): void {
-  const { model, data, init, signal, ...others } = checkOptions(
+  const { model, data, init, signal, checkpoints, ...others } = checkOptions(
     options,
-    ['model', 'data', 'init', 'signal', 'fault', 'vigil', 'openCrew', 'record', 'gradientHistograms', ...callbacks, ...settingsKeys],
+    ['model', 'data', 'init', 'signal', 'fault', 'vigil', 'checkpoints', 'openCrew', 'record', 'gradientHistograms', ...callbacks, ...settingsKeys],
     '`optimizer`',
   );
   checkModel(model);
@@ -35,6 +36,7 @@ export function checkTrainOptions(options: unknown): void {
   if (init !== undefined && typeof init !== 'string') refuse('options.init', 'the path of a safetensors file', init, 'for a seed use `seed`');
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse('options.signal', 'an AbortSignal', signal, 'give the `signal` of an AbortController');
   for (const name of callbacks) checkCallback(name, others[name]);
+  if (checkpoints !== undefined) checkCheckpointOptions(checkpoints as CheckpointOptions);
 }
 
 /** As `checkTrainOptions`, for `evaluate()`. */

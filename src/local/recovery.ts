@@ -9,16 +9,8 @@ import { remaining } from '../train/remaining.ts';
 import { describeFailure, FailureRecord, failureError, patience } from './failures.ts';
 import type { Station } from './station.ts';
 
-/** For those who watch. */
-export interface RecoveryCounts {
-  restarts: number;
-  replayedSteps: number;
-  /** From a rank's death until ranks compute again, of each. */
-  readonly seconds: number[];
-}
-
 export class Recovery {
-  readonly counts: RecoveryCounts = { restarts: 0, replayedSteps: 0, seconds: [] };
+  readonly counts = { restarts: 0, replayedSteps: 0, seconds: [] as number[] };
   readonly #station: Station;
   readonly #policy: Pick<TrainingSpec, 'onNonFinite' | 'haltAfterSkipped'>;
   readonly #onNews: (sentence: string) => void;

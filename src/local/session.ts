@@ -18,6 +18,7 @@ import type { Model } from '../model/model.ts';
 import type { DataPlace, DataSpec, PlanSpec } from '../model/plan.ts';
 import { storeWeights } from '../model/weights.ts';
 import type { TrainingSpec } from '../train/rank.ts';
+import type { OpenedDirectory } from './checkpoint-options.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
 import { checkInput } from './options.ts';
 import { Station, type StationOptions } from './station.ts';
@@ -52,6 +53,10 @@ export interface SessionOptions extends PlanOptions {
   readonly training: TrainingSpec;
   readonly fault?: TeamOptions['fault'];
   readonly vigil?: TeamOptions['vigil'];
+  /** Where the run is kept, if it is. */
+  readonly directory?: OpenedDirectory;
+  /** Given the station with weights and data, before anybody computes: it may go on from other ones. */
+  readonly onStation?: (station: Station) => void;
   /** Told what befell ranks and what was done about it, a sentence each. */
   readonly onNews?: ((sentence: string) => void) | undefined;
   /** Told which kernels were taken and why, before the ranks start. */
@@ -113,6 +118,7 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
   storeWeights(model.getWeights(), plan, arena);
   if (train && plan.train) storeData(train, plan.train, arena);
   if (validation && plan.validation) storeData(validation, plan.validation, arena);
+  options.onStation?.(station);
   return station;
 }
 

@@ -52,6 +52,15 @@ export class Station {
     this.#team = this.#makeTeam();
   }
 
+  get training(): TrainingSpec {
+    return this.#options.training;
+  }
+
+  /** Of the next part. */
+  get ranks(): number {
+    return this.#ranks;
+  }
+
   get team(): Team {
     return this.#team;
   }

@@ -6,18 +6,22 @@ import { runDefaults } from '../config/defaults.ts';
 import { parseRunSettings } from '../config/parse.ts';
 import type { RunSettingsInput } from '../config/run.ts';
 import { stepsPerEpoch } from '../data/sampler.ts';
-import { LockstepError } from '../errors.ts';
+import { isLockstepError, LockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
+import { readStanding } from '../model/standing.ts';
 import { loadWeights } from '../model/weights.ts';
 import { updateRule } from '../optimizers/rule.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
+import type { CheckpointOptions } from './checkpoint-options.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { follow } from './course.ts';
 import { type Crew, type OpenCrew, openLocalCrew } from './crew.ts';
-import { evaluationOf } from './evaluate.ts';
-import { Averages, type History, historyOf } from './history.ts';
+import { type History, historyOf } from './history.ts';
 import { checkTrainOptions } from './options.ts';
 import { Recordings, type RecordOptions } from './recordings.ts';
-import { ReportReader } from './reports.ts';
+import { goOn, identityOf, type RunIdentity } from './resume.ts';
+import { openRunDirectory } from './run-directory.ts';
 import { type DataInput, openInput } from './session.ts';
 import type { TeamOptions } from './team.ts';
 
@@ -34,6 +38,8 @@ export interface TrainOptions extends RunSettingsInput {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Called once the run is checked and sized, before its first step. */
   readonly onStart?: ((run: RunStart) => void) | undefined;
+  /** Where checkpoints are kept and when; absent: none are. */
+  readonly checkpoints?: CheckpointOptions | undefined;
   /** Aborting ends the run after the step it is in; the run then returns, `interrupted`. */
   readonly signal?: AbortSignal | undefined;
   /** Told who does the work before `onStart`; for whoever watches. @internal */
@@ -65,6 +71,9 @@ export interface RunStart {
   readonly samples: number;
   readonly stepsPerEpoch: number;
   readonly steps: number;
+  /** Steps and whole epochs that were done before; 0 for a run that begins. */
+  readonly from: number;
+  readonly epochsBefore: number;
   /** Size of the arena. */
   readonly arenaBytes: number;
 }
@@ -101,6 +110,7 @@ export async function train(options: TrainOptions): Promise<Run> {
     record,
     gradientHistograms,
     onNews,
+    checkpoints: checkpointOptions,
     fault,
     vigil,
     ...given
@@ -126,11 +136,24 @@ export async function train(options: TrainOptions): Promise<Run> {
 
   if (steps > mostSteps) throw new LockstepError('LOCKSTEP_CONFIG', `Expected at most ${mostSteps} steps in a run, got ${steps}; use fewer epochs.`);
 
+  const tell = onNews ?? (() => {});
+  const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
+  const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));
+  if (directory) checkpointOptions?.onOpened?.(directory);
+  for (const { folder, reason } of directory?.passedOver ?? []) tell(`passed over the checkpoint ${folder}: ${reason}`);
+  let identity: RunIdentity | undefined;
   const crew = await openCrew({
     model,
     loss,
     settings,
-    training: { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped },
+    training,
+    ...(directory && {
+      directory,
+      onStation(station) {
+        identity = identityOf(station, training, settings);
+        if (directory.found) goOn(station, directory.found, identity, training, checkpointOptions);
+      },
+    }),
     optimizerSlots: updateRule(optimizer).slots.length,
     train: trainSource,
     ...(validation && { validation }),
@@ -146,61 +169,66 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { shards } = plan.spec;
   const recordings = new Recordings(station, record?.onRecorded);
   const stop = (): void => crew.requestStop();
+  let checkpoints: Checkpoints | undefined;
   let failure: unknown;
   signal?.addEventListener('abort', stop);
   try {
+    const { step: from } = readStanding(arena, plan);
+    // Of a run that goes on from an earlier step than it once reached, later epochs come again.
+    const told = directory?.epochs.filter(({ epoch }) => (epoch + 1) * perEpoch <= from) ?? [];
     await onCrew?.(crew);
-    onStart?.({ hosts, workers, shards, kernels, samples: trainSource.length, stepsPerEpoch: perEpoch, steps, arenaBytes: plan.memory.bytes });
-    if (signal?.aborted) stop();
-    const epochs: EpochEvent[] = [];
-    const averages = new Averages();
-    let last: StepEvent | undefined;
-    let [updates, skippedInARow] = [0, 0];
-    let trainingSeconds = 0;
-    let samples = 0;
-    const reader = new ReportReader(plan, arena, metrics, (event) => {
-      // The report of a step that was finished after a rank's death may come twice.
-      if (last && event.step <= last.step) return;
-      last = event;
-      updates += event.skipped ? 0 : 1;
-      skippedInARow = event.skipped ? skippedInARow + 1 : 0;
-      samples += event.samples;
-      averages.add(event);
-      recordings.handOver();
-      onStep?.(event);
-      onEvent?.(event);
+    onStart?.({
+      hosts,
+      workers,
+      shards,
+      kernels,
+      samples: trainSource.length,
+      stepsPerEpoch: perEpoch,
+      steps,
+      from,
+      epochsBefore: told.length,
+      arenaBytes: plan.memory.bytes,
     });
+    if (signal?.aborted) stop();
+    if (directory && identity)
+      checkpoints = new Checkpoints({
+        directory,
+        options: checkpointOptions!,
+        station,
+        training,
+        stepsPerEpoch: perEpoch,
+        identity,
+        onNews: tell,
+        onEvent: (event) => onEvent?.(event),
+      });
     const began = performance.now();
-    for (let done = 0, epoch = 0; done < steps && !signal?.aborted; epoch++) {
-      const batches = Math.min(perEpoch, steps - done);
-      const before = performance.now();
-      await reader.during(crew.train({ epoch, firstBatch: 0, batches, firstStep: done + 1, updates, skippedInARow }), stop);
-      trainingSeconds += (performance.now() - before) / 1000;
-      const ran = (last?.step ?? 0) - done;
-      done += ran;
-      // Stopped before its first step: there is nothing to tell of the epoch.
-      if (ran === 0) break;
-      if (onNonFinite === 'halt' && skippedInARow >= haltAfterSkipped) {
-        // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.
-        model.setWeights(loadWeights(model.topology, plan.weights, arena));
-        throw haltedAt(last!, skippedInARow);
-      }
-      const evaluates = validation !== undefined && !signal?.aborted;
-      const evaluated = evaluates ? await crew.evaluate() : undefined;
-      const event: EpochEvent = {
-        event: 'epoch',
-        epoch,
-        ...averages.take(),
-        ...(evaluated && validation && { validation: evaluationOf(evaluated, validation.length, metrics) }),
-        ...(ran < perEpoch && { partial: true as const }),
-      };
-      epochs.push(event);
-      onEpoch?.(event);
-      onEvent?.(event);
-    }
+    const {
+      steps: done,
+      epochs,
+      trainingSeconds,
+      samples,
+    } = await follow({
+      crew,
+      stepsPerEpoch: perEpoch,
+      steps,
+      metrics,
+      policy: settings,
+      validationRows: validation?.length ?? 0,
+      signal,
+      checkpoints,
+      told,
+      onStep(event) {
+        recordings.handOver();
+        onStep?.(event);
+        onEvent?.(event);
+      },
+      onEpoch(event) {
+        onEpoch?.(event);
+        onEvent?.(event);
+      },
+    });
     const seconds = (performance.now() - began) / 1000;
     model.setWeights(loadWeights(model.topology, plan.weights, arena));
-    const done = last?.step ?? 0;
     const interrupted = done < steps;
     const { weightsSha256 } = model;
     const samplesPerSecond = trainingSeconds > 0 ? samples / trainingSeconds : 0;
@@ -217,21 +245,13 @@ export async function train(options: TrainOptions): Promise<Run> {
     return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
   } catch (error) {
     failure = error;
+    // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.
+    if (isLockstepError(error) && error.code === 'LOCKSTEP_NON_FINITE') model.setWeights(loadWeights(model.topology, plan.weights, arena));
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
+    await checkpoints?.close();
     await crew.end(failure);
     recordings.handOver(true);
   }
-}
-
-/** Why the policy ended the run with `step`, the last of `skippedInARow` skipped ones. */
-function haltedAt({ step, loss, gradNorm, skipped }: StepEvent, skippedInARow: number): LockstepError {
-  const { phase, layer, shard } = skipped!;
-  const count = `${skippedInARow} skipped step${skippedInARow === 1 ? '' : 's'} in a row`;
-  const place = [layer === undefined ? '' : `layer \`${layer}\``, shard === undefined ? '' : `shard ${shard}`].filter(Boolean).join(', ');
-  return new LockstepError(
-    'LOCKSTEP_NON_FINITE',
-    `Expected finite losses and gradients, got a loss of ${loss} and a gradient norm of ${gradNorm} at step ${step}, after ${count}, not finite first in phase ${phase}${place && ` (${place})`}; lower the learning rate, set globalClipnorm, or check the data.`,
-  );
 }

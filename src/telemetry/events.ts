@@ -44,6 +44,20 @@ export interface EpochEvent {
   readonly partial?: true;
 }
 
+/** What became of a checkpoint that was due. */
+export interface CheckpointEvent {
+  readonly event: 'checkpoint';
+  /** The last committed step that it has. */
+  readonly step: number;
+  /** `postponed`: the one before is being written still; it comes with the next one that is due. */
+  readonly result: 'written' | 'failed' | 'postponed';
+  /** How long ranks stood for the copy of the state. */
+  readonly stallSeconds: number;
+  /** Of the writing, meanwhile; present when it was written. */
+  readonly seconds?: number;
+  readonly bytes?: number;
+}
+
 /** What this host sent to others. */
 export interface NetworkUse {
   /** Bytes of messages, without what WebSocket and TCP add. */
@@ -78,4 +92,4 @@ export interface EndEvent {
   readonly network?: NetworkUse;
 }
 
-export type RunEvent = StepEvent | EpochEvent | EndEvent;
+export type RunEvent = StepEvent | EpochEvent | CheckpointEvent | EndEvent;

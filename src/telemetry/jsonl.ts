@@ -4,7 +4,7 @@
  * else happens: a crash or a kill of the process loses at most the burst it falls into. `close` waits for no disk.
  * A log never ends a run: what the system refuses to write after the file was opened is told once and counted.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import type { LockstepError } from '../errors.ts';
 import type { HostEndEvent, RunEvent } from './events.ts';
 import { checkWritable, openMend, refused } from './refused.ts';
@@ -28,14 +28,15 @@ export class EventLog {
   #told = false;
 
   /**
-   * Starts the file anew. Throws LOCKSTEP_FILE when it cannot be opened. When it cannot be written later, `tell` hears of the
+   * Starts the file anew, or goes on after what it holds of a run that goes on (`after`). Throws LOCKSTEP_FILE when it cannot be opened. When it cannot be written later, `tell` hears of the
    * first time, and every later burst tries again.
    */
-  constructor(path: string, tell: (error: LockstepError) => void) {
+  constructor(path: string, tell: (error: LockstepError) => void, after?: LoggedBefore) {
     this.#path = path;
     this.#tell = tell;
     try {
-      this.#file = openSync(path, 'w');
+      if (after && existsSync(path)) truncateSync(path, bytesBefore(readFileSync(path), after));
+      this.#file = openSync(path, after ? 'a' : 'w');
     } catch (cause) {
       throw refused('the log', path, cause, openMend);
     }
@@ -95,6 +96,33 @@ export class EventLog {
     if (this.#told) return;
     this.#told = true;
     this.#tell(refused('the log', this.#path, cause, 'the run goes on and counts the lines that are lost, so make the place writable again to keep those to come'));
+  }
+}
+
+/** Where a run goes on: after so many steps, and so many epochs that are over. */
+export interface LoggedBefore {
+  readonly steps: number;
+  readonly epochs: number;
+}
+
+/** How much of a log is of the steps and epochs that do not come again; a torn line, or the end of a run that now goes on, ends it. */
+function bytesBefore(log: Buffer, { steps, epochs }: LoggedBefore): number {
+  let kept = 0;
+  for (let end = log.indexOf(newline); end >= 0; end = log.indexOf(newline, kept)) {
+    const event = parsed(log.toString('utf8', kept, end));
+    const stays =
+      ((event?.event === 'step' || event?.event === 'checkpoint') && event.step <= steps) || (event?.event === 'epoch' && event.epoch < epochs && !event.partial);
+    if (!stays) break;
+    kept = end + 1;
+  }
+  return kept;
+}
+
+function parsed(line: string): RunEvent | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }
 

@@ -32,6 +32,8 @@ export interface ProcessSnapshot {
   readonly generation: number;
   /** Shards that are computed here. */
   readonly shards: number;
+  /** Ranks of this process that died and were started again, the steps that were replayed for it, and how long each took. */
+  readonly recovery?: { readonly restarts: number; readonly replayedSteps: number; readonly seconds: readonly number[] };
   readonly ranks: readonly RankSnapshot[];
   readonly observed: ObservedStep | undefined;
   readonly bnVarianceMin: readonly (readonly [layer: string, variance: number])[];

@@ -15,11 +15,13 @@ test('a message is the event that it tells of, with the id of who sent it', (t) 
   t.deepEqual(eventOf(3, { ...envelope, type: 'finished', rowSeconds: 0 }), { kind: 'boundary', id: 3, generation: 5, committed: 41, speed: 0 });
   t.deepEqual(eventOf(3, { ...envelope, type: 'recalled', committed: 40 }), { kind: 'boundary', id: 3, generation: 5, committed: 40, speed: 0 });
   t.deepEqual(eventOf(3, { ...envelope, type: 'leave' }), { kind: 'leaveRequested', id: 3 });
+  const stumbled = { workers: 2, sentence: 'Rank 1 failed.' };
+  t.deepEqual(eventOf(3, { ...envelope, type: 'stumbled', ...stumbled }), { kind: 'stumbled', id: 3, generation: 5, ...stumbled });
   t.deepEqual(eventOf(3, { ...envelope, type: 'peerLost', id: 7 }), { kind: 'peerLost', id: 3, peer: 7, generation: 5 });
 });
 
 test('all other messages say nothing about it', (t) => {
-  const telling = ['ready', 'finished', 'recalled', 'leave', 'peerLost'];
+  const telling = ['ready', 'finished', 'recalled', 'leave', 'peerLost', 'stumbled'];
   for (const type of messageKinds.keys()) {
     fc.assert(
       fc.property(messagesOf(type), fc.nat(), (message, id) => t.is(eventOf(id, message) !== undefined, telling.includes(type), type)),

@@ -23,6 +23,7 @@ const boundary = (generation: number, committed: number, ...ids: number[]): Memb
 const leave = (id: number): MembershipEvent => ({ kind: 'leaveRequested', id });
 const lost = (id: number): MembershipEvent => ({ kind: 'lost', id, reason: 'Its socket closed.' });
 const peerLost = (generation: number, id: number, peer: number): MembershipEvent => ({ kind: 'peerLost', id, peer, generation });
+const stumbled = (generation: number, id: number, workers = 2): MembershipEvent => ({ kind: 'stumbled', id, generation, workers, sentence: 'Rank 1 failed.' });
 const began = (generation: number): MembershipEvent => ({ kind: 'workBegan', generation });
 const done: MembershipEvent = { kind: 'workDone' };
 const stop: MembershipEvent = { kind: 'stopRequested' };
@@ -64,7 +65,11 @@ test('unknown hosts, stale generations and repetitions change nothing in any sta
       peerLost(g, 0, 5),
       peerLost(g, 5, 0),
       peerLost(g, 1, 1),
+      stumbled(g, 5),
+      stumbled(g - 1, 1),
+      stumbled(g + 1, 1),
     ];
+    if (name !== 'working' && name !== 'recovering' && name !== 'draining') nothing.push(stumbled(g, 1));
     nothing.push(
       ...boundary(g - 1, 101, 0, 1),
       ...boundary(g + 1, 101, 0, 1),
@@ -343,4 +348,34 @@ test('a failure, or the loss of the coordinator itself, releases everybody', (t)
   }
   for (const state of [over, states.failed])
     for (const event of [done, stop, lost(0), { kind: 'failed', reason: 'No.' } as const]) t.is(after(state, event).state, state);
+});
+
+test('a rank that dies makes all leave the step, and the next generation has the same members', (t) => {
+  for (const id of [0, 1]) {
+    const recalled = after(working, stumbled(1, id, 1));
+    t.deepEqual(kinds(recalled.effects), ['announce', 'recall']);
+    t.deepEqual(said(recalled.effects), [`host ${'ab'[id]}: Rank 1 failed.`]);
+    t.deepEqual([recalled.state.phase, recalled.state.awaited], ['recovering', [0, 1, 2]]);
+    // Another one in the same step is told of, and recalls nobody again.
+    t.deepEqual(kinds(after(recalled.state, stumbled(1, 2)).effects), ['announce']);
+    const formedAnew = after(recalled.state, ...boundary(1, 100, 0, 1, 2));
+    t.is(formedAnew.state.generation, 2);
+    t.deepEqual(
+      formed(formedAnew.effects).map(([member, , , receives]) => [member, receives]),
+      [
+        [0, false],
+        [1, false],
+        [2, false],
+      ],
+    );
+    t.is(formedAnew.state.hosts[id]!.workers, 1, 'shards go by the workers that are left');
+  }
+});
+
+test('a rank that dies while the others are through with the command costs a generation, and while the run drains its step only', (t) => {
+  const last = after(working, ...boundary(1, 100, 0, 2), stumbled(1, 1), ...boundary(1, 100, 1));
+  t.deepEqual([last.state.phase, last.state.generation], ['forming', 2]);
+  const drains = after(draining, stumbled(1, 1));
+  t.deepEqual([drains.state.phase, kinds(drains.effects)], ['draining', ['announce', 'recall']]);
+  t.is(after(drains.state, ...boundary(1, 100, 0, 1, 2)).state.phase, 'done');
 });

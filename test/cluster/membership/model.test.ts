@@ -71,6 +71,14 @@ const draws: fc.Arbitrary<Draw> = fc.oneof(
     ),
   },
   {
+    weight: 2,
+    arbitrary: fc.tuple(id, stale).map(
+      ([host, off]): Draw =>
+        ({ generation }) =>
+          one({ kind: 'stumbled', id: host, generation: generation + off, workers: 1, sentence: 'Rank 0 failed.' }),
+    ),
+  },
+  {
     weight: 4,
     arbitrary: stale.map(
       (off): Draw =>
@@ -143,6 +151,7 @@ test('whatever happens, the promises of the machine hold', (t) => {
           if (effect.kind === 'release' || effect.kind === 'drop') gone(effect.id);
           if (effect.kind === 'end') over = true;
           if (effect.kind === 'startWork') t.deepEqual([state.phase, state.awaited, effect.generation], ['running', [], state.generation]);
+          if (event.kind === 'stumbled') t.true(old.awaited.includes(event.id) && event.generation === old.generation, 'only who is in a step stumbles');
           if (effect.kind === 'recall' || effect.kind === 'stopAtBoundary') t.true((old.phase === 'running' && old.awaited.length > 0) || old.phase === 'draining');
           if (effect.kind !== 'newGeneration') continue;
           generations++;

@@ -3,14 +3,13 @@
  * cluster, connected by lines. As a crew they do for `train()` what a machine does alone; any of them can be lost on the way.
  */
 
-import { hashOf } from '../../../cluster/canonical.ts';
 import { Member, rankWorker } from '../../../cluster/member.ts';
+import { hashOf } from '../../../src/config/canonical.ts';
 import type { Crew, OpenCrew } from '../../../src/local/crew.ts';
 import { type LossSums, readLossSums } from '../../../src/local/evaluate.ts';
 import { openStation } from '../../../src/local/session.ts';
 import { Station } from '../../../src/local/station.ts';
 import type { Command } from '../../../src/local/task.ts';
-import type { Obeyed } from '../../../src/local/team.ts';
 import type { TrainOrder } from '../../../src/train/loop.ts';
 import type { TrainingSpec } from '../../../src/train/rank.ts';
 import { type Dice, diceOf, turn } from './lines.ts';
@@ -37,7 +36,7 @@ export interface Seen {
   readonly messages: number;
   readonly generations: number;
   /** How the command that lost a host ended on every host, the lost one included, the step that it stood at, and its state. */
-  readonly recalled: readonly { readonly obeyed: Obeyed; readonly committed: number; readonly state: string }[];
+  readonly recalled: readonly { readonly obeyed: Awaited<ReturnType<Member['obey']>>; readonly committed: number; readonly state: string }[];
 }
 
 export class Hosts implements Crew {
@@ -124,6 +123,10 @@ export class Hosts implements Crew {
 
   requestStop(): void {
     this.station.team.requestStop();
+  }
+
+  requestPause(): void {
+    this.requestStop();
   }
 
   async end(): Promise<void> {

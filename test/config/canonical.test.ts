@@ -1,7 +1,7 @@
-/** Room: tests of cluster. Canonical JSON: one text for one value. */
+/** Room: tests of config. Canonical JSON: one text for one value. */
 import test from 'ava';
 import fc from 'fast-check';
-import { canonicalJson, hashOf } from '../../cluster/canonical.ts';
+import { canonicalJson, hashOf } from '../../src/config/canonical.ts';
 
 test('keys are sorted at every depth, lists keep their order, undefined is left out', (t) => {
   t.is(canonicalJson({ b: [{ d: 1, c: null }, 'x'], a: undefined, B: 0.1 }), '{"B":0.1,"b":[{"c":null,"d":1},"x"]}');

@@ -1,16 +1,16 @@
 /**
- * Room: cluster (level 7). What two hosts compare before they compute together: a hash of what their kernels make of the same
+ * Room: local (level 6). What two hosts compare before they compute together: a hash of what their kernels make of the same
  * numbers, and a hash of the model. Hosts with equal fingerprints give equal bits for equal shards, as far as a probe can tell.
  */
 import { createHash } from 'node:crypto';
-import { activationCode, gemmForm, type Kernels, kernelScratchBytes } from '../src/kernels/contract.ts';
-import { type KernelSelection, openKernels } from '../src/kernels/select.ts';
-import { type Address, Arena } from '../src/memory/arena.ts';
-import { alignmentBytes } from '../src/memory/plan.ts';
-import type { PlanSpec } from '../src/model/plan.ts';
-import { resolveTopology } from '../src/model/topology.ts';
-import { philox } from '../src/numerics/philox.ts';
-import { hashOf } from './canonical.ts';
+import { hashOf } from '../config/canonical.ts';
+import { activationCode, gemmForm, type Kernels, kernelScratchBytes } from '../kernels/contract.ts';
+import { type KernelSelection, openKernels } from '../kernels/select.ts';
+import { type Address, Arena } from '../memory/arena.ts';
+import { alignmentBytes } from '../memory/plan.ts';
+import type { PlanSpec } from '../model/plan.ts';
+import { resolveTopology } from '../model/topology.ts';
+import { philox } from '../numerics/philox.ts';
 
 /** Bytes of a probe's tensors: room for a product of 64 x 784 by 784 x 300 numbers, and as much again. */
 const probeBytes = 4 * 2 ** 20;

@@ -1,12 +1,12 @@
-/** Room: tests of cluster. Fingerprints: the same for the same arithmetic, another for any other. */
+/** Room: tests of local. Fingerprints: the same for the same arithmetic, another for any other. */
 import test from 'ava';
-import { modelHash, numericFingerprint, probe } from '../../cluster/fingerprint.ts';
 import { parseModelConfig } from '../../src/config/parse.ts';
 import { loadBlas } from '../../src/kernels/blas.ts';
 import { type Kernels, kernelScratchBytes } from '../../src/kernels/contract.ts';
 import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { selectKernels } from '../../src/kernels/select.ts';
 import { createWasmKernels } from '../../src/kernels/wasm.ts';
+import { modelHash, numericFingerprint, probe } from '../../src/local/fingerprint.ts';
 import { Arena } from '../../src/memory/arena.ts';
 
 const blas = loadBlas();

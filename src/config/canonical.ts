@@ -1,5 +1,5 @@
 /**
- * Room: cluster (level 7). Hashes of plain data: the same value gives the same text, whatever the order of its keys, and so
+ * Room: config (level 1). Hashes of plain data: the same value gives the same text, whatever the order of its keys, and so
  * the same SHA-256 on every host.
  */
 import { createHash } from 'node:crypto';
