@@ -54,7 +54,7 @@ export interface Lengths {
 
 export const lengths: Lengths = { faults: 10, gap: 150 };
 
-/** A process that is hit from inside must have been there for a while: faults that its slot was spared before. */
+/** A host that is hit from inside must have been there for a while: faults that its slot was spared before. Without who leads there are no steps to miss. */
 const spared = 3;
 
 /** All runs have so many steps, so that one undisturbed run serves them all. */
@@ -81,7 +81,7 @@ function drawFaults(draws: Draws, table: readonly Scenario[], workers: readonly 
   /** A process carries one fault in all: another one needs another process. */
   const spent = workers.map(() => false);
   for (let number = 0; number < count; number++) {
-    const isRipe = (slot: number): boolean => !spent[slot] && number - last[slot]! >= spared;
+    const isRipe = (slot: number): boolean => !spent[slot] && (slot === 0 || number - last[slot]! >= spared);
     const slotsFor = ({ place, victim }: Scenario): number[] => {
       const own = victim === 'host' ? workers.map((_, slot) => slot).slice(1) : [0];
       return place === 'inside' ? own.filter(isRipe) : own;
