@@ -40,7 +40,7 @@ const all = [...local, 'network'] as const satisfies readonly Phase[];
 /** Ranks that die in a process that joined, and in one that listens. */
 const clusterRanks = true;
 /** A process that listens, started again on its run directory while hosts wait for it. */
-const clusterResume = false;
+const clusterResume = true;
 /** The same of a run of one process. */
 const loneResume = true;
 
