@@ -23,6 +23,8 @@ export interface ChaosReport {
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly faults: number;
   readonly rows: readonly Row[];
+  /** Processes that were killed with kill -9, by where they were: a phase of a step, writing a checkpoint, or anywhere. */
+  readonly kills: Readonly<Record<string, number>>;
   /** Runs that did not end with the same bits, by which they can be had again. */
   readonly wrong: readonly { readonly run: number; readonly verdict: Verdict; readonly detail: string }[];
 }
@@ -52,6 +54,12 @@ export function reportOf(seed: number, seconds: number, outcomes: readonly RunOu
       const gapMs = sorted.length > 0 && { median: Math.round(sorted[sorted.length >> 1]!), most: Math.round(sorted.at(-1)!) };
       return { scenario, ...(phase !== undefined && { phase }), faults, missed, ...(gapMs && { gapMs }) };
     });
+  const kills: Record<string, number> = {};
+  for (const { fault, happened } of outcomes.flatMap(({ faults }) => faults)) {
+    if (!happened || (fault.kind !== 'kill' && fault.kind !== 'writing')) continue;
+    const where = fault.kind === 'writing' ? 'checkpoint write' : fault.place === 'inside' ? fault.phase : 'anywhere';
+    kills[where] = (kills[where] ?? 0) + 1;
+  }
   return {
     seed,
     seconds: Math.round(seconds),
@@ -59,11 +67,12 @@ export function reportOf(seed: number, seconds: number, outcomes: readonly RunOu
     verdicts,
     faults: rows.reduce((sum, row) => sum + row.faults, 0),
     rows,
+    kills,
     wrong: outcomes.flatMap(({ plan, verdict, detail }) => (verdict === 'same bits' ? [] : [{ run: plan.index, verdict, detail }])),
   };
 }
 
-export function reportText({ seed, seconds, runs, verdicts, faults, rows, wrong }: ChaosReport): string {
+export function reportText({ seed, seconds, runs, verdicts, faults, rows, kills, wrong }: ChaosReport): string {
   const header = ['fault', 'phase', 'times', 'missed', 'longest gap between steps, ms: median', 'most'];
   const cells = rows.map(({ scenario, phase = '', faults, missed, gapMs }) => [
     scenario,
@@ -80,6 +89,13 @@ export function reportText({ seed, seconds, runs, verdicts, faults, rows, wrong 
       .join('  ')
       .trimEnd();
   const ended = Object.entries(verdicts).map(([verdict, count]) => `${count} ${verdict}`);
+  const killed = Object.entries(kills).map(([where, count]) => `${where} ${count}`);
   const again = wrong.map(({ run, verdict, detail }) => `run ${run}: ${verdict}: ${detail}; again: npm run chaos -- --seed ${seed} --run ${run}`);
-  return [line(header), ...cells.map(line), `${runs} runs in ${seconds} s with ${faults} faults: ${ended.join(', ')}`, ...again].join('\n');
+  return [
+    line(header),
+    ...cells.map(line),
+    `kill -9 of a process: ${killed.join(', ') || 'none'}`,
+    `${runs} runs in ${seconds} s with ${faults} faults: ${ended.join(', ')}`,
+    ...again,
+  ].join('\n');
 }

@@ -13,6 +13,8 @@ import { StepWatch } from './tail.ts';
 /** Longer than any recovery takes, on the slowest machine. */
 const hangMs = 90_000;
 const lookMs = 4;
+/** From the release of hosts to the end of who leads. */
+const releaseMs = 10_000;
 
 export type Verdict = 'same bits' | 'wrong bits' | 'hang' | 'failed';
 
@@ -59,6 +61,8 @@ class Course {
   /** When each fault happened. */
   readonly #happened = new Map<Fault, number>();
   readonly #struck = new Set<Fault>();
+  /** Hosts that ended well by themselves, and when. */
+  readonly #released = new Map<Slot, number>();
   readonly #began = performance.now();
   #cast: Cast | undefined;
   #strikes!: Strikes;
@@ -138,6 +142,12 @@ class Course {
     const fell = !doomed && carries?.kind === 'kill' && exit.signal === 'SIGKILL';
     if (fell) this.#note(carries, now);
     const isOver = this.#watch.step >= this.#order.plan.steps;
+    // Hosts are released when the run is over, and may be seen to end before the last lines of its log.
+    if (slot.index > 0 && !doomed && !isOver && exit.code === 0) {
+      const since = this.#released.get(slot) ?? now;
+      this.#released.set(slot, since);
+      if (now - since < releaseMs) return undefined;
+    }
     if (!doomed && !fell && !(isOver && exit.code === 0)) return `${name} ended with ${exit.code ?? exit.signal} by itself at step ${this.#watch.step}`;
     // A leader that was killed after its last step has still to tell its weights.
     if (slot.index > 0 && (isOver || slot.guest)) return undefined;

@@ -7,7 +7,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { chaos } from '../../../scripts/chaos/harness.ts';
 import type { ChaosReport } from '../../../scripts/chaos/report.ts';
+import type { RunOutcome } from '../../../scripts/chaos/run.ts';
+import type { Scenario } from '../../../scripts/chaos/scenarios.ts';
 import { until } from '../../cluster/integration/party.ts';
 import { type Running, start } from '../command.ts';
 
@@ -41,12 +44,12 @@ function living(folder: string): string[] {
 test.serial('a cluster whose hosts are killed, leave, are cut off and joined ends with the same bits', async (t) => {
   const json = join(mkdtempSync(join(tmpdir(), 'lockstep-report-')), 'report.json');
   t.teardown(() => rmSync(dirname(json), { recursive: true, force: true }));
-  const { folder, end } = begin(t, '--faults', '4', '--only', 'host-kill,host-leave,host-cut,host-join', '--json', json);
+  const { folder, end } = begin(t, '--faults', '3', '--only', 'host-kill,host-leave,host-cut,host-join', '--json', json);
   const { code, stdout, stderr } = await end;
   t.is(code, 0, stdout + stderr);
-  t.regex(stdout, /^run 0: \d hosts, (star|mesh), 4 of 4 faults, .* s: same bits\n/);
+  t.regex(stdout, /^run 0: \d hosts, (star|mesh), 3 of 3 faults, .* s: same bits\n/);
   const report = JSON.parse(readFileSync(json, 'utf8')) as ChaosReport;
-  t.deepEqual([report.runs, report.faults, report.verdicts], [1, 4, { 'same bits': 1, 'wrong bits': 0, hang: 0, failed: 0 }]);
+  t.deepEqual([report.runs, report.faults, report.verdicts], [1, 3, { 'same bits': 1, 'wrong bits': 0, hang: 0, failed: 0 }]);
   t.deepEqual(readdirSync(folder), []);
   t.deepEqual(living(folder), []);
 });
@@ -67,6 +70,22 @@ test.serial('an interrupted harness leaves nothing', async (t) => {
   t.regex(stdout, /^interrupted; all its processes are gone$/m);
   t.deepEqual(readdirSync(folder), []);
   t.deepEqual(living(folder), []);
+});
+
+test.serial('a run that ends otherwise is named, and its plan and the output of its processes are kept', async (t) => {
+  const keep = mkdtempSync(join(tmpdir(), 'lockstep-kept-'));
+  t.teardown(() => rmSync(keep, { recursive: true, force: true }));
+  // Who leads is asked to stop, which nothing can make good.
+  const leaves: Scenario = { name: 'coordinator-leave', victim: 'coordinator', place: 'outside', kind: 'leave', weight: 1, enabled: true };
+  const order = { seed: 1, minutes: 1, firstRun: 4, runs: 1, scenarios: [leaves], keep, size: { faults: 1, gap: 100 }, signal: new AbortController().signal };
+  const said: string[] = [];
+  const report = await chaos({ ...order, say: (line) => said.push(line) });
+  t.is(report.verdicts.failed, 1);
+  t.regex(report.wrong[0]!.detail, /^the run ended after \d+ of 400 steps$/);
+  const folder = join(keep, 'seed-1-run-4');
+  t.is(said.at(-1), `its plan and the output of all its processes are in ${folder}`);
+  t.is((JSON.parse(readFileSync(join(folder, 'outcome.json'), 'utf8')) as RunOutcome).plan.index, 4);
+  t.regex(readFileSync(join(folder, 'leader.0.out'), 'utf8'), /stopping after this step/);
 });
 
 test('a wrong argument is told', async (t) => {
