@@ -9,6 +9,8 @@ import { mnistFiles } from '../bench/run.ts';
 import { Started } from './processes.ts';
 
 export const shards = 8;
+const [samples, batchSize] = [5000, 256];
+export const stepsPerEpoch = Math.ceil(samples / batchSize);
 
 /** Writes the config and returns its path. */
 export function writeRecipe(folder: string): string {
@@ -24,12 +26,12 @@ export function writeRecipe(folder: string): string {
       ],
     },
     data: {
-      train: { format: 'idx', ...mnistFiles(), scale: 255, limit: 5000 },
+      train: { format: 'idx', ...mnistFiles(), scale: 255, limit: samples },
       validation: { format: 'idx', ...mnistFiles(), scale: 255, limit: 300 },
     },
     loss: 'sparseCategoricalCrossentropy',
     optimizer: { type: 'adam', learningRate: 0.002, globalClipnorm: 0.5 },
-    batchSize: 256,
+    batchSize,
     seed: 42,
     shards,
     kernels: 'wasm',

@@ -5,6 +5,7 @@
 import type { RankFault } from '../../src/local/task.ts';
 import type { Phase } from '../../src/telemetry/timing.ts';
 import { Draws } from './draws.ts';
+import { stepsPerEpoch } from './recipe.ts';
 import { ends, needsResume, type OutsideKind, type Scenario, type Victim } from './scenarios.ts';
 
 interface Always {
@@ -91,14 +92,16 @@ function drawFaults(draws: Draws, table: readonly Scenario[], workers: readonly 
     const scenario = draws.weighted(possible);
     const slot = draws.pick(slotsFor(scenario));
     // Not before all are there.
-    const at = (number + 2) * gap + draws.below(Math.ceil(gap / 2));
+    const drawn = (number + 2) * gap + draws.below(Math.ceil(gap / 2));
     const { name, victim } = scenario;
     if (scenario.place === 'inside') {
       const phase = draws.pick(scenario.phases);
+      // The data of a step are those that are gathered after it, of which there are none at the end of an epoch.
+      const at = phase === 'data' && drawn % stepsPerEpoch === 0 ? drawn + 1 : drawn;
       const rank = phase === 'network' ? 0 : draws.below(workers[slot]!);
       faults.push({ at, scenario: name, victim, slot, place: 'inside', kind: scenario.kind, phase, rank });
       spent[slot] = true;
-    } else faults.push({ at, scenario: name, victim, slot, place: 'outside', kind: scenario.kind });
+    } else faults.push({ at: drawn, scenario: name, victim, slot, place: 'outside', kind: scenario.kind });
     if (ends(scenario)) spent[slot] = false;
     if (scenario.kind !== 'join') last[slot] = number;
   }

@@ -5,6 +5,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { EndEvent, RunEvent } from '../../src/telemetry/events.ts';
 
+/** For all, as nothing is kept in it. */
+const chunk = Buffer.alloc(64 * 1024);
+
 export class Tail {
   readonly #path: string;
   #read = 0;
@@ -16,7 +19,6 @@ export class Tail {
 
   /** The lines that came since the last time. None while there is no file. */
   lines(): string[] {
-    const chunk = Buffer.alloc(64 * 1024);
     let file: number;
     try {
       file = openSync(this.#path, 'r');
