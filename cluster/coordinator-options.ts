@@ -2,6 +2,7 @@
  * Room: cluster (level 7). What a coordinator is made with.
  */
 import type { Guests } from './guests.ts';
+import type { Resume } from './homecoming.ts';
 import type { StepLinks } from './step-links.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 
@@ -14,6 +15,12 @@ export interface CoordinatorOptions {
   readonly heartbeatTimeoutMs: number;
   /** Refused connections so far, by reason. */
   readonly refusals: ReadonlyMap<RefusalReason, number>;
+  /** The run was begun by a process before this one: its hosts are waited for, and the newest state among them is taken. */
+  readonly resume?: Resume | undefined;
+  /** Aborting ends the waiting for hosts. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told the names of the other hosts at each new generation. */
+  readonly onMembers?: ((names: readonly string[]) => void) | undefined;
   /** A line for the user. */
   readonly onNews: (sentence: string) => void;
 }

@@ -18,11 +18,13 @@ import type { Connections, CoordinatorOptions } from './coordinator-options.ts';
 import { Gate } from './gate.ts';
 import type { Guest, Guests } from './guests.ts';
 import { Herald, type NewGeneration } from './herald.ts';
+import { Homecoming } from './homecoming.ts';
 import { Member } from './member.ts';
 import { eventOf, speedOf } from './membership/hearsay.ts';
 import { transition } from './membership/machine.ts';
 import { type Effect, type MembershipEvent, newRun, type RunState } from './membership/state.ts';
 import type { Offer } from './offer.ts';
+import { Permission } from './permission.ts';
 import type { StepLinks } from './step-links.ts';
 import { clusterOf, coordinatorOf } from './telling.ts';
 import { Refusal } from './transport/refusal.ts';
@@ -31,6 +33,8 @@ import type { Message, MessageBody } from './wire/messages.ts';
 
 export class Coordinator implements Crew {
   readonly station: Station;
+  /** Resolves when it is known from which step the run goes on. */
+  readonly opened: Promise<void>;
   readonly #options: CoordinatorOptions;
   readonly #guests: Guests;
   readonly #offer: Offer;
@@ -40,17 +44,14 @@ export class Coordinator implements Crew {
   readonly #timer: NodeJS.Timeout;
   readonly #chronicle = new Chronicle();
   #state: RunState;
-  #stopsForUser = false;
-  /** The order that is obeyed ends with the running step. */
-  #pauses = false;
   /** Messages of generations that were over. */
   #stale = 0;
   /** Parts of generations begin one after the other. */
   #turn: Promise<void> = Promise.resolve();
-  /** Open while all members stand and are ready for a command; the other once the run is over. */
-  readonly #permission = new Gate();
+  readonly #permission = new Permission();
+  /** Open once the run is over. */
   readonly #over = new Gate();
-  #failure: unknown;
+  #homecoming: Homecoming | undefined;
 
   constructor(options: CoordinatorOptions, { guests, stepLinks }: Connections, offer: Offer, station: Station) {
     this.#options = options;
@@ -67,11 +68,22 @@ export class Coordinator implements Crew {
     this.#state = newRun({ shards: station.plan.spec.shards, minHosts, coordinator: { name, workers, address: '' }, committed: this.#member.committed });
     guests.take({
       onApplied: ({ id, name: host, workers: own, address }) => this.#tell({ kind: 'applied', id, name: host, workers: own, address }),
-      onMessage: (guest, message) => this.#receive(guest, message),
+      onMessage: (guest, message, payload) => this.#receive(guest, message, payload),
       onLost: ({ id }, reason) => this.#tell({ kind: 'lost', id, reason }),
     });
     this.#timer = setInterval(() => this.#watch(), heartbeatMs);
-    this.#tell({ kind: 'prepared', id: 0 });
+    this.opened = this.#open();
+  }
+
+  async #open(): Promise<void> {
+    const { resume, signal, onNews } = this.#options;
+    if (resume) {
+      const askForState = (id: number): void => this.#herald.tell(id, { type: 'wantState' });
+      this.#homecoming = new Homecoming({ resume, station: this.station, hosts: () => this.#state.hosts, askForState, signal, onNews });
+      await this.#homecoming.settled();
+    }
+    this.#homecoming = undefined;
+    this.#tell({ kind: 'prepared', id: 0, holds: this.#member.committed });
   }
 
   get workers(): number {
@@ -83,10 +95,10 @@ export class Coordinator implements Crew {
   }
 
   async train(order: TrainOrder): Promise<void> {
-    this.#pauses = false;
+    this.#permission.goOn();
     for (;;) {
-      await this.#permitted();
-      const rest = this.#stopsForUser || this.#pauses ? undefined : remaining(order, this.#member.standing, this.#offer.document.training);
+      await this.#permission.granted(true);
+      const rest = this.#permission.endsOrder ? undefined : remaining(order, this.#member.standing, this.#offer.document.training);
       if (!rest) return;
       await this.#work({ ...rest, kind: 'train' });
     }
@@ -94,30 +106,26 @@ export class Coordinator implements Crew {
 
   async evaluate(): Promise<LossSums> {
     for (;;) {
-      await this.#permitted(false);
+      await this.#permission.granted(false);
       if ((await this.#work({ kind: 'evaluate' })) === 'finished') return readLossSums(this.station);
     }
   }
 
   requestStop(): void {
-    this.#stopsForUser = true;
+    this.#permission.stop();
     this.requestPause();
   }
 
   requestPause(): void {
-    this.#pauses = true;
-    this.#member.station.team.requestStop();
-    this.#permission.nudge();
+    this.#permission.pause();
+    this.station.team.requestStop();
   }
 
   async end(error?: unknown): Promise<void> {
-    if (error === undefined) {
-      this.#tell({ kind: 'workDone' });
-      // Hosts finish the step that all agreed to stop after; one that does not is named by its silence.
-      while (!this.#over.isOpen) await this.#over.change();
-    } else {
-      this.#tell({ kind: 'failed', reason: `The run failed: ${error instanceof Error ? error.message : String(error)}` });
-    }
+    const reason = `The run failed: ${error instanceof Error ? error.message : String(error)}`;
+    this.#tell(error === undefined ? { kind: 'workDone' } : { kind: 'failed', reason });
+    // Hosts finish the step that all agreed to stop after; one that does not is named by its silence.
+    while (error === undefined && !this.#over.isOpen) await this.#over.change();
     clearInterval(this.#timer);
     for (const sentence of troubles(this.#options.refusals, this.#stale + this.#stepLinks.stale)) this.#options.onNews(sentence);
     this.#member.recall();
@@ -140,14 +148,8 @@ export class Coordinator implements Crew {
     return { bytesOut: this.#guests.traffic.bytesOut + this.#stepLinks.traffic.bytesOut + bytesOut, gradientBytesOut };
   }
 
-  /** Waits until all members stand and are ready, or, where that is a reason, the user wants no more. */
-  async #permitted(stoppable = true): Promise<void> {
-    while (!this.#permission.isOpen && !(stoppable && this.#stopsForUser) && this.#failure === undefined) await this.#permission.change();
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
   async #work(command: Exclude<Command, { kind: 'end' }>): ReturnType<Member['obey']> {
-    this.#permission.close();
+    this.#permission.withdraw();
     const { generation } = this.#member;
     this.#tell({ kind: 'workBegan', generation });
     const { kind, ...order } = command;
@@ -164,6 +166,7 @@ export class Coordinator implements Crew {
     this.#chronicle.note(this.#state, state, effects, performance.now());
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
+    this.#homecoming?.look();
   }
 
   #carryOut(effect: Effect): void {
@@ -179,15 +182,16 @@ export class Coordinator implements Crew {
         this.#herald.tellAll(this.#state.members, { type: 'recall' });
         return;
       case 'newGeneration':
-        this.#permission.close();
+        this.#permission.withdraw();
         this.#stepLinks.giveUp();
+        this.#options.onMembers?.(effect.members.slice(1).map(({ name }) => name));
         this.#herald.proclaim(effect, () => this.#state.generation === effect.generation);
-        this.#turn = this.#turn.then(() => this.#enter(effect)).catch((error: unknown) => this.#fail(error));
+        this.#turn = this.#turn.then(() => this.#enter(effect)).catch((error: unknown) => this.#permission.fail(error));
         return;
       case 'startWork':
         // A stop that was asked for because of membership has been obeyed.
-        this.station.team.requestStop(this.#stopsForUser);
-        this.#permission.open();
+        this.station.team.requestStop(this.#permission.isStopped);
+        this.#permission.grant();
         return;
       case 'release':
         this.#herald.tell(effect.id, { type: 'goodbye', message: effect.message });
@@ -197,7 +201,7 @@ export class Coordinator implements Crew {
         this.#guests.dismiss(effect.id, { reason: 'address', message: effect.reason });
         return;
       case 'pause':
-        this.#permission.close();
+        this.#permission.withdraw();
         this.#options.onNews(effect.sentence);
         return;
       case 'announce':
@@ -211,15 +215,9 @@ export class Coordinator implements Crew {
     }
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= error;
-    this.#permission.nudge();
-  }
-
   async #enter({ generation, members }: NewGeneration): Promise<void> {
     if (this.#state.generation !== generation) return;
-    const { topology } = this.#options;
-    const place = { generation, members, self: 0, topology } as const;
+    const place = { generation, members, self: 0, topology: this.#options.topology } as const;
     const ways = await this.#stepLinks.connect(place);
     if ('lost' in ways) {
       if (this.#state.generation === generation) this.#tell({ kind: 'peerLost', id: 0, peer: ways.lost, generation });
@@ -229,19 +227,13 @@ export class Coordinator implements Crew {
     this.#tell({ kind: 'ready', id: 0, generation });
   }
 
-  #receive(guest: Guest, message: Message): void {
-    const { id } = guest;
+  #receive({ id, link }: Guest, message: Message, payload: Uint8Array): void {
+    if (message.type === 'prepared') this.#offer.check(message);
     const event = eventOf(id, message);
-    if (event) {
-      this.#tell(event);
-    } else if (message.type === 'wantData') {
-      void guest.link.sendBulk(this.#offer.pieces(message)).catch(() => {});
-    } else if (message.type === 'prepared') {
-      this.#offer.check(message);
-      this.#tell({ kind: 'prepared', id });
-    } else {
-      throw new Refusal('protocol', `Expected a message of a host to the coordinator, got \`${message.type}\`.`);
-    }
+    if (event) this.#tell(event);
+    else if (message.type === 'wantData') void link.sendBulk(this.#offer.pieces(message)).catch(() => {});
+    else if (message.type === 'state' && this.#homecoming) this.#homecoming.take(id, message, payload);
+    else throw new Refusal('protocol', `Expected a message of a host to the coordinator, got \`${message.type}\`.`);
   }
 
   /** Sends signs of life, and loses who gives none. */

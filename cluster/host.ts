@@ -2,39 +2,16 @@
  * Room: cluster (level 7). A host that joined: it does what the coordinator says, in the order it says it, and reports. It decides
  * nothing about the run; it checks that it can compute the same bits before it takes part.
  */
-import { type ErrorCode, isLockstepError } from '../src/errors.ts';
-import { selectKernels } from '../src/kernels/select.ts';
-import { modelHash, numericFingerprint } from '../src/local/fingerprint.ts';
-import { Recordings } from '../src/local/recordings.ts';
-import { Station, type StationOptions } from '../src/local/station.ts';
-import type { Recording } from '../src/telemetry/recording.ts';
-import { checkAgreement } from './agreement.ts';
-import { DataIntake, type IntakeOptions } from './data/intake.ts';
-import { Member, rankWorker } from './member.ts';
-import { checkRunDocument } from './run-document.ts';
-import { StateReceiver, touchState } from './state-transfer.ts';
-import type { StepLinks } from './step-links.ts';
+import { DataIntake } from './data/intake.ts';
+import type { HostOptions } from './host-options.ts';
+import { Household } from './household.ts';
+import type { Member } from './member.ts';
+import { refusalOf, type SessionEnd } from './session-end.ts';
+import { StateReceiver, sendState, touchState } from './state-transfer.ts';
 import type { Link } from './transport/link.ts';
-import { Refusal, type RefusalReason } from './transport/refusal.ts';
+import { Refusal } from './transport/refusal.ts';
 import { heartbeatMs } from './vigil.ts';
 import { type Message, type MessageBody, type MessageOf, protocolVersion } from './wire/messages.ts';
-
-export interface HostOptions extends IntakeOptions {
-  readonly name: string;
-  readonly workers: number;
-  /** Where other hosts reach this one. */
-  readonly address: string;
-  /** Where its metrics are reached; empty when it has none. */
-  readonly metrics: string;
-  readonly stepLinks: StepLinks;
-  /** Records the first steps of the ranks here, and is handed them with the id and the name of this host. */
-  readonly record?: { readonly steps: number; readonly onRecorded: (id: number, name: string, recordings: readonly Recording[]) => void } | undefined;
-  /** Makes a rank fail on purpose, and says when one is taken for stuck; for tests of recovery. @internal */
-  readonly fault?: StationOptions['fault'];
-  readonly vigil?: StationOptions['vigil'];
-  /** Told what runs here once that is known. */
-  readonly onMember?: (member: Member, runId: string) => void;
-}
 
 /** Twenty heartbeats. */
 const coordinatorTimeoutMs = 10_000;
@@ -45,25 +22,32 @@ export class Host {
   readonly #options: HostOptions;
   readonly #intake: DataIntake;
   readonly #stateReceiver = new StateReceiver();
-  #member: Member | undefined;
-  #recordings: Recordings | undefined;
+  #household: Household | undefined;
+  /** What the session before this one left, until it is known whether it is of the same run. */
+  #kept: Household | undefined;
   #heardAt = performance.now();
-  #prepared: Pick<MessageOf<'prepared'>, 'modelHash' | 'fingerprint'> | undefined;
+  /** Data that were asked for may still come. */
+  #isPrepared = false;
   /** What is asked of the ranks is done one after the other. */
   #turn: Promise<void> = Promise.resolve();
   #obeying: Promise<unknown> = Promise.resolve();
   #latestGeneration = 0;
+  /** What ranks here could not do, if that happened: the state is not to be trusted. */
+  #hasFailed = false;
   #end!: (end: SessionEnd) => void;
   readonly ended: Promise<SessionEnd>;
 
   constructor(link: Link, options: HostOptions) {
     this.#link = link;
     this.#options = options;
+    this.#kept = options.kept;
     this.#intake = new DataIntake(options);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    const { name, workers, address, metrics } = options;
+    const { name, address, metrics, kept } = options;
+    // A rank that was left out stays so.
+    const workers = kept?.member.station.ranks ?? options.workers;
     link.onMessage((message, payload) => this.#receive(message, payload));
     link.onClose((reason) => this.#end({ kind: 'lost', reason, refusal: link.refusal }));
     this.#send({ type: 'apply', name, workers, address, metrics });
@@ -76,7 +60,7 @@ export class Host {
     if (performance.now() - this.#heardAt > coordinatorTimeoutMs) {
       this.#link.close({ reason: 'timeout', message: `Expected a sign of life of the coordinator within ${coordinatorTimeoutMs / 1000} s, got none.` });
     } else {
-      this.#send({ type: 'heartbeat', ranks: this.#member?.progress ?? [] });
+      this.#send({ type: 'heartbeat', ranks: this.member?.progress ?? [] });
     }
   }
 
@@ -88,20 +72,39 @@ export class Host {
   /** Ends ranks and threads. */
   async close(): Promise<void> {
     this.#link.close();
-    await this.#member?.end();
-    this.#recordings?.handOver(true);
+    await (this.#household ?? this.#kept)?.close();
+  }
+
+  /**
+   * After a session that was lost: what this host has of the run, its ranks at rest after the last step for which they had all they need. Undefined,
+   * and closed, when that is not to be trusted.
+   */
+  async keep(): Promise<Household | undefined> {
+    this.#link.close();
+    this.#options.stepLinks.giveUp();
+    this.#stateReceiver.giveUp();
+    this.member?.recall();
+    await this.#turn;
+    await this.#obeying;
+    const household = this.#household ?? this.#kept;
+    if (household?.hasData && !this.#hasFailed) {
+      await household.member.rest();
+      return household;
+    }
+    await this.close();
+    return undefined;
   }
 
   get member(): Member | undefined {
-    return this.#member;
+    return this.#household?.member;
   }
 
   #wayLost(id: number, generation: number): void {
-    this.#link.send({ type: 'peerLost', version: protocolVersion, generation, step: this.#member!.committed, id });
+    this.#link.send({ type: 'peerLost', version: protocolVersion, generation, step: this.#running().committed, id });
   }
 
   #send(fields: MessageBody): void {
-    this.#link.send({ version: protocolVersion, generation: this.#member?.generation ?? 0, step: this.#member?.committed ?? 0, ...fields } as Message);
+    this.#link.send({ version: protocolVersion, generation: this.member?.generation ?? 0, step: this.member?.committed ?? 0, ...fields } as Message);
   }
 
   #receive(message: Message, payload: Uint8Array): void {
@@ -116,12 +119,19 @@ export class Host {
         return;
       case 'generation':
         this.#latestGeneration = message.generation;
+        this.#running();
+        this.#household!.generation = message.generation;
         this.#options.stepLinks.giveUp();
         this.#stateReceiver.expect(this.#running(), message);
         this.#inTurn(() => this.#enter(message));
         return;
       case 'state':
         this.#stateReceiver.take(this.#running(), message, payload);
+        return;
+      case 'wantState':
+        if (this.#latestGeneration !== 0) throw new Refusal('protocol', 'Expected to be asked for the state before the first generation, got asked later.');
+        // A link that breaks meanwhile tells of itself.
+        sendState(this.#running(), this.#link, 0, () => this.#latestGeneration === 0).catch(() => {});
         return;
       case 'train':
       case 'evaluate':
@@ -145,8 +155,8 @@ export class Host {
   }
 
   #running(): Member {
-    if (!this.#member) throw new Refusal('protocol', 'Expected the run before anything that belongs to it, got something earlier.');
-    return this.#member;
+    if (!this.#household) throw new Refusal('protocol', 'Expected the run before anything that belongs to it, got something earlier.');
+    return this.#household.member;
   }
 
   /** What fails ends the session with a sentence on both sides. */
@@ -155,53 +165,53 @@ export class Host {
   }
 
   #fail(error: unknown): void {
-    if (!isLockstepError(error)) {
-      this.#end({ kind: 'failed', error });
-      return;
-    }
-    const reason = error instanceof Refusal ? error.reason : (reasonOf[error.code] ?? 'failure');
+    this.#hasFailed = true;
     this.#end({ kind: 'failed', error });
-    this.#link.close({ reason, message: error.message });
+    const refusal = refusalOf(error);
+    if (refusal) this.#link.close(refusal);
   }
 
   async #prepare(message: MessageOf<'run'>): Promise<void> {
-    const { plan: spec, training } = checkRunDocument(message.spec);
-    const kernels = selectKernels(message.kernels);
-    const own = { modelHash: modelHash(spec), fingerprint: numericFingerprint(kernels) };
-    checkAgreement(message, own);
-    if (this.#member) throw new Refusal('protocol', 'Expected one run, got another one.');
-    const { workers, record, name, fault, vigil } = this.#options;
-    const station = new Station({
-      spec: { ...spec, ranks: workers, ...(record && { traceSteps: record.steps }) },
-      training,
-      kernels,
-      changes: true,
-      worker: rankWorker,
-      ...(fault && { fault }),
-      ...(vigil && { vigil }),
-    });
-    this.#recordings = new Recordings(
-      station,
-      record && ((recordings) => record.onRecorded(this.#member?.place?.id ?? 0, this.#member?.place?.name ?? name, recordings)),
-    );
-    this.#member = new Member(station, (id, generation, reason) => {
+    if (this.#household) throw new Refusal('protocol', 'Expected one run, got another one.');
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept?.isOf(message)) {
+      this.#settle(kept, message.runId);
+    } else {
+      await kept?.close();
+      const household = new Household(message, this.#options);
+      this.#settle(household, message.runId);
+      await touchState(household.member.station);
+      for (const wish of await this.#intake.begin(message, household.member.station)) this.#send({ type: 'wantData', ...wish });
+      this.#options.onNews(`kernels ${household.kernels}`);
+    }
+    this.#isPrepared = true;
+    this.#tellPrepared();
+  }
+
+  #settle(household: Household, runId: string): void {
+    household.onWayLost = (id, generation, reason) => {
       this.#options.onNews(`the connection to host ${id} for steps failed: ${reason}`);
       this.#wayLost(id, generation);
-    });
-    this.#options.onMember?.(this.#member, message.runId);
-    await touchState(station);
-    const wishes = await this.#intake.begin(message, station);
-    this.#prepared = own;
-    for (const wish of wishes) this.#send({ type: 'wantData', ...wish });
-    this.#options.onNews(`kernels ${kernels.reason}`);
-    this.#tellPrepared();
+    };
+    this.#household = household;
+    this.#options.onMember?.(household.member, runId);
   }
 
   /** Once everything that was asked for is there. */
   #tellPrepared(): void {
-    if (!this.#intake.isComplete || !this.#prepared) return;
-    this.#send({ type: 'prepared', ...this.#prepared });
-    this.#prepared = undefined;
+    if (!this.#intake.isComplete || !this.#isPrepared) return;
+    const household = this.#household!;
+    this.#isPrepared = false;
+    household.hasData = true;
+    this.#link.send({
+      type: 'prepared',
+      version: protocolVersion,
+      generation: household.generation,
+      step: household.member.committed,
+      ...household.hashes,
+      holds: household.member.committed,
+    });
   }
 
   /** A newer generation makes this one's preparations pointless, and so does the end of the session: another one may link up by now. */
@@ -220,6 +230,8 @@ export class Host {
   }
 
   #obey(message: MessageOf<'train'> | MessageOf<'evaluate'>): void {
+    // Nobody would recall ranks from it.
+    if (this.#link.closed) return;
     const member = this.#running();
     const obeying = member.obey(message.type === 'train' ? { ...message, kind: 'train' } : { kind: 'evaluate' });
     this.#obeying = obeying.then(
@@ -231,17 +243,3 @@ export class Host {
     );
   }
 }
-
-/** What a host that gives up says is in the way. */
-const reasonOf: Partial<Record<ErrorCode, RefusalReason>> = {
-  LOCKSTEP_DATA: 'data',
-  LOCKSTEP_FILE: 'data',
-  LOCKSTEP_KERNELS: 'numerics',
-  LOCKSTEP_PROTOCOL: 'protocol',
-};
-
-/** How a session ended. */
-export type SessionEnd =
-  | { readonly kind: 'released'; readonly message: string }
-  | { readonly kind: 'lost'; readonly reason: string; readonly refusal: Refusal | undefined }
-  | { readonly kind: 'failed'; readonly error: unknown };

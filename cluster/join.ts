@@ -8,8 +8,11 @@ import type { Watched } from '../src/local/monitor.ts';
 import { loadWeights, weightsHash } from '../src/model/weights.ts';
 import type { HostEndEvent } from '../src/telemetry/events.ts';
 import type { ProcessSnapshot } from '../src/telemetry/snapshot.ts';
-import { Host, type HostOptions, type SessionEnd } from './host.ts';
+import { Host } from './host.ts';
+import type { HostOptions } from './host-options.ts';
+import type { Household } from './household.ts';
 import type { Member } from './member.ts';
+import { throwIfFinal } from './session-end.ts';
 import { StepLinks, type StepLinksOptions } from './step-links.ts';
 import { processOf } from './telling.ts';
 import { backoff, dial } from './transport/dial.ts';
@@ -57,6 +60,7 @@ export interface JoinEnd {
 export async function join(options: JoinOptions): Promise<JoinEnd> {
   const { url, token, tlsCa, signal, onNews, advertise, meshListen, metrics = '', onWatched } = options;
   let host: Host | undefined;
+  let kept: Household | undefined;
   let controlBefore = noLinkTraffic;
   let connections = 0;
   const refusedPeers: Record<string, number> = {};
@@ -98,12 +102,14 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
             snapshot: () => snapshot(member),
             observe: () => member.station.team.observe(),
           });
-        host = new Host(link, { ...options, metrics, onMember, stepLinks, address: advertise ?? `:${listener.port}` });
+        host = new Host(link, { ...options, metrics, onMember, stepLinks, kept, address: advertise ?? `:${listener.port}` });
         if (signal?.aborted) host.leave();
         const began = performance.now();
         const end = await host.ended;
-        const member = host.member;
-        await host.close();
+        const { member } = host;
+        kept = undefined;
+        if (end.kind === 'lost' && !end.refusal?.final) kept = await host.keep();
+        else await host.close();
         controlBefore = addLinkTraffic(controlBefore, link.traffic);
         if (end.kind === 'released')
           return {
@@ -141,12 +147,6 @@ function endOf({ station, committed, traffic }: Member, seconds: number, bytesOu
 function isMistrust({ cause }: Error): boolean {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   return /CERT|ERR_TLS|ERR_SSL|EPROTO/.test(code);
-}
-
-/** Mistakes that another attempt would only repeat. */
-function throwIfFinal(end: SessionEnd): void {
-  if (end.kind === 'failed' && !(isLockstepError(end.error) && end.error.code === 'LOCKSTEP_STATE')) throw end.error;
-  if (end.kind === 'lost' && end.refusal?.final) throw end.refusal;
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

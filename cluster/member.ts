@@ -33,8 +33,8 @@ export class Member {
   /** Aborted when the generation is over here. */
   #over = new AbortController();
   #trafficBefore = noTraffic;
-  /** The step at which the generation began. */
-  #began = 0;
+  /** The step at which the generation began, once it has a command. */
+  #began: number | undefined;
   #ended = false;
   readonly #mending: Mending;
   /** Resolves when no rank that died is being mended. */
@@ -94,7 +94,7 @@ export class Member {
     this.#ways?.close();
     this.#ways = ways;
     this.#generation = generation;
-    this.#began = this.committed;
+    this.#began = undefined;
     if (!part) return;
     this.#over = new AbortController();
     if (ways.steps) void this.#watch(generation);
@@ -106,6 +106,14 @@ export class Member {
     this.#over.abort();
     this.#exchange?.stop();
     this.#exchange = undefined;
+  }
+
+  /** Ranks stand, and nothing is exchanged until the next generation. */
+  async rest(): Promise<void> {
+    this.leave();
+    await this.station.team.rest();
+    this.#ways?.close();
+    this.#ways = undefined;
   }
 
   /** Ends ranks and threads. */
@@ -152,6 +160,7 @@ export class Member {
 
   /** Ranks obey; 'recalled' when they left their step. When one died, the state is that of a step again. Throws what cannot be mended. */
   async obey(command: Command): Promise<'finished' | 'recalled' | Stumble> {
+    this.#began ??= this.committed;
     const obeyed = await this.station.team.obey(command);
     if (obeyed !== 'stumbled') return obeyed;
     this.leave();
@@ -175,7 +184,7 @@ export class Member {
     const { arena, plan } = this.station;
     const { shards, spec } = plan;
     const own = shards.ranks.reduce((sum, { count }) => sum + count, 0);
-    const rows = ((this.committed - this.#began) * spec.batchRows * own) / spec.shards;
+    const rows = ((this.committed - (this.#began ?? this.committed)) * spec.batchRows * own) / spec.shards;
     if (rows <= 0) return 0;
     const seconds = plan.ranks.reduce((sum, { times }) => {
       const { wait: _, network: __, ...computing } = readTimes(arena, times);

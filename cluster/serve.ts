@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { LockstepError } from '../src/errors.ts';
 import type { OpenCrew } from '../src/local/crew.ts';
+import { noteHosts } from '../src/local/run-directory.ts';
 import { openStation } from '../src/local/session.ts';
 import { Coordinator } from './coordinator.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
@@ -25,8 +26,6 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   /** The config's data, for hosts that have copies of their own. */
   readonly descriptions?: DataDescriptions;
   readonly onListening: (address: { readonly host: string; readonly port: number }) => void;
-  /** Aborting ends the waiting for hosts. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Makes `train()` run on this machine and on all that join. */
@@ -72,7 +71,14 @@ export function serve(options: ServeOptions): OpenCrew {
         mixedNumerics: options.mixedNumerics ?? false,
         descriptions: options.descriptions ?? {},
       });
-      return new Coordinator({ ...options, workers, refusals }, { guests, stepLinks }, offer, station);
+      const { directory } = session;
+      const kept = directory && {
+        ...(directory.resumes && { resume: { expected: directory.hosts } }),
+        onMembers: (names: readonly string[]) => noteHosts(directory, names, onNews),
+      };
+      const coordinator = new Coordinator({ ...options, ...kept, workers, refusals }, { guests, stepLinks }, offer, station);
+      await coordinator.opened;
+      return coordinator;
     } catch (error) {
       await guests.close();
       throw error;

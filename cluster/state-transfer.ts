@@ -1,8 +1,9 @@
 /**
- * Room: cluster (level 7). The state (weights, moving statistics, optimizer vectors) from the coordinator's arena into a newcomer's,
- * in pieces, while everybody stands at a step boundary: nothing changes it on its way, and no copy of it is made.
+ * Room: cluster (level 7). The state (weights, moving statistics, optimizer vectors) from the coordinator's arena into a newcomer's, or from that of
+ * the host with the newest one into that of a coordinator that was started again, in pieces, while everybody stands at a step boundary: nothing changes it on its way, and no copy of it is made.
  */
 import type { Station } from '../src/local/station.ts';
+import { forgetStanding } from '../src/model/standing.ts';
 import type { Member } from './member.ts';
 import type { Link } from './transport/link.ts';
 import { Refusal } from './transport/refusal.ts';
@@ -60,6 +61,8 @@ export class StateReceiver {
     this.#complete = undefined;
     this.#generation = generation;
     this.#due = receivesState ? stateBytes(member) : 0;
+    // A transfer that is cut leaves no state of any step.
+    if (receivesState) forgetStanding(member.station.arena, member.station.plan);
   }
 
   /** The pieces come in order; ranks stand until the last one is here. Throws a Refusal for one that is out of place. */
@@ -75,6 +78,12 @@ export class StateReceiver {
     this.#due -= payload.length;
     // The last piece brings how the state stands.
     if (this.#due === 0) this.#complete?.();
+  }
+
+  /** What is awaited will not come. */
+  giveUp(): void {
+    this.#due = 0;
+    this.#complete?.();
   }
 
   /** Resolves when the state is here, or not awaited any more. */

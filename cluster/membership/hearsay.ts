@@ -4,10 +4,15 @@
 import type { Message } from '../wire/messages.ts';
 import type { MembershipEvent } from './state.ts';
 
+/** Whoever says that it has heard of more generations than this cannot make the run count beyond what its messages hold. */
+const mostSeen = 2 ** 30;
+
 /** The event that a message of host `id` is; undefined for one that says nothing about the membership. */
 export function eventOf(id: number, message: Message): MembershipEvent | undefined {
   const { generation } = message;
   switch (message.type) {
+    case 'prepared':
+      return { kind: 'prepared', id, holds: message.holds, seen: Math.min(generation, mostSeen) };
     case 'ready':
       return { kind: 'ready', id, generation };
     case 'finished':

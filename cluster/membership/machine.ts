@@ -76,10 +76,11 @@ function applied(state: RunState, { id, name, workers, address }: EventOf<'appli
   return { state: { ...state, hosts: [...state.hosts, host].toSorted((a, b) => a.id - b.id) }, effects: [{ kind: 'prepare', id }] };
 }
 
-function prepared(state: RunState, { id }: EventOf<'prepared'>): Transition {
+function prepared(state: RunState, { id, holds, seen = 0 }: EventOf<'prepared'>): Transition {
   const host = find(state, id);
   if (host?.phase !== 'preparing') return unchanged(state);
-  const next = withHost(state, { ...host, phase: 'prepared' });
+  const committed = id === 0 ? (holds ?? host.committed) : holds || undefined;
+  const next = withHost({ ...state, seen: Math.max(state.seen, seen) }, { ...host, phase: 'prepared', committed });
   // A generation that is being formed is finished first: what its members received so far is not wasted.
   return state.phase === 'forming' ? unchanged(next) : atNextBoundary(next);
 }

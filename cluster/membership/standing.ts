@@ -47,7 +47,8 @@ export function endRun(state: RunState, outcome: 'done' | 'failed', sentence: st
 
 /** The next generation: `able` hosts, the coordinator first, from the coordinator's step on. */
 function form(state: RunState, able: readonly Host[], effects: readonly Effect[]): Transition {
-  const generation = state.generation + 1;
+  // What hosts have heard of from a coordinator before this one is over for them.
+  const generation = Math.max(state.generation, state.seen) + 1;
   const boundaries = assignShards(state.shards, withUnknownSpeeds(able));
   const origin = able[0]!.committed!;
   const members = able.map(

@@ -49,6 +49,8 @@ export interface RunState {
   readonly minHosts: number;
   /** 0 before the first. */
   readonly generation: number;
+  /** The highest that hosts have heard of from a coordinator before this one. */
+  readonly seen: number;
   /** By id. */
   readonly hosts: readonly Host[];
   /** Ids of the generation as it was formed; who was lost since is no longer among `hosts`. */
@@ -70,8 +72,11 @@ export interface RunState {
 export type MembershipEvent =
   /** A host wants to take part. */
   | { readonly kind: 'applied'; readonly id: number; readonly name: string; readonly workers: number; readonly address: string }
-  /** A host, the coordinator included, has data and plan. */
-  | { readonly kind: 'prepared'; readonly id: number }
+  /**
+   * A host, the coordinator included, has data and plan. It holds the state of step `holds` (a host: 0 or absent, none; the coordinator: absent, as at
+   * first), and has heard of no generation above `seen`.
+   */
+  | { readonly kind: 'prepared'; readonly id: number; readonly holds?: number; readonly seen?: number }
   | { readonly kind: 'leaveRequested'; readonly id: number }
   /** Its socket closed, it was silent, stuck or refused: `reason` is a sentence. */
   | { readonly kind: 'lost'; readonly id: number; readonly reason: string }
@@ -135,6 +140,7 @@ export function newRun({ shards, minHosts, coordinator, committed }: NewRun): Ru
     shards,
     minHosts,
     generation: 0,
+    seen: 0,
     hosts: [{ id: 0, ...coordinator, speed: 0, phase: 'preparing', committed }],
     members: [],
     awaited: [],

@@ -49,6 +49,7 @@ nothing but its steps, and a dialer's mask there is of zeros.
 | --- | --- |
 | it asks to take part | \`apply\` |
 | it learns what the run is and gets the data it lacks | \`run\`, \`wantData\`, \`data\` ..., \`prepared\` |
+| the coordinator was started again, and it holds the newest state | \`wantState\`, \`state\` ... |
 | it becomes a member, or the membership changes | \`generation\`, \`state\` ... (if \`receivesState\`), \`ready\` |
 | it trains | \`train\`, the steps, \`finished\` |
 | it evaluates | \`evaluate\`, \`sums\`, \`finished\` |

@@ -86,12 +86,19 @@ const kinds = {
     { set: choice('train', 'validation'), chunk: count, offset: bytes },
     'Coordinator to host: a piece of a chunk of a data set, `offset` bytes from the start of the chunk; the payload is rows as they are stored.',
   ],
-  prepared: [{ modelHash: digest, fingerprint: digest }, 'Host to coordinator: data and plan are there; its own hashes of the model and of a probe computation.'],
+  prepared: [
+    { modelHash: digest, fingerprint: digest, holds: count },
+    'Host to coordinator: data and plan are there; its own hashes of the model and of a probe computation, and the step whose state it holds from an earlier session (0: none).',
+  ],
+  wantState: [{}, 'Coordinator to host, before the first generation: it was started again, and the host holds the newest state.'],
   generation: [
     { members: list(member, 1, 1024), self: count, topology: choice('star', 'mesh'), receivesState: flag },
     'Coordinator to host: the membership from now on; `self` is the index of the receiver, `receivesState` says that `state` follows.',
   ],
-  state: [{ offset: bytes }, 'Coordinator to host: weights, moving statistics and optimizer vectors, `offset` bytes from their start in the arena.'],
+  state: [
+    { offset: bytes },
+    'Coordinator to host, or host to coordinator after `wantState`: weights, moving statistics and optimizer vectors, `offset` bytes from their start in the arena.',
+  ],
   ready: [{}, 'Host to coordinator: planned for the generation, state complete, links to the other hosts open.'],
   train: [
     { epoch: count, firstBatch: count, batches: count, firstStep: count, updates: count, skippedInARow: count },

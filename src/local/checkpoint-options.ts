@@ -27,6 +27,8 @@ export interface CheckpointOptions {
 export interface OpenedDirectory {
   readonly path: string;
   readonly runId: string;
+  /** True when a run that was begun before may go on. */
+  readonly resumes: boolean;
   /** The hosts of the last generation of a run that goes on; none for a machine alone. */
   readonly hosts: readonly string[];
 }

@@ -49,6 +49,7 @@ export async function openRunDirectory({ runDir: path, resume = false, runId }: 
     runId: known ?? runId ?? 'run',
     found,
     passedOver,
+    resumes: resume,
     epochs: resume ? epochsOf(found, readText(join(path, historyFile))) : [],
     hosts: resume ? hostsOf(readText(join(path, hostsFile))) : [],
   };
@@ -62,9 +63,13 @@ export function noteEpoch({ path }: RunDirectory, event: EpochEvent): void {
   appendFileSync(join(path, historyFile), `${JSON.stringify(event)}\n`);
 }
 
-/** Says which hosts the run has now, for a coordinator that is started again. Throws what the system says. */
-export function noteHosts({ path }: RunDirectory, names: readonly string[]): void {
-  writeFileSync(join(path, hostsFile), `${JSON.stringify(names)}\n`);
+/** Says which hosts the run has now, for a coordinator that is started again. Without that it waits for none of them. */
+export function noteHosts({ path }: Pick<RunDirectory, 'path'>, names: readonly string[], onNews: (sentence: string) => void): void {
+  try {
+    writeFileSync(join(path, hostsFile), `${JSON.stringify(names)}\n`);
+  } catch (error) {
+    onNews(`the run directory could not be written: ${(error as Error).message}`);
+  }
 }
 
 function make(folder: string, path: string): void {

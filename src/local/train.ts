@@ -2,11 +2,9 @@
  * Room: local (level 6). `train()`: a whole run on this machine. The main thread loads, rings the ranks epoch by epoch, turns
  * their reports into events, and takes the weights home.
  */
-import { runDefaults } from '../config/defaults.ts';
 import { parseRunSettings } from '../config/parse.ts';
 import type { RunSettingsInput } from '../config/run.ts';
-import { stepsPerEpoch } from '../data/sampler.ts';
-import { isLockstepError, LockstepError } from '../errors.ts';
+import { isLockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
 import { readStanding } from '../model/standing.ts';
@@ -17,6 +15,7 @@ import type { CheckpointOptions } from './checkpoint-options.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { follow } from './course.ts';
 import { type Crew, type OpenCrew, openLocalCrew } from './crew.ts';
+import { extentOf } from './extent.ts';
 import { type History, historyOf } from './history.ts';
 import { checkTrainOptions } from './options.ts';
 import { Recordings, type RecordOptions } from './recordings.ts';
@@ -56,9 +55,6 @@ export interface TrainOptions extends RunSettingsInput {
   readonly fault?: TeamOptions['fault'];
   readonly vigil?: TeamOptions['vigil'];
 }
-
-/** Steps are counted in int32 words of the arena. */
-const mostSteps = 2 ** 31 - 1;
 
 /** What a run turned out to be. */
 export interface RunStart {
@@ -121,21 +117,8 @@ export async function train(options: TrainOptions): Promise<Run> {
   model.build(trainSource.inputShape);
   if (init !== undefined) model.load(init);
 
-  const { batchSize, seed, shuffle, dropRemainder, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
-  const perEpoch = stepsPerEpoch(trainSource.length, batchSize, dropRemainder);
-  if (perEpoch === 0) {
-    throw new LockstepError(
-      'LOCKSTEP_CONFIG',
-      `Expected at least one full batch of ${batchSize} rows with dropRemainder, got ${trainSource.length} rows; use a smaller batchSize or keep the remainder.`,
-    );
-  }
-  const steps = Math.min(
-    settings.steps ?? Number.POSITIVE_INFINITY,
-    (settings.epochs ?? (settings.steps === undefined ? runDefaults.epochs : Number.POSITIVE_INFINITY)) * perEpoch,
-  );
-
-  if (steps > mostSteps) throw new LockstepError('LOCKSTEP_CONFIG', `Expected at most ${mostSteps} steps in a run, got ${steps}; use fewer epochs.`);
-
+  const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
+  const { perEpoch, steps } = extentOf(settings, trainSource.length);
   const tell = onNews ?? (() => {});
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
   const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));

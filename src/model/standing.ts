@@ -38,6 +38,11 @@ export function stoodStep({ i32 }: Arena, { standing }: StandingPlace): number {
   return Atomics.load(i32, standing >>> 2);
 }
 
+/** The state is about to be overwritten: until it is there as a whole it is that of no step. */
+export function forgetStanding({ i32 }: Arena, { standing }: StandingPlace): void {
+  Atomics.store(i32, standing >>> 2, 0);
+}
+
 /** Only while no rank is in a step. */
 export function readStanding({ i32, f64 }: Arena, { standing }: StandingPlace): Standing {
   const [step, updates, skippedInARow] = i32.subarray(standing >>> 2) as unknown as [number, number, number];

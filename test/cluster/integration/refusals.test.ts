@@ -75,12 +75,12 @@ test.serial('hosts with another model, other bits, another protocol or something
 
     const model = await insider(t, url, run.secret);
     const { spec, fingerprint } = await runOf(model);
-    model.link.send({ ...envelope, type: 'prepared', modelHash: '0'.repeat(64), fingerprint });
+    model.link.send({ ...envelope, type: 'prepared', modelHash: '0'.repeat(64), fingerprint, holds: 0 });
     await refuses(t, cluster, model, 'model', /^Expected a host with the model [0-9a-f]{12}, got 000000000000; run the same version/);
 
     const numerics = await insider(t, url, run.secret);
     await runOf(numerics);
-    numerics.link.send({ ...envelope, type: 'prepared', modelHash: modelHash(checkRunDocument(spec).plan), fingerprint: 'f'.repeat(64) });
+    numerics.link.send({ ...envelope, type: 'prepared', modelHash: modelHash(checkRunDocument(spec).plan), fingerprint: 'f'.repeat(64), holds: 0 });
     await refuses(t, cluster, numerics, 'numerics', /^Expected a host that computes the same bits, with the numeric fingerprint [0-9a-f]{12}, got ffffffffffff; /);
 
     const peer = await insider(t, url, run.secret, { role: 'peer', id: 1, generation: 0 });

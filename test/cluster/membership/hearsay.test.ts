@@ -10,6 +10,9 @@ import { messagesOf } from '../wire/arbitrary.ts';
 const envelope = { version: 1, generation: 5, step: 41 } as const;
 
 test('a message is the event that it tells of, with the id of who sent it', (t) => {
+  const prepared = { type: 'prepared', modelHash: 'a'.repeat(64), fingerprint: 'b'.repeat(64), holds: 40 } as const;
+  t.deepEqual(eventOf(3, { ...envelope, ...prepared }), { kind: 'prepared', id: 3, holds: 40, seen: 5 });
+  t.deepEqual(eventOf(3, { ...envelope, ...prepared, generation: 2 ** 31 - 1 }), { kind: 'prepared', id: 3, holds: 40, seen: 2 ** 30 });
   t.deepEqual(eventOf(3, { ...envelope, type: 'ready' }), { kind: 'ready', id: 3, generation: 5 });
   t.deepEqual(eventOf(3, { ...envelope, type: 'finished', rowSeconds: 0.25 }), { kind: 'boundary', id: 3, generation: 5, committed: 41, speed: 4 });
   t.deepEqual(eventOf(3, { ...envelope, type: 'finished', rowSeconds: 0 }), { kind: 'boundary', id: 3, generation: 5, committed: 41, speed: 0 });
@@ -21,7 +24,7 @@ test('a message is the event that it tells of, with the id of who sent it', (t) 
 });
 
 test('all other messages say nothing about it', (t) => {
-  const telling = ['ready', 'finished', 'recalled', 'leave', 'peerLost', 'stumbled'];
+  const telling = ['prepared', 'ready', 'finished', 'recalled', 'leave', 'peerLost', 'stumbled'];
   for (const type of messageKinds.keys()) {
     fc.assert(
       fc.property(messagesOf(type), fc.nat(), (message, id) => t.is(eventOf(id, message) !== undefined, telling.includes(type), type)),

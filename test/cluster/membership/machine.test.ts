@@ -379,3 +379,21 @@ test('a rank that dies while the others are through with the command costs a gen
   t.deepEqual([drains.state.phase, kinds(drains.effects)], ['draining', ['announce', 'recall']]);
   t.is(after(drains.state, ...boundary(1, 100, 0, 1, 2)).state.phase, 'done');
 });
+
+test('a run goes on from the step that the coordinator holds when it is prepared; who stands there receives nothing', (t) => {
+  const comes = (id: number, holds: number, seen: number): MembershipEvent[] => [applied(id), { kind: 'prepared', id, holds, seen }];
+  const waits = after(start(3), ...comes(1, 140, 8), ...comes(2, 139, 9));
+  t.deepEqual([waits.state.phase, kinds(waits.effects)], ['waiting', []]);
+  const goesOn = after(waits.state, { kind: 'prepared', id: 0, holds: 140 });
+  t.deepEqual([goesOn.state.formedAt, goesOn.state.generation], [140, 10], 'all that hosts have heard of is over');
+  t.deepEqual(formed(goesOn.effects), [
+    [0, 0, 2, false],
+    [1, 2, 4, false],
+    [2, 4, 8, true],
+  ]);
+  // One that comes late has heard of more than there is by now.
+  const working = after(goesOn.state, ...ready(10, 0, 1, 2), began(10)).state;
+  const late = after(working, ...comes(3, 138, 20), ...boundary(10, 141, 0, 1, 2));
+  t.is(late.state.generation, 21);
+  t.true(formed(late.effects).at(-1)!.at(-1));
+});
