@@ -8,6 +8,7 @@ import { join, type WatchedHost } from '../../cluster/join.ts';
 import { readUserFile } from '../../src/config/file.ts';
 import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { checkSecrecy, type Place, place, readTls, readToken, tlsOptions, tokenOption } from './cluster-options.ts';
+import { askedFault } from './fault.ts';
 import { interruption } from './interruption.ts';
 import { linger, lingerFailed, type MonitorFlags, monitorOptions, openMonitor, reachableAt } from './monitoring.ts';
 import { workersOption } from './options.ts';
@@ -54,6 +55,7 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
   const say = (text: string): void => void (flags.quiet || process.stdout.write(`${text}\n`));
   if (flags.log !== undefined) checkLog(flags.log);
   checkTrace(flags);
+  const fault = askedFault();
   const tell = ({ message }: Error): void => void process.stderr.write(`lockstep: ${message}\n`);
   const token = flags.tokenFile === undefined ? undefined : readToken(flags.tokenFile);
   const meshListen = flags.meshListen ?? { host: token === undefined && !flags.insecure ? '127.0.0.1' : '0.0.0.0', port: 0 };
@@ -83,6 +85,7 @@ async function runJoin(url: string, flags: JoinFlags, unheard: AbortSignal): Pro
         // The coordinator alone knows how far the run is to go.
         monitor?.begin({ live: { run, host: now.name(), layers, parameters, kernels, targetSteps: 0, stepsPerEpoch: 0 } });
       },
+      ...(fault && { fault }),
       signal: ends,
       onNews: say,
     });

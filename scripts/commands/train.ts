@@ -13,6 +13,7 @@ import { checkLog, EventLog } from '../../src/telemetry/jsonl.ts';
 import { duration, type Output, Progress } from '../../src/telemetry/progress.ts';
 import { type CheckpointFlags, checkpointOptions, checkpointsWith } from './checkpointing.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
+import { askedFault } from './fault.ts';
 import { interruption } from './interruption.ts';
 import { linger, lingerFailed, type MonitorFlags, monitorOptions, openMonitor, runName, watchedRun } from './monitoring.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
@@ -56,6 +57,7 @@ export function trainCommand(unheard: AbortSignal): Command {
 async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): Promise<void> {
   const coordinates = flags.listen !== undefined;
   checkWorkers(flags);
+  const fault = askedFault();
   // How many workers this process has is its own affair where others take part.
   const { model: modelConfig, data, ...settings } = configWith(path, coordinates ? { ...flags, workers: undefined } : flags);
   const model = new Model(modelConfig);
@@ -91,6 +93,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       signal: ends,
       checkpoints,
       onNews: news,
+      ...(fault && { fault }),
       ...(openCrew && { openCrew }),
       // Not before all else is checked: who mistypes a path is not told of a page.
       ...(flags.trace !== undefined && { record: { steps: flags.traceSteps, onRecorded: (recordings) => saveTrace(flags, 0, hostname(), recordings, tell) } }),
