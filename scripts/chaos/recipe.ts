@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import type { RunEvent } from '../../src/telemetry/events.ts';
 import { mnistFiles } from '../bench/run.ts';
 import { Started } from './processes.ts';
+import { batchSize, samples } from './size.ts';
 
 export const shards = 8;
-const [samples, batchSize] = [5000, 256];
-export const stepsPerEpoch = Math.ceil(samples / batchSize);
 
 /** Writes the config and returns its path. */
 export function writeRecipe(folder: string): string {

@@ -5,8 +5,8 @@
 import type { RankFault } from '../../src/local/task.ts';
 import type { Phase } from '../../src/telemetry/timing.ts';
 import { Draws } from './draws.ts';
-import { stepsPerEpoch } from './recipe.ts';
 import { ends, needsResume, type OutsideKind, type Scenario, type Victim } from './scenarios.ts';
+import { stepsPerEpoch } from './size.ts';
 
 interface Always {
   /** The committed step after which it comes; from inside, the step in which it comes. */
