@@ -4,11 +4,12 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { undisturbed, writeRecipe } from './recipe.ts';
+import { writeRecipe } from './recipe.ts';
 import { type ChaosReport, reportOf } from './report.ts';
 import { type RunOutcome, runChaos } from './run.ts';
 import type { Scenario } from './scenarios.ts';
 import { type Lengths, planRun, stepsOf } from './schedule.ts';
+import { undisturbed } from './undisturbed.ts';
 
 export interface ChaosOrder {
   readonly seed: number;

@@ -33,9 +33,12 @@ interface Inside extends Always {
 export type Scenario = Outside | Inside;
 
 /** Phases of a step that every rank enters. */
-const local = ['data', 'forward', 'loss', 'bn_sync', 'backward', 'reduce', 'clip', 'optimizer', 'commit'] as const satisfies readonly Phase[];
+const shared = ['data', 'forward', 'loss', 'bn_sync', 'backward', 'reduce', 'optimizer', 'commit'] as const satisfies readonly Phase[];
+/** Every rank of a machine alone clips and decides by itself; of several hosts, the first rank of the first one does for all. */
+const local = [...shared, 'clip'] as const satisfies readonly Phase[];
 /** With the phase that only the leader of a host enters, where there are others. */
-const all = [...local, 'network'] as const satisfies readonly Phase[];
+const joined = [...shared, 'network'] as const satisfies readonly Phase[];
+const leading = [...local, 'network'] as const satisfies readonly Phase[];
 
 /** Ranks that die in a process that joined, and in one that listens. */
 const clusterRanks = true;
@@ -70,18 +73,18 @@ export const scenarios: readonly Scenario[] = [
   outside('host', 'slow', 2),
   outside('host', 'partition', 3),
   outside('host', 'cut', 3),
-  inside('host', 'kill', all, 12, true),
-  inside('host', 'throw', all, 4, clusterRanks),
-  inside('host', 'exit', all, 4, clusterRanks),
-  inside('host', 'memory', local, 2, clusterRanks),
-  inside('host', 'hang', local, 2, clusterRanks),
+  inside('host', 'kill', joined, 12, true),
+  inside('host', 'throw', joined, 4, clusterRanks),
+  inside('host', 'exit', joined, 4, clusterRanks),
+  inside('host', 'memory', shared, 2, clusterRanks),
+  inside('host', 'hang', shared, 2, clusterRanks),
   outside('coordinator', 'stop', 1),
   outside('coordinator', 'slow', 1),
   outside('coordinator', 'kill', 4, clusterResume),
   outside('coordinator', 'writing', 4, clusterResume),
-  inside('coordinator', 'kill', all, 6, clusterResume),
-  inside('coordinator', 'throw', all, 3, clusterRanks),
-  inside('coordinator', 'exit', all, 3, clusterRanks),
+  inside('coordinator', 'kill', leading, 6, clusterResume),
+  inside('coordinator', 'throw', leading, 3, clusterRanks),
+  inside('coordinator', 'exit', leading, 3, clusterRanks),
   inside('lone', 'throw', local, 6, true),
   inside('lone', 'exit', local, 6, true),
   inside('lone', 'memory', local, 3, true),

@@ -5,8 +5,8 @@
 import type { RankFault } from '../../src/local/task.ts';
 import type { Phase } from '../../src/telemetry/timing.ts';
 import { Draws } from './draws.ts';
+import { stepsPerEpoch } from './recipe.ts';
 import { ends, needsResume, type OutsideKind, type Scenario, type Victim } from './scenarios.ts';
-import { stepsPerEpoch } from './size.ts';
 
 interface Always {
   /** The committed step after which it comes; from inside, the step in which it comes. */
@@ -98,7 +98,7 @@ function drawFaults(draws: Draws, table: readonly Scenario[], workers: readonly 
       const phase = draws.pick(scenario.phases);
       // The data of a step are those that are gathered after it, of which there are none at the end of an epoch.
       const at = phase === 'data' && drawn % stepsPerEpoch === 0 ? drawn + 1 : drawn;
-      const rank = phase === 'network' ? 0 : draws.below(workers[slot]!);
+      const rank = phase === 'network' || (phase === 'clip' && victim === 'coordinator') ? 0 : draws.below(workers[slot]!);
       faults.push({ at, scenario: name, victim, slot, place: 'inside', kind: scenario.kind, phase, rank });
       spent[slot] = true;
     } else faults.push({ at: drawn, scenario: name, victim, slot, place: 'outside', kind: scenario.kind });
