@@ -10,7 +10,7 @@ import { LockstepError } from '../../src/errors.ts';
 import { mostSentence } from './printable.ts';
 
 /** Grows with every change that an older peer would misunderstand. */
-export const protocolVersion = 2;
+export const protocolVersion = 1;
 
 /** A text of `min` to `max` UTF-16 units that matches `pattern`; `rule` says so in words. */
 function text(rule: string, pattern: RegExp, min: number, max: number) {
