@@ -23,7 +23,9 @@ test('every code is used somewhere', (t) => {
 });
 
 test('every code that is used is in the list', (t) => {
-  for (const [, code] of sources.matchAll(/['"](LOCKSTEP_[A-Z_]+)['"]/g)) t.true(code! in errorCodes, code);
+  // A variable of the environment is no code.
+  const codesUsed = [...sources.matchAll(/['"](LOCKSTEP_[A-Z_]+)['"]/g)].filter(([, code]) => code !== 'LOCKSTEP_FAULT');
+  for (const [, code] of codesUsed) t.true(code! in errorCodes, code);
 });
 
 test('docs/errors.md lists every code with its exit code and meaning, and no other', (t) => {

@@ -172,7 +172,7 @@ test.serial('what a run turns out to be is told before its first step', async (t
       onStep: ({ step }) => told.push(step),
     }),
   );
-  t.deepEqual(told, [{ hosts: 1, workers: 2, shards: 5, samples: 100, stepsPerEpoch: 4, steps: 6, set: 'wasm', fits: true }, 1, 2, 3, 4, 5, 6]);
+  t.deepEqual(told, [{ hosts: 1, workers: 2, shards: 5, samples: 100, stepsPerEpoch: 4, steps: 6, from: 0, epochsBefore: 0, set: 'wasm', fits: true }, 1, 2, 3, 4, 5, 6]);
 });
 
 test.serial('steps end a run exactly, inside an epoch or epochs later', async (t) => {
