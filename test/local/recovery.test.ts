@@ -10,6 +10,7 @@ import { noStep } from '../../src/train/loop.ts';
 import { classified, threads, trace, within } from '../toy.ts';
 
 const deadlineMs = 60_000;
+/** Only where somebody hangs: ranks that a busy machine keeps waiting are not to be taken for stuck. */
 const vigil = { everyMs: 20, floorMs: 300, steps: 8 };
 
 function run(options: Partial<TrainOptions> = {}): TrainOptions {
@@ -30,7 +31,6 @@ function run(options: Partial<TrainOptions> = {}): TrainOptions {
     kernels: 'wasm',
     shards: 4,
     workers: 2,
-    vigil,
     ...options,
   };
 }
@@ -47,7 +47,7 @@ for (const phase of places) {
       test.serial(`rank ${rank} that dies once by ${kind} in phase ${phase} costs no bit and no step`, async (t) => {
         const news: string[] = [];
         const fault = { rank, step: 14, phase, kind, times: 1 };
-        const disturbed = await within(deadlineMs, 'the run', trace(run({ fault, onNews: (sentence) => news.push(sentence) })));
+        const disturbed = await within(deadlineMs, 'the run', trace(run({ fault, ...(kind === 'hang' && { vigil }), onNews: (sentence) => news.push(sentence) })));
         t.deepEqual(disturbed, await undisturbed);
         t.is(news.length, 1);
         t.regex(news[0]!, new RegExp(`^Rank ${rank} failed in phase .* at step 14: .*; it was started again and its step (is replayed|was finished)$`));
