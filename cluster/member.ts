@@ -37,6 +37,7 @@ export class Member {
   #began: number | undefined;
   #ended = false;
   readonly #mending: Mending;
+  #restarts = 0;
   /** Resolves when no rank that died is being mended. */
   #mended: Promise<unknown> = Promise.resolve();
 
@@ -164,9 +165,15 @@ export class Member {
     const obeyed = await this.station.team.obey(command);
     if (obeyed !== 'stumbled') return obeyed;
     this.leave();
+    this.#restarts++;
     const mended = this.#mending.mend(command);
     this.#mended = mended;
     return await mended;
+  }
+
+  /** How often ranks here died so far. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /** Where each rank is; none before the first generation. */

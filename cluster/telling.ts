@@ -38,7 +38,10 @@ function networkOf({ control, steps, traffic, sendQueueBytes, reconnects, refuse
 
 /** Of a process; undefined before its first generation, when ranks have no memory to work in. */
 export function processOf(member: Member, network: NetworkFacts): ProcessSnapshot | undefined {
-  return member.generation === 0 ? undefined : snapshotOf(member.station, member.generation, networkOf(network));
+  if (member.generation === 0) return undefined;
+  // Replayed steps and the time of recoveries are the run's: its coordinator tells them.
+  const recovery = { restarts: member.restarts, replayedSteps: 0, seconds: [] };
+  return { ...snapshotOf(member.station, member.generation, networkOf(network)), recovery };
 }
 
 /** Of the coordinator's process. */

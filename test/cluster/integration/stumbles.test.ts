@@ -11,6 +11,7 @@ import { type JoinOptions, join } from '../../../cluster/join.ts';
 import { serve } from '../../../cluster/serve.ts';
 import { type ErrorCode, isLockstepError } from '../../../src/errors.ts';
 import { layers } from '../../../src/layers/factories.ts';
+import type { Crew } from '../../../src/local/crew.ts';
 import type { TrainOptions } from '../../../src/local/train.ts';
 import { sequential } from '../../../src/model/model.ts';
 import { classified, threads, trace, within } from '../../toy.ts';
@@ -75,7 +76,11 @@ async function disturbed(t: ExecutionContext, { topology, coordinator, host, wor
       url = `ws://127.0.0.1:${port}`;
     },
   });
-  const traced = trace(run({ workers: undefined, openCrew, ...(coordinator && { fault: coordinator }) }));
+  let crew: Crew | undefined;
+  const onCrew = (opened: Crew): void => {
+    crew = opened;
+  };
+  const traced = trace(run({ workers: undefined, openCrew, onCrew, ...(coordinator && { fault: coordinator }) }));
   traced.catch(() => undefined);
   await until('an address', () => url !== '');
   const come = (name: string, more: Partial<JoinOptions> = {}) => {
@@ -94,7 +99,7 @@ async function disturbed(t: ExecutionContext, { topology, coordinator, host, wor
   );
   const ends = await within(deadlineMs, 'the hosts', Promise.all(hosts));
   t.is(threads(), 0);
-  return { told, ends, news };
+  return { told, ends, news, restarts: crew?.snapshot?.()?.recovery?.restarts };
 }
 
 function isError(t: ExecutionContext, error: unknown, code: ErrorCode, message: RegExp): void {
@@ -112,12 +117,13 @@ for (const topology of ['star', 'mesh'] as const) {
         const kind = (at + rank + (topology === 'star' ? 0 : 1)) % 2 === 0 ? 'throw' : 'exit';
         test.serial(`rank ${rank} of the ${who} that dies once by ${kind} in phase ${phase} costs no bit and no step: ${topology}`, async (t) => {
           const fault: Fault = { rank, step: 9, phase, kind, times: 1 };
-          const { told, ends, news } = await disturbed(t, { topology, [who]: fault });
+          const { told, ends, news, restarts } = await disturbed(t, { topology, [who]: fault });
           t.deepEqual(told, await undisturbed);
           t.deepEqual(ends, [undefined, undefined]);
           const name = who === 'host' ? 'first' : 'coordinator';
           const stumbles = news.filter((sentence) => / failed in phase /.test(sentence));
           t.is(stumbles.length, 1, news.join('\n'));
+          t.is(restarts, who === 'coordinator' ? 1 : 0);
           t.regex(
             stumbles[0]!,
             new RegExp(`^host ${name}: Rank ${rank} failed in phase .* at step 9: .*; step 9 was (forgotten|finished) here, and it is started again$`),
