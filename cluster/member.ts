@@ -4,6 +4,7 @@
  * sends nothing itself but what its ranks announce.
  */
 import type { Part } from '../src/collectives/shard-plan.ts';
+import { Mending } from '../src/local/mending.ts';
 import type { Station } from '../src/local/station.ts';
 import type { Command } from '../src/local/task.ts';
 import { readStanding, type Standing, stoodStep } from '../src/model/standing.ts';
@@ -11,8 +12,8 @@ import { phases, readTimes } from '../src/telemetry/timing.ts';
 import { addTraffic, noTraffic, readTraffic, type Traffic } from '../src/telemetry/traffic.ts';
 import { isStepMessage } from './exchange/incoming.ts';
 import { Exchange } from './exchange.ts';
-import { Mending, type Stumble } from './mending.ts';
 import type { Generation, StepLink, Ways } from './step-links.ts';
+import { type Stumble, stumbleOf } from './stumble.ts';
 import { Refusal } from './transport/refusal.ts';
 import { troubleOf } from './trouble.ts';
 import type { Message } from './wire/messages.ts';
@@ -166,9 +167,9 @@ export class Member {
     if (obeyed !== 'stumbled') return obeyed;
     this.leave();
     this.#restarts++;
-    const mended = this.#mending.mend(command);
+    const mended = this.#mending.mend(command, 'this process takes no further part');
     this.#mended = mended;
-    return await mended;
+    return stumbleOf(await mended, this.station.ranks);
   }
 
   /** How often ranks here died so far. */

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { LockstepError } from '../src/errors.ts';
 import type { OpenCrew } from '../src/local/crew.ts';
-import { noteHosts } from '../src/local/run-directory.ts';
+import { noteRun } from '../src/local/run-directory.ts';
 import { openStation } from '../src/local/session.ts';
 import { Coordinator } from './coordinator.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
@@ -74,7 +74,7 @@ export function serve(options: ServeOptions): OpenCrew {
       const { directory } = session;
       const kept = directory && {
         ...(directory.resumes && { resume: { expected: directory.hosts } }),
-        onMembers: (names: readonly string[]) => noteHosts(directory, names, onNews),
+        onMembers: (hosts: readonly string[]) => noteRun(directory, { shards, hosts }, onNews),
       };
       const coordinator = new Coordinator({ ...options, ...kept, workers, refusals }, { guests, stepLinks }, offer, station);
       await coordinator.opened;

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { chaos } from './chaos/harness.ts';
+import { minutes } from './chaos/minutes.ts';
 import { reportText } from './chaos/report.ts';
 import { type Scenario, scenarios } from './chaos/scenarios.ts';
 import { lengths } from './chaos/schedule.ts';
@@ -25,12 +26,6 @@ interface Flags {
 
 const names = [...new Set(scenarios.map(({ name }) => name))];
 
-function minutes(text: string): number {
-  const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0) throw new InvalidArgumentError('Expected a number > 0.');
-  return value;
-}
-
 /** The scenarios of these names, whether they are enabled or not. */
 function only(text: string): Scenario[] {
   const asked = text.split(',');
@@ -39,14 +34,14 @@ function only(text: string): Scenario[] {
   return scenarios.filter(({ name }) => asked.includes(name));
 }
 
-async function run({ minutes, seed, run, faults, only, json, keep }: Flags): Promise<number> {
+async function run({ minutes: length, seed, run, faults, only, json, keep }: Flags): Promise<number> {
   const interrupted = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const drawn = only ?? scenarios.filter(({ enabled }) => enabled);
   try {
     const [firstRun, runs] = run === undefined ? [0, Number.POSITIVE_INFINITY] : [run, 1];
-    const report = await chaos({ seed, minutes, firstRun, runs, scenarios: drawn, keep, size: { ...lengths, faults }, say, signal: interrupted.signal });
+    const report = await chaos({ seed, minutes: length, firstRun, runs, scenarios: drawn, keep, size: { ...lengths, faults }, say, signal: interrupted.signal });
     say(reportText(report));
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
     return report.wrong.length > 0 ? 1 : 0;

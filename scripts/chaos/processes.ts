@@ -37,7 +37,7 @@ export class Started {
   /** True once it is to go because of something that was done to it. */
   doomed = false;
 
-  constructor(folder: string, name: string, args: readonly string[], carries: InsideFault | undefined) {
+  constructor(folder: string, name: string, args: readonly string[], carries: InsideFault | undefined, metrics = 'off') {
     this.name = name;
     this.carries = carries;
     this.log = join(folder, `${name}.jsonl`);
@@ -45,7 +45,7 @@ export class Started {
     const fault = carries && { rank: carries.rank, step: carries.at, phase: carries.phase, kind: carries.kind, times: 1 };
     const [output, errors] = [join(folder, `${name}.out`), join(folder, `${name}.err`)];
     const files = [output, errors].map((path) => openSync(path, 'w'));
-    this.child = spawn(process.execPath, [lockstep, ...args, '--log', this.log, '--metrics', 'off'], {
+    this.child = spawn(process.execPath, [lockstep, ...args, '--log', this.log, '--metrics', metrics], {
       stdio: ['ignore', ...files],
       env: { ...env, NO_COLOR: '1', ...(fault && { LOCKSTEP_FAULT: JSON.stringify(fault) }) },
     });

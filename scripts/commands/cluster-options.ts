@@ -54,7 +54,7 @@ export function clusterOptions(): Option[] {
     new Option('--insecure', 'listen beyond this machine without a token'),
     ...tlsOptions(),
     new Option('--heartbeat-timeout <seconds>', 'a host that is silent for longer is taken for lost').argParser(integer(1)).default(5),
-    new Option('--allow-mixed-numerics', 'let hosts take part that compute other bits: the run is then not repeatable'),
+    new Option('--allow-mixed-numerics', 'let hosts take part, and a checkpoint be resumed, that make other bits: the run is then not repeatable'),
   ];
 }
 

@@ -2,6 +2,7 @@
  * Room: local (level 6). What a run is told about checkpoints, and what its words mean.
  */
 import { show } from '../check.ts';
+import { checkKeys } from '../config/sentences.ts';
 import { LockstepError } from '../errors.ts';
 
 export interface CheckpointOptions {
@@ -29,6 +30,8 @@ export interface OpenedDirectory {
   readonly runId: string;
   /** True when a run that was begun before may go on. */
   readonly resumes: boolean;
+  /** Of a run that goes on, where that is known. */
+  readonly shards: number | undefined;
   /** The hosts of the last generation of a run that goes on; none for a machine alone. */
   readonly hosts: readonly string[];
 }
@@ -52,14 +55,27 @@ export function parseEvery(text: unknown, place: string): Every {
   throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}\` to be like 500steps, 60s or 1epoch, got ${show(text)}; give a number >= 1 and a unit.`);
 }
 
-const bestNames = ['loss', 'accuracy', 'val_loss', 'val_accuracy'];
+/** What the best checkpoint may be chosen by. */
+export const bestNames = ['loss', 'accuracy', 'val_loss', 'val_accuracy'] as const;
+const keys: readonly (keyof CheckpointOptions)[] = ['runDir', 'every', 'keep', 'best', 'resume', 'runId', 'onOpened', 'allowMixedNumerics'];
 
-/** Throws LOCKSTEP_USAGE for what has the wrong form. */
-export function checkCheckpointOptions({ runDir, every, keep, best }: CheckpointOptions): void {
+/** Throws LOCKSTEP_USAGE for what has the wrong form, and LOCKSTEP_CONFIG for unknown keys. */
+export function checkCheckpointOptions(options: CheckpointOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new LockstepError('LOCKSTEP_USAGE', `Expected \`options.checkpoints\` to be an object with \`runDir\`, got ${show(options)}; change it.`);
+  checkKeys(options as unknown as Record<string, unknown>, keys, 'options.checkpoints');
+  const { runDir, every, keep, best } = options;
   if (typeof runDir !== 'string' || runDir === '') refuse('runDir', 'the path of a folder', runDir);
   if (every !== undefined) parseEvery(every, 'options.checkpoints.every');
   if (keep !== undefined && !(Number.isSafeInteger(keep) && keep >= 1)) refuse('keep', 'an integer >= 1', keep);
-  if (best !== undefined && !bestNames.includes(best)) refuse('best', `one of ${bestNames.join(', ')}`, best);
+  if (best !== undefined && !bestNames.some((name) => name === best)) refuse('best', `one of ${bestNames.join(', ')}`, best);
+}
+
+/** Throws LOCKSTEP_USAGE when no epoch of the run tells what the best one is chosen by. */
+export function checkBest(best: string | undefined, metrics: readonly string[], isValidated: boolean): void {
+  if (best?.startsWith('val_') && !isValidated) refuse('best', 'one that every epoch has, and validation data for a `val_` one', best);
+  const metric = best?.replace(/^val_/, '');
+  if (metric !== undefined && metric !== 'loss' && !metrics.includes(metric)) refuse('best', `\`loss\` or one of \`metrics\` (${metrics.join(', ') || 'none'})`, best);
 }
 
 function refuse(key: string, rule: string, value: unknown): never {

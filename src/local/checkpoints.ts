@@ -103,6 +103,8 @@ export class Checkpoints {
     if (this.#writer.busy) {
       this.#options.onEvent({ event: 'checkpoint', step: done, result: 'postponed', stallSeconds: 0 });
       this.#overdue = true;
+      // By time it is due once more only after as long again; by then, or at the next order, the writer may have an ear.
+      this.#takenAt = performance.now();
       return;
     }
     const { station, options, training, directory, identity, stepsPerEpoch } = this.#options;

@@ -7,6 +7,7 @@ import type { ClusterSnapshot, ProcessSnapshot } from '../telemetry/snapshot.ts'
 import type { TrainOrder } from '../train/loop.ts';
 import { type LossSums, readLossSums } from './evaluate.ts';
 import { Recovery } from './recovery.ts';
+import { noteRun } from './run-directory.ts';
 import { openStation, type SessionOptions } from './session.ts';
 import { snapshotOf } from './snapshot.ts';
 import type { Station } from './station.ts';
@@ -41,7 +42,9 @@ export type OpenCrew = (options: SessionOptions) => Promise<Crew>;
 export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
   const station = openStation(options);
   const { plan } = station;
-  const recovery = new Recovery(station, options.training, options.onNews ?? (() => {}));
+  const { directory, onNews = () => {} } = options;
+  if (directory) noteRun(directory, { shards: plan.spec.shards, hosts: [] }, onNews);
+  const recovery = new Recovery(station, onNews);
   let stops = false;
   station.begin();
   return {

@@ -2,16 +2,15 @@
  * Room: local (level 6). The folder of a run: its name, its checkpoints, and what its epochs came to. What is found there when the run
  * begins says where it goes on. A system that refuses to write there later never ends the run.
  */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Found, newestVerified, type PassedOver } from '../checkpoint/folder.ts';
 import { LockstepError } from '../errors.ts';
 import type { EpochEvent } from '../telemetry/events.ts';
 import type { CheckpointOptions, OpenedDirectory } from './checkpoint-options.ts';
 
-const nameFile = 'run-id';
+const runFile = 'run.json';
 const historyFile = 'history.jsonl';
-const hostsFile = 'hosts.json';
 export const checkpointsFolder = 'checkpoints';
 
 export interface RunDirectory extends OpenedDirectory {
@@ -22,14 +21,24 @@ export interface RunDirectory extends OpenedDirectory {
   readonly epochs: readonly EpochEvent[];
 }
 
+/** What a folder says of its run beside checkpoints, for a process that is started again before the first one. */
+interface RunNote {
+  readonly runId: string;
+  readonly shards?: number | undefined;
+  readonly hosts: readonly string[];
+}
+
 /**
  * Opens or makes the folder. Throws LOCKSTEP_FILE when it cannot be had, LOCKSTEP_USAGE when it holds checkpoints and the run is not to
  * go on, and LOCKSTEP_CHECKPOINT when it is, and none of them verifies.
  */
 export async function openRunDirectory({ runDir: path, resume = false, runId }: Pick<CheckpointOptions, 'runDir' | 'resume' | 'runId'>): Promise<RunDirectory> {
   const folder = join(path, checkpointsFolder);
-  make(folder, path);
-  if (!resume && readdirSync(folder).some((name) => name.startsWith('step-'))) {
+  const names = demand(path, () => {
+    mkdirSync(folder, { recursive: true });
+    return readdirSync(folder);
+  });
+  if (!resume && names.some((name) => name.startsWith('step-'))) {
     throw new LockstepError(
       'LOCKSTEP_USAGE',
       `Expected a run directory without checkpoints, got \`${path}\`, which has some; go on from them with --resume, or take another one.`,
@@ -43,41 +52,58 @@ export async function openRunDirectory({ runDir: path, resume = false, runId }: 
       `Expected a checkpoint in \`${folder}\` that verifies, got only damaged ones (${reasons}); restore one, or take another run directory.`,
     );
   }
-  const known = resume ? (found?.record.runId ?? readText(join(path, nameFile))) : undefined;
+  const note = resume ? noteOf(readText(join(path, runFile))) : undefined;
   const directory = {
     path,
-    runId: known ?? runId ?? 'run',
+    runId: found?.record.runId ?? note?.runId ?? runId ?? 'run',
+    shards: found?.record.shards ?? note?.shards,
     found,
     passedOver,
     resumes: resume,
     epochs: resume ? epochsOf(found, readText(join(path, historyFile))) : [],
-    hosts: resume ? hostsOf(readText(join(path, hostsFile))) : [],
+    hosts: note?.hosts ?? [],
   };
-  writeFileSync(join(path, nameFile), `${directory.runId}\n`);
-  if (!resume) writeFileSync(join(path, historyFile), '');
+  demand(path, () => {
+    writeNote(path, directory);
+    if (!resume) writeFileSync(join(path, historyFile), '');
+  });
   return directory;
 }
 
 /** Adds an epoch that is over. Throws what the system says. */
-export function noteEpoch({ path }: RunDirectory, event: EpochEvent): void {
+export function noteEpoch({ path }: OpenedDirectory, event: EpochEvent): void {
   appendFileSync(join(path, historyFile), `${JSON.stringify(event)}\n`);
 }
 
-/** Says which hosts the run has now, for a coordinator that is started again. Without that it waits for none of them. */
-export function noteHosts({ path }: Pick<RunDirectory, 'path'>, names: readonly string[], onNews: (sentence: string) => void): void {
+/**
+ * Says how many shards the run has, and which hosts beside this one, for a process that is started again. Without that it takes as many
+ * shards as there are workers then, and waits for no host.
+ */
+export function noteRun(
+  { path, runId }: OpenedDirectory,
+  note: { readonly shards: number; readonly hosts: readonly string[] },
+  onNews: (sentence: string) => void,
+): void {
   try {
-    writeFileSync(join(path, hostsFile), `${JSON.stringify(names)}\n`);
+    writeNote(path, { runId, ...note });
   } catch (error) {
     onNews(`the run directory could not be written: ${(error as Error).message}`);
   }
 }
 
-function make(folder: string, path: string): void {
+/** Whoever reads finds the old note or the new one. */
+function writeNote(path: string, { runId, shards, hosts }: RunNote): void {
+  const file = join(path, runFile);
+  writeFileSync(`${file}.new`, `${JSON.stringify({ runId, shards, hosts })}\n`);
+  renameSync(`${file}.new`, file);
+}
+
+function demand<T>(path: string, action: () => T): T {
   try {
-    mkdirSync(folder, { recursive: true });
+    return action();
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new LockstepError('LOCKSTEP_FILE', `Expected to make the run directory \`${path}\`, but the system refused (${code}); check the path.`, { cause });
+    throw new LockstepError('LOCKSTEP_FILE', `Expected to read and write the run directory \`${path}\`, but the system refused (${code}); check the path.`, { cause });
   }
 }
 
@@ -90,19 +116,25 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** Those of the checkpoint, and those that were over after it: of a run whose hosts were further than its newest checkpoint. */
+/**
+ * Those of the checkpoint, and those that were over after it: of a run whose hosts were further than its newest checkpoint. An epoch that
+ * came again stands there twice, last as it counts.
+ */
 function epochsOf(found: Found | undefined, history: string | undefined): EpochEvent[] {
   const epochs = [...((found?.record.epochs ?? []) as EpochEvent[])];
+  const later = new Map<number, EpochEvent>();
   for (const line of (history ?? '').split('\n')) {
     const event = parsed(line) as EpochEvent | undefined;
-    if (event?.epoch === epochs.length) epochs.push({ ...event, loss: event.loss ?? Number.NaN });
+    if (event?.epoch !== undefined) later.set(event.epoch, { ...event, loss: event.loss ?? Number.NaN });
   }
+  for (let event = later.get(epochs.length); event; event = later.get(epochs.length)) epochs.push(event);
   return epochs;
 }
 
-function hostsOf(text: string | undefined): string[] {
-  const names = parsed(text ?? '');
-  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
+function noteOf(text: string | undefined): RunNote | undefined {
+  const { runId, shards, hosts } = (parsed(text ?? '') ?? {}) as Partial<Record<keyof RunNote, unknown>>;
+  if (typeof runId !== 'string' || !Array.isArray(hosts)) return undefined;
+  return { runId, hosts: hosts.filter((name) => typeof name === 'string'), ...(Number.isSafeInteger(shards) && { shards: shards as number }) };
 }
 
 /** Undefined for the torn end of a file whose writer died. */

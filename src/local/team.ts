@@ -143,7 +143,7 @@ export class Team {
     const { ranks } = this.#options;
     const expected = this.#commands * ranks;
     // It also keeps the process alive, which `waitAsync` alone does not.
-    this.#vigil.begin(performance.now());
+    this.#vigil.begin(this.#arena, this.#plan, performance.now());
     const watch = setInterval(() => this.#watch(), this.#options.vigil?.everyMs ?? defaultVigil.everyMs);
     try {
       for (;;) {

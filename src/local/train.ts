@@ -11,7 +11,7 @@ import { readStanding } from '../model/standing.ts';
 import { loadWeights } from '../model/weights.ts';
 import { updateRule } from '../optimizers/rule.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
-import type { CheckpointOptions } from './checkpoint-options.ts';
+import { type CheckpointOptions, checkBest } from './checkpoint-options.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { follow } from './course.ts';
 import { type Crew, type OpenCrew, openLocalCrew } from './crew.ts';
@@ -121,6 +121,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
   const tell = onNews ?? (() => {});
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
+  checkBest(checkpointOptions?.best, metrics, validation !== undefined);
   const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));
   if (directory) checkpointOptions?.onOpened?.(directory);
   for (const { folder, reason } of directory?.passedOver ?? []) tell(`passed over the checkpoint ${folder}: ${reason}`);
@@ -128,7 +129,8 @@ export async function train(options: TrainOptions): Promise<Run> {
   const crew = await openCrew({
     model,
     loss,
-    settings,
+    // Another number of workers makes no other run of one that goes on.
+    settings: { ...settings, shards: settings.shards ?? directory?.shards },
     training,
     ...(directory && {
       directory,

@@ -41,9 +41,10 @@ export class Vigil {
   }
 
   /** A command begins: what was seen before says nothing. */
-  begin(now: number): void {
+  begin(arena: Arena, plan: RunPlan, now: number): void {
     this.#seen = [];
     this.#lookedAt = now;
+    this.#step = stoodStep(arena, plan);
     this.#stepMs = 0;
   }
 

@@ -2,7 +2,7 @@
  * Room: tests of local. Runs that stop and go on: after every step, with another number of workers, the bits, the epochs and the history
  * are those of the run that never stopped. Checkpoints of another run are refused with what differs, and damaged ones passed over.
  */
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -98,6 +98,37 @@ test.serial('the best epoch by the chosen metric stays', async (t) => {
   const losses = history['val_loss']!;
   const best = losses.indexOf(Math.min(...losses));
   t.true(stepsIn(runDir).includes(`step-${String((best + 1) * stepsPerEpoch).padStart(9, '0')}`));
+});
+
+test.serial('a run that goes on keeps its shards when none are given, whatever the number of workers', async (t) => {
+  const runDir = folder(t);
+  const expected = await train(run({ shards: 3 }));
+  await train(run({ shards: undefined, workers: 3, steps: 5, checkpoints: { runDir } }));
+  for (const [workers, steps] of [
+    [1, 6],
+    [2, 40],
+  ] as const) {
+    const { weightsSha256 } = await train(run({ shards: undefined, workers, steps, checkpoints: { runDir, resume: true } }));
+    if (steps === 40) t.is(weightsSha256, expected.weightsSha256);
+  }
+});
+
+for (const [best, change] of [
+  ['val_loss', { data: { train: classified(203, [16], 3) } }],
+  ['accuracy', {}],
+  ['val_accuracy', {}],
+] as const) {
+  test.serial(`the best by ${best} is refused when no epoch has it, and nothing is made`, async (t) => {
+    const runDir = join(folder(t), 'run');
+    const error = await t.throwsAsync(train(run({ ...change, checkpoints: { runDir, best } })), { code: 'LOCKSTEP_USAGE' });
+    t.regex(error.message, new RegExp(`^Expected \`options.checkpoints.best\` to be .*, got \`"${best}"\`; change it\\.$`));
+    t.false(existsSync(runDir));
+  });
+}
+
+test.serial('misspelt options of checkpoints are named', async (t) => {
+  await t.throwsAsync(train(run({ checkpoints: { runDir: folder(t), evry: '1s' } as CheckpointOptions })), { code: 'LOCKSTEP_CONFIG', message: /evry.*every/ });
+  for (const wrong of [null, 'runs', 7]) await t.throwsAsync(train(run({ checkpoints: wrong as unknown as CheckpointOptions })), { code: 'LOCKSTEP_USAGE' });
 });
 
 const refused = [
