@@ -28,7 +28,7 @@ import { Permission } from './permission.ts';
 import type { StepLinks } from './step-links.ts';
 import { clusterOf, coordinatorOf } from './telling.ts';
 import { Refusal } from './transport/refusal.ts';
-import { findSilent, heartbeatMs, troubles } from './vigil.ts';
+import { heartbeatMs, troubles, Vigil } from './vigil.ts';
 import type { Message, MessageBody } from './wire/messages.ts';
 
 export class Coordinator implements Crew {
@@ -41,6 +41,7 @@ export class Coordinator implements Crew {
   readonly #stepLinks: StepLinks;
   readonly #member: Member;
   readonly #herald: Herald;
+  readonly #vigil: Vigil;
   readonly #timer: NodeJS.Timeout;
   readonly #chronicle = new Chronicle();
   #state: RunState;
@@ -71,6 +72,7 @@ export class Coordinator implements Crew {
       onMessage: (guest, message, payload) => this.#receive(guest, message, payload),
       onLost: ({ id }, reason) => this.#tell({ kind: 'lost', id, reason }),
     });
+    this.#vigil = new Vigil(guests, this.#member, options.heartbeatTimeoutMs);
     this.#timer = setInterval(() => this.#watch(), heartbeatMs);
     this.opened = this.#open();
   }
@@ -154,7 +156,7 @@ export class Coordinator implements Crew {
     this.#tell({ kind: 'workBegan', generation });
     const { kind, ...order } = command;
     this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
-    const obeyed = await this.#member.obey(command);
+    const obeyed = await this.#vigil.over(kind, steadyNow(), this.#member.obey(command));
     if (typeof obeyed === 'object') this.#tell({ kind: 'stumbled', id: 0, generation, ...obeyed });
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
     return obeyed;
@@ -236,10 +238,10 @@ export class Coordinator implements Crew {
     else throw new Refusal('protocol', `Expected a message of a host to the coordinator, got \`${message.type}\`.`);
   }
 
-  /** Sends signs of life, and loses who gives none. */
+  /** Sends signs of life, and loses who gives none or keeps the others waiting. */
   #watch(): void {
     this.#herald.beat();
-    for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, steadyNow())) {
+    for (const { guest, sentence } of this.#vigil.look(steadyNow())) {
       this.#chronicle.timedOut(guest.name, phases[guest.signs.ranks[0]?.phase ?? 0] ?? 'data');
       this.#tell({ kind: 'lost', id: guest.id, reason: sentence });
       this.#guests.dismiss(guest.id, { reason: 'timeout', message: sentence });
