@@ -45,8 +45,7 @@ export class Coordinator implements Crew {
   readonly #timer: NodeJS.Timeout;
   readonly #chronicle = new Chronicle();
   #state: RunState;
-  /** Messages of generations that were over. */
-  #stale = 0;
+  #staleMessages = 0;
   /** Parts of generations begin one after the other. */
   #turn: Promise<void> = Promise.resolve();
   readonly #permission = new Permission();
@@ -129,7 +128,7 @@ export class Coordinator implements Crew {
     // Hosts finish the step that all agreed to stop after; one that does not is named by its silence.
     while (error === undefined && !this.#over.isOpen) await this.#over.change();
     clearInterval(this.#timer);
-    for (const sentence of troubles(this.#options.refusals, this.#stale + this.#stepLinks.stale)) this.#options.onNews(sentence);
+    for (const sentence of troubles(this.#options.refusals, this.#staleMessages + this.#stepLinks.stale)) this.#options.onNews(sentence);
     this.#member.recall();
     this.#stepLinks.close();
     await this.#turn.catch(() => {});
@@ -142,7 +141,7 @@ export class Coordinator implements Crew {
   }
 
   cluster(): ClusterSnapshot {
-    return clusterOf(this.#state, this.#guests, this.#member, this.#chronicle, this.#stale + this.#stepLinks.stale, steadyNow());
+    return clusterOf(this.#state, this.#guests, this.#member, this.#chronicle, this.#staleMessages + this.#stepLinks.stale, steadyNow());
   }
 
   get network(): NetworkUse {
@@ -155,6 +154,7 @@ export class Coordinator implements Crew {
     const { generation } = this.#member;
     this.#tell({ kind: 'workBegan', generation });
     const { kind, ...order } = command;
+    this.#chronicle.trains = kind === 'train';
     this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
     const obeyed = await this.#vigil.over(kind, steadyNow(), this.#member.obey(command));
     if (typeof obeyed === 'object') this.#tell({ kind: 'stumbled', id: 0, generation, ...obeyed });
@@ -163,7 +163,7 @@ export class Coordinator implements Crew {
   }
 
   #tell(event: MembershipEvent): void {
-    if ('generation' in event && event.generation !== this.#state.generation) this.#stale++;
+    if ('generation' in event && event.generation !== this.#state.generation) this.#staleMessages++;
     const { state, effects } = transition(this.#state, event);
     this.#chronicle.note(this.#state, state, effects, performance.now());
     this.#state = state;
