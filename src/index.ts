@@ -13,7 +13,7 @@ export type { DataSource } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
 export { layers } from './layers/factories.ts';
 export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
-export { type Run, type RunStart, type TrainOptions, train } from './local/train.ts';
+export { type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
 export { Model, sequential } from './model/model.ts';
 export type { Predictions } from './model/predict.ts';
 export { optimizers } from './optimizers/factories.ts';

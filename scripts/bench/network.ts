@@ -35,9 +35,9 @@ export async function stepSeconds(options: Omit<TrainOptions, 'model' | 'data' |
     optimizer: { type: 'sgd', learningRate: 0.05, momentum: 0.9, globalClipnorm: 1 },
     seed: 42,
     ...options,
-    onStep: (event) => {
+    onStep: (event, control) => {
       seconds.push(event.seconds);
-      options.onStep?.(event);
+      options.onStep?.(event, control);
     },
   });
   return typical(seconds);

@@ -132,8 +132,9 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
     log?.close();
     const rate = Math.round(run.samplesPerSecond).toLocaleString('en-US');
     progress?.line(
-      `${run.interrupted ? 'interrupted' : 'done'}: ${run.steps} steps${skipped > 0 ? `, ${skipped} of them skipped,` : ''} in ${duration(run.seconds)}, ${rate} samples/s`,
+      `${run.interrupted ? 'interrupted' : run.stopped === undefined ? 'done' : 'stopped'}: ${run.steps} steps${skipped > 0 ? `, ${skipped} of them skipped,` : ''} in ${duration(run.seconds)}, ${rate} samples/s`,
     );
+    if (run.stopped !== undefined) progress?.line(run.stopped);
     progress?.line(`weights ${run.weightsSha256}${flags.save === undefined ? '' : ` saved to ${flags.save}`}`);
     await monitor?.end('done');
     if (log && log.lost > 0) progress?.line(`log ${flags.log}: ${log.lost.toLocaleString('en-US')} of ${log.lines.toLocaleString('en-US')} lines lost`);

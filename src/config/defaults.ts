@@ -68,6 +68,18 @@ export const optimizerDefaults = {
   weightDecay: 0.004,
 } as const;
 
+/** Defaults of what watches a number of the history: Keras'. */
+export const monitorDefaults = {
+  /** What is learnt by heart does not count. */
+  monitor: 'val_loss',
+  mode: 'auto',
+  minDelta: 0,
+  /** Epochs: the first one that is no better ends the run. */
+  patience: 0,
+  startFromEpoch: 0,
+  restoreBestWeights: false,
+} as const;
+
 /** Defaults of the data. */
 export const dataDefaults = {
   /** Values are divided by this: files are taken as they are unless the config says otherwise. */

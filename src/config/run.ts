@@ -7,6 +7,7 @@ import { dataSchema } from './data.ts';
 import { runDefaults as d } from './defaults.ts';
 import { modelSchema } from './layers.ts';
 import { lossSchema, metricsSchema } from './losses.ts';
+import { earlyStoppingSchema } from './monitors.ts';
 import { optimizerSchema } from './optimizers.ts';
 import { across, choice, field, flag, integer, type Report, record } from './rules.ts';
 
@@ -27,6 +28,7 @@ const settings = {
   onNonFinite: choice('halt', 'skip')
     .default(d.onNonFinite)
     .describe('A step whose loss or gradient is not finite is skipped; "halt" ends the run when too many are skipped in a row.'),
+  earlyStopping: earlyStoppingSchema.optional().describe('End the run when a number of its history gets no better.'),
   haltAfterSkipped: integer(1).default(d.haltAfterSkipped).describe('With onNonFinite "halt": end the run after this many skipped steps in a row.'),
 };
 
