@@ -10,6 +10,8 @@ import { shards, writeRecipe } from '../chaos/recipe.ts';
 import { StepWatch } from '../chaos/tail.ts';
 import { type Sample, sample } from './sample.ts';
 
+/** All there are: what a run remembers of each of its epochs is no leak, but with short ones it would look like one. */
+const samples = 60_000;
 /** A guest comes and goes in each. */
 const cycleMs = 5000;
 const stayMs = 3000;
@@ -35,7 +37,7 @@ export interface Soaked {
 
 /** Rejects when `signal` is aborted; no process is left in any case. */
 export async function soak({ minutes, folder, say, signal }: SoakOrder): Promise<Soaked> {
-  const config = writeRecipe(folder);
+  const config = writeRecipe(folder, samples);
   const [port, ...metrics] = (await freePorts(4)) as [number, number, number, number];
   const started: Started[] = [];
   const begin = (name: string, args: readonly string[], metricsPort?: number): Started => {
