@@ -7,9 +7,11 @@ import type { RunSettingsInput } from '../config/run.ts';
 import { isLockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
+import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
-import { loadWeights } from '../model/weights.ts';
-import { updateRule } from '../optimizers/rule.ts';
+import { trainedNames } from '../model/topology.ts';
+import { slotsOf } from '../optimizers/rule.ts';
+import { checkPatterns } from '../optimizers/selection.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
 import { type CheckpointOptions, checkBest } from './checkpoint-options.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -119,6 +121,7 @@ export async function train(options: TrainOptions): Promise<Run> {
 
   const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
+  checkPatterns(optimizer, trainedNames(model.topology));
   const tell = onNews ?? (() => {});
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
   checkBest(checkpointOptions?.best, metrics, validation !== undefined);
@@ -139,7 +142,7 @@ export async function train(options: TrainOptions): Promise<Run> {
         if (directory.found) goOn(station, directory.found, identity, training, checkpointOptions);
       },
     }),
-    optimizerSlots: updateRule(optimizer).slots.length,
+    optimizerSlots: slotsOf(optimizer).length,
     train: trainSource,
     ...(validation && { validation }),
     ...(record && { traceSteps: record.steps }),
@@ -213,7 +216,7 @@ export async function train(options: TrainOptions): Promise<Run> {
       },
     });
     const seconds = (performance.now() - began) / 1000;
-    model.setWeights(loadWeights(model.topology, plan.weights, arena));
+    model.setWeights(resultingWeights(plan, arena, optimizer));
     const interrupted = done < steps;
     const { weightsSha256 } = model;
     const samplesPerSecond = trainingSeconds > 0 ? samples / trainingSeconds : 0;
@@ -231,7 +234,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   } catch (error) {
     failure = error;
     // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.
-    if (isLockstepError(error) && error.code === 'LOCKSTEP_NON_FINITE') model.setWeights(loadWeights(model.topology, plan.weights, arena));
+    if (isLockstepError(error) && error.code === 'LOCKSTEP_NON_FINITE') model.setWeights(resultingWeights(plan, arena, optimizer));
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);
