@@ -5,7 +5,8 @@
 import { randomInt } from 'node:crypto';
 import { isLockstepError } from '../src/errors.ts';
 import type { Watched } from '../src/local/monitor.ts';
-import { loadWeights, weightsHash } from '../src/model/weights.ts';
+import { resultingWeights } from '../src/model/result.ts';
+import { weightsHash } from '../src/model/weights.ts';
 import type { HostEndEvent } from '../src/telemetry/events.ts';
 import type { ProcessSnapshot } from '../src/telemetry/snapshot.ts';
 import { Host } from './host.ts';
@@ -139,7 +140,7 @@ export async function join(options: JoinOptions): Promise<JoinEnd> {
 
 function endOf({ station, committed, traffic }: Member, seconds: number, bytesOut: number): HostEndEvent {
   const { plan, arena } = station;
-  const weightsSha256 = weightsHash(loadWeights(plan.topology, plan.weights, arena));
+  const weightsSha256 = weightsHash(resultingWeights(plan, arena, station.training.optimizer));
   return { event: 'end', steps: committed, seconds, weightsSha256, network: { bytesOut: bytesOut + traffic.bytesOut, gradientBytesOut: traffic.gradientBytesOut } };
 }
 

@@ -6,7 +6,7 @@ import { openInput, planSpecFor } from '../../src/local/session.ts';
 import { gibibytes } from '../../src/memory/plan.ts';
 import { Model } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
-import { updateRule } from '../../src/optimizers/rule.ts';
+import { slotsOf } from '../../src/optimizers/rule.ts';
 import { configWith, shardsOption, workersOption } from './options.ts';
 
 interface SummaryFlags {
@@ -40,7 +40,7 @@ function runSummary(path: string, flags: SummaryFlags): void {
     model,
     loss: config.loss,
     settings: config,
-    optimizerSlots: updateRule(config.optimizer).slots.length,
+    optimizerSlots: slotsOf(config.optimizer).length,
     train,
     ...(validation && { validation }),
   });

@@ -8,7 +8,7 @@ import { memorySource } from '../../src/data/source.ts';
 import { openStation } from '../../src/local/session.ts';
 import { Model } from '../../src/model/model.ts';
 import { loadWeights } from '../../src/model/weights.ts';
-import { updateRule } from '../../src/optimizers/rule.ts';
+import { slotsOf } from '../../src/optimizers/rule.ts';
 import type { Expected } from './compare.ts';
 
 export interface ProbeOptions {
@@ -49,7 +49,7 @@ export async function probe({ layers, x, dy, weights = {}, kernels, workers, sha
     loss: { type: 'given' },
     settings: { workers, shards, kernels, batchSize: rows, metrics: [] },
     training: { optimizer, seed: 0, shuffle: false, batchSize: rows, validationBatchSize: rows, onNonFinite: 'halt', haltAfterSkipped: 1 },
-    optimizerSlots: updateRule(optimizer).slots.length,
+    optimizerSlots: slotsOf(optimizer).length,
     train: source,
     inputGradient: true,
   });

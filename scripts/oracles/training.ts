@@ -11,7 +11,8 @@ import { type Address, Arena } from '../../src/memory/arena.ts';
 import { MemoryPlan } from '../../src/memory/plan.ts';
 import { cutBlocks } from '../../src/numerics/norm.ts';
 import { type ClipConfig, clip, clipOutcome } from '../../src/optimizers/clip.ts';
-import { updateRule } from '../../src/optimizers/rule.ts';
+import { optimizers } from '../../src/optimizers/factories.ts';
+import { slotsOf, updateRule } from '../../src/optimizers/rule.ts';
 import { type Check, relativeError, tolerance } from './compare.ts';
 import type { Setting } from './layers.ts';
 
@@ -141,22 +142,20 @@ const optimizerCase = z.strictObject({
   by: z.string().optional(),
 });
 
-/** Optimizers that Lockstep has. */
-const knownOptimizers = ['sgd', 'adam', 'adamw'];
-
 /** Undefined for an optimizer that Lockstep does not have. */
 export function optimizerSteps(value: unknown, { kernels: set }: Setting): Check[] | undefined {
   const { optimizer, config, initial, gradients, weights } = optimizerCase.parse(value);
-  if (!knownOptimizers.includes(optimizer)) return undefined;
+  if (!Object.hasOwn(optimizers, optimizer)) return undefined;
   const bench = new Bench(set);
-  const rule = updateRule(parseOptimizer({ type: optimizer, ...config }));
+  const parsed = parseOptimizer({ type: optimizer, ...config });
+  const rule = updateRule(parsed, ['w']);
   const count = initial.data.length;
   const w = bench.put(initial.data);
-  const slots = rule.slots.map(() => bench.room(count));
+  const slots = slotsOf(parsed).map(() => bench.room(count));
   let error = 0;
   gradients.forEach(({ data }, step) => {
     rule.prepare(step + 1);
-    rule.apply(bench.kernels, w, slots, 0, bench.put(data), count, 1, Number.POSITIVE_INFINITY);
+    rule.apply(bench.kernels, 0, w, slots, 0, bench.put(data), count, 1, Number.POSITIVE_INFINITY);
     error = Math.max(error, relativeError(weights[step]!.data, bench.take(w, count)));
   });
   return [{ name: `${optimizer} ${JSON.stringify(config)}, ${gradients.length} steps`, error, tolerance: tolerance.layer }];

@@ -57,15 +57,46 @@ export const optimizerDefaults = {
   sgdLearningRate: 0.01,
   momentum: 0,
   nesterov: false,
-  /** Step size of Adam per unit of the normalised gradient. */
-  adamLearningRate: 0.001,
+  /** Step size of all others, per unit of a gradient that they normalise. */
+  learningRate: 0.001,
   /** Memory of about 10 steps for the mean and 1,000 for the square of the gradient. */
   beta1: 0.9,
   beta2: 0.999,
-  /** Added to sqrt(vHat): Keras' 1e-7. */
-  adamEpsilon: 1e-7,
-  /** Share of each weight removed per step and unit of learning rate (Keras' AdamW). */
-  weightDecay: 0.004,
+  /** Beside the root of what a gradient is divided by, so that a gradient of 0 moves nothing: Keras' 1e-7. */
+  epsilon: 1e-7,
+  /** Share of each weight removed per step and unit of learning rate (Keras' AdamW); other optimizers remove nothing unless told to. */
+  adamwWeightDecay: 0.004,
+  /** RMSprop remembers about 10 squares, Adadelta about 20. */
+  rmspropRho: 0.9,
+  adadeltaRho: 0.95,
+  centered: false,
+  /** Added to Adagrad's sum of squares, so that the first steps are no jumps. */
+  initialAccumulatorValue: 0.1,
+  /** Memory of about 100 steps for Lion's mean. */
+  lionBeta2: 0.99,
+  /** Share of the old average kept in each step: a memory of about 100 steps. */
+  emaMomentum: 0.99,
+} as const;
+
+/** Defaults of the learning rate's schedules: Keras', one cycle's PyTorch's. */
+export const scheduleDefaults = {
+  /** Where a warm-up starts. */
+  warmupFrom: 0,
+  staircase: false,
+  endLearningRate: 0.0001,
+  /** A straight line. */
+  power: 1,
+  cycle: false,
+  /** Share of the first rate that a cosine ends at. */
+  alpha: 0,
+  /** Each period is twice as long as the one before, and begins as high. */
+  tMul: 2,
+  mMul: 1,
+  /** One cycle: the share of all steps in which the rate grows, by what the highest rate is divided for the first, and that for the last. */
+  pctStart: 0.3,
+  divFactor: 25,
+  finalDivFactor: 10_000,
+  annealStrategy: 'cos',
 } as const;
 
 /** Defaults of what watches a number of the history: Keras'. */

@@ -1,10 +1,11 @@
 /**
- * Room: config (level 1). Which optimizers there are and how gradients may be clipped: at most one clipper, because
- * their order would matter. The formulas are in `src/optimizers/`.
+ * Room: config (level 1). Which optimizers there are, what all of them can do, and how gradients may be clipped: at most one
+ * clipper, because their order would matter. The formulas are in `src/optimizers/`.
  */
 import { z } from 'zod';
 import { optimizerDefaults as d } from './defaults.ts';
-import { across, field, flag, fraction, fractionBelowOne, nonNegative, positive, record, variantError } from './rules.ts';
+import { across, field, flag, fraction, fractionBelowOne, integer, nonNegative, positive, type Report, record, text, variantError } from './rules.ts';
+import { learningRateSchema, scheduleFits } from './schedules.ts';
 
 /** Clippers of the global mean gradient; 0 or absent turns one off. */
 const clippers = {
@@ -16,35 +17,76 @@ const clippers = {
   globalClipnorm: nonNegative.optional(),
 };
 
-const adam = {
-  learningRate: nonNegative.default(d.adamLearningRate),
-  beta1: fractionBelowOne.default(d.beta1),
-  beta2: fractionBelowOne.default(d.beta2),
-  epsilon: positive.default(d.adamEpsilon),
+/**
+ * What every optimizer can do beside its formula. Patterns name weights, `<layer>/<weight>`, or whole layers; `*` stands for any characters.
+ * Absent stays absent in a parsed config: nothing is said of what nobody asked for.
+ */
+const common = {
+  /** The share of each weight that a step of learning rate 1 removes, before the update. */
+  weightDecay: nonNegative.optional(),
+  /** Patterns of weights that are not decayed. */
+  excludeFromWeightDecay: z.array(text, 'a list of patterns').optional(),
+  /** By pattern: what the learning rate is multiplied with; 0 freezes. */
+  learningRateFactors: z.record(z.string(), nonNegative, 'an object of patterns and factors').optional(),
+  /** Keep a moving average of the weights, which the model gets at the end. */
+  useEma: flag.optional(),
+  /** The share of the old average that a step keeps. */
+  emaMomentum: fraction.optional(),
+  /** Every so many updates the weights themselves become their average. */
+  emaOverwriteFrequency: integer(1).optional(),
+  ...clippers,
 };
 
-const optimizerTypes = ['sgd', 'adam', 'adamw'] as const;
-const optimizerWords = 'an object with the `type` of an optimizer, like { type: "sgd" }';
+const learningRate = learningRateSchema.default(d.learningRate);
+const epsilon = positive.default(d.epsilon);
+const betas = { beta1: fractionBelowOne.default(d.beta1), beta2: fractionBelowOne.default(d.beta2) };
+
+const words = 'an object with the `type` of an optimizer, like { type: "sgd" }';
+const optimizerTypes = ['sgd', 'adam', 'adamw', 'rmsprop', 'adagrad', 'adadelta', 'adamax', 'nadam', 'lion'] as const;
 const optimizerFields = z.discriminatedUnion(
   'type',
   [
-    record(optimizerWords, {
+    record(words, {
       type: z.literal('sgd'),
-      learningRate: nonNegative.default(d.sgdLearningRate),
+      learningRate: learningRateSchema.default(d.sgdLearningRate),
       momentum: fraction.default(d.momentum),
       nesterov: flag.default(d.nesterov),
-      ...clippers,
+      ...common,
     }),
-    record(optimizerWords, { type: z.literal('adam'), ...adam, ...clippers }),
-    record(optimizerWords, { type: z.literal('adamw'), ...adam, weightDecay: nonNegative.default(d.weightDecay), ...clippers }),
+    record(words, { type: z.literal('adam'), learningRate, ...betas, epsilon, ...common }),
+    record(words, { type: z.literal('adamw'), learningRate, ...betas, epsilon, ...common, weightDecay: nonNegative.default(d.adamwWeightDecay) }),
+    record(words, {
+      type: z.literal('rmsprop'),
+      learningRate,
+      rho: fractionBelowOne.default(d.rmspropRho),
+      momentum: fraction.default(d.momentum),
+      epsilon,
+      centered: flag.default(d.centered),
+      ...common,
+    }),
+    record(words, { type: z.literal('adagrad'), learningRate, initialAccumulatorValue: nonNegative.default(d.initialAccumulatorValue), epsilon, ...common }),
+    record(words, { type: z.literal('adadelta'), learningRate, rho: fractionBelowOne.default(d.adadeltaRho), epsilon, ...common }),
+    record(words, { type: z.literal('adamax'), learningRate, ...betas, epsilon, ...common }),
+    record(words, { type: z.literal('nadam'), learningRate, ...betas, epsilon, ...common }),
+    record(words, { type: z.literal('lion'), learningRate, beta1: betas.beta1, beta2: fractionBelowOne.default(d.lionBeta2), ...common }),
   ],
-  variantError(optimizerWords, 'a supported optimizer', optimizerTypes),
+  variantError(words, 'a supported optimizer', optimizerTypes),
 );
+
+/** Options that mean something only beside `useEma`. */
+function emaFits(optimizer: unknown, report: Report): void {
+  if (field(optimizer, 'useEma') === true) return;
+  for (const name of ['emaMomentum', 'emaOverwriteFrequency']) {
+    if (field(optimizer, name) !== undefined) report([name], 'absent without `useEma`');
+  }
+}
 
 export const optimizerSchema = across(optimizerFields, (optimizer, report) => {
   const isOn = (name: string) => typeof field(optimizer, name) === 'number' && field(optimizer, name) !== 0;
   const [first, ...others] = Object.keys(clippers).filter(isOn);
   for (const other of others) report([other], `0 or absent while \`${first}\` is set, because one clipper excludes another`);
+  scheduleFits(field(optimizer, 'learningRate'), ['learningRate'], report);
+  emaFits(optimizer, report);
 });
 
 export type OptimizerConfigInput = z.input<typeof optimizerSchema>;

@@ -9,6 +9,7 @@
  * throws, or keeps state. The bits of a result depend on the arguments' values only, never on addresses.
  */
 import type { Address } from '../memory/arena.ts';
+import type { UpdateKernels } from './updates.ts';
 
 /** How the factors of `gemm` are stored: N as they are, T transposed. */
 export const gemmForm = { NN: 0, TN: 1, NT: 2 } as const;
@@ -38,7 +39,7 @@ export type KernelSetName = 'reference' | 'wasm' | 'blas';
 /** Bytes of private scratch that every kernel set may use; two sets in two threads must not share it. */
 export const kernelScratchBytes = 2 * 1024 * 1024;
 
-export interface Kernels {
+export interface Kernels extends UpdateKernels {
   readonly set: KernelSetName;
 
   /**
@@ -141,35 +142,6 @@ export interface Kernels {
    * ((l0+l1)+(l2+l3))+((l4+l5)+(l6+l7)). Bit-exact.
    */
   squareSum(x: Address, count: number, out: Address): void;
-
-  /**
-   * Keras' SGD over `count` parameters w with gradient g' = clamp(g * gradScale, -gradLimit, gradLimit).
-   * momentum 0: w -= lr g'. Else v = momentum v - lr g'; w += v, or with nesterov w += momentum v - lr g'.
-   * v (count) is address 0 when momentum is 0. float32 arithmetic in the order written; `gradLimit` may be Infinity.
-   */
-  sgd(w: Address, v: Address, g: Address, count: number, gradScale: number, gradLimit: number, learningRate: number, momentum: number, nesterov: 0 | 1): void;
-
-  /**
-   * Adam, and AdamW when decay > 0, over `count` parameters, g' as in `sgd`: w -= learningRate * decay * w;
-   * m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
-   * w -= learningRate * (m / correction1) / (sqrt(v / correction2) + epsilon). `correctionK` = 1 - betaK^step.
-   */
-  adam(
-    w: Address,
-    m: Address,
-    v: Address,
-    g: Address,
-    count: number,
-    gradScale: number,
-    gradLimit: number,
-    learningRate: number,
-    beta1: number,
-    beta2: number,
-    correction1: number,
-    correction2: number,
-    epsilon: number,
-    decay: number,
-  ): void;
 
   /**
    * Inverted dropout of x (rows, rowSize): element i of row r is kept when Philox4x32-10 with key (keyLow, keyHigh) and

@@ -7,7 +7,7 @@ import type { CheckpointRecord } from '../checkpoint/record.ts';
 import { CheckpointWriter, type Written } from '../checkpoint/writer.ts';
 import { isLockstepError } from '../errors.ts';
 import { readStanding } from '../model/standing.ts';
-import { updateRule } from '../optimizers/rule.ts';
+import { learningRateAfter } from '../optimizers/rule.ts';
 import type { CheckpointEvent, EpochEvent } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { type CheckpointOptions, defaultEvery, defaultKeep, type Every, parseEvery } from './checkpoint-options.ts';
@@ -117,12 +117,13 @@ export class Checkpoints {
     this.#taken = done;
     this.#takenAt = performance.now();
     const epoch = Math.floor(done / stepsPerEpoch);
+    const standing = readStanding(arena, plan);
     const record = {
       runId: directory.runId,
-      ...readStanding(arena, plan),
+      ...standing,
       epoch,
       cursor: done - epoch * stepsPerEpoch,
-      learningRate: updateRule(training.optimizer).learningRate,
+      learningRate: learningRateAfter(training.optimizer, standing.updates),
       ...identity,
       epochs: [...epochs],
       ...(metric && { metric }),

@@ -121,7 +121,15 @@ function updates(kernels: Kernels, tensors: Tensors): void {
   kernels.sgd(tensors.given(count), tensors.given(count), gradient, count, 0.5, 1, 0.1, 0.9, 0);
   kernels.sgd(tensors.given(count), tensors.given(count), gradient, count, 0.5, 1, 0.1, 0.9, 1);
   // The second moment starts at 0: it must not be negative.
-  kernels.adam(tensors.given(count), tensors.given(count), tensors.floats(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.999, 0.1, 0.001, 1e-7, 0.01);
+  kernels.adam(tensors.given(count), tensors.given(count), tensors.floats(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.999, 0.1, 0.001, 1e-7);
+  kernels.rmsprop(tensors.given(count), tensors.floats(count), 0, 0, gradient, count, 0.5, 1, 0.01, 0.9, 0.1, 0, 1e-7);
+  kernels.rmsprop(tensors.given(count), tensors.floats(count), tensors.given(count), tensors.given(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.1, 0.5, 1e-3);
+  kernels.adadelta(tensors.given(count), tensors.floats(count), tensors.floats(count), gradient, count, 0.5, 1, 0.01, 0.95, 1e-7);
+  kernels.adamax(tensors.given(count), tensors.given(count), tensors.floats(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.999, 1e-7);
+  kernels.nadam(tensors.given(count), tensors.given(count), tensors.floats(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.999, 0.8, 0.3, 0.001, 1e-7);
+  kernels.lion(tensors.given(count), tensors.given(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.99);
+  kernels.decay(tensors.given(count), count, 0.01);
+  kernels.movingAverage(tensors.given(count), gradient, count, 0.99);
 }
 
 function dropout(kernels: Kernels, tensors: Tensors): void {

@@ -13,7 +13,7 @@ import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { writeStanding } from '../model/standing.ts';
-import { updateRule } from '../optimizers/rule.ts';
+import { slotsOf } from '../optimizers/rule.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { CheckpointOptions } from './checkpoint-options.ts';
 import { numericFingerprint } from './fingerprint.ts';
@@ -98,7 +98,7 @@ export function layoutOf({ plan }: Station, { optimizer }: Pick<TrainingSpec, 'o
   const { topology, weights, tensors, optimizerSlots, state } = plan;
   return {
     weights: topology.weights.map(({ name, definition: { shape } }, i) => ({ name, shape, offset: weights[i]! - state.from })),
-    optimizer: updateRule(optimizer).slots.flatMap((slot, s) =>
+    optimizer: slotsOf(optimizer).flatMap((slot, s) =>
       tensors.map(({ weight, offset }): TensorAt => {
         const { name, definition } = topology.weights[weight]!;
         return { name: `${name}/${slot}`, shape: definition.shape, offset: optimizerSlots[s]! + offset - state.from };

@@ -4,9 +4,11 @@
  */
 import { parseRunSettings } from '../config/parse.ts';
 import { isLockstepError } from '../errors.ts';
+import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
-import { loadWeights } from '../model/weights.ts';
-import { updateRule } from '../optimizers/rule.ts';
+import { trainedNames } from '../model/topology.ts';
+import { slotsOf } from '../optimizers/rule.ts';
+import { checkPatterns } from '../optimizers/selection.ts';
 import type { EndEvent } from '../telemetry/events.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { follow } from './course.ts';
@@ -57,6 +59,7 @@ export async function train(options: TrainOptions): Promise<Run> {
 
   const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
+  checkPatterns(optimizer, trainedNames(model.topology));
   const tell = onNews ?? (() => {});
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
   if (settings.earlyStopping) checkMonitor(settings.earlyStopping.monitor, 'earlyStopping.monitor', metrics, validation !== undefined);
@@ -78,7 +81,7 @@ export async function train(options: TrainOptions): Promise<Run> {
         if (directory.found) goOn(station, directory.found, identity, training, checkpointOptions);
       },
     }),
-    optimizerSlots: updateRule(optimizer).slots.length,
+    optimizerSlots: slotsOf(optimizer).length,
     train: trainSource,
     ...(validation && { validation }),
     ...(record && { traceSteps: record.steps }),
@@ -92,7 +95,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { plan, arena, kernels } = station;
   const { shards } = plan.spec;
   const recordings = new Recordings(station, record?.onRecorded);
-  const weights = () => loadWeights(model.topology, plan.weights, arena);
+  const weights = () => resultingWeights(plan, arena, optimizer);
   const { step: from } = readStanding(arena, plan);
   // Of a run that goes on from an earlier step than it once reached, later epochs come again.
   const told = directory?.epochs.filter(({ epoch }) => (epoch + 1) * perEpoch <= from) ?? [];

@@ -92,3 +92,8 @@ export function withoutFinalSoftmax(config: ModelConfig): ModelConfig {
   const layers = config.layers.map((layer, i) => (i === config.layers.length - 1 ? ({ ...layer, activation: 'linear' } as LayerConfig) : layer));
   return { ...config, layers };
 }
+
+/** Names of the weights that are trained, in the order of a plan's tensors. */
+export function trainedNames({ weights }: Pick<Topology, 'weights'>): string[] {
+  return weights.filter(({ definition }) => definition.role !== 'state').map(({ name }) => name);
+}

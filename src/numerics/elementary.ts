@@ -8,8 +8,8 @@
 const word = new DataView(new ArrayBuffer(8));
 
 /** ln2 in two parts, of which the first ends in 21 zero bits: n * ln2High is exact for |n| < 2^21. */
-const ln2High = 0.6931471803691238;
-const ln2Low = 1.9082149292705877e-10;
+export const ln2High = 0.6931471803691238;
+export const ln2Low = 1.9082149292705877e-10;
 
 /** c[0] + c[1] x + c[2] x^2 + ... */
 function polynomial(c: readonly number[], x: number): number {

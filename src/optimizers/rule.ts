@@ -1,76 +1,83 @@
 /**
- * Room: optimizers (level 3). Update rules: how one block of parameters follows its gradient. The arithmetic itself is a
- * kernel; here is what a rule remembers between steps and what it computes once a step.
+ * Room: optimizers (level 3). The update rule of a run: how one block of parameters follows its gradient. It joins a formula with what is
+ * common to all of them. A block is small enough for the first cache, so that its decay before the formula and its average after it are
+ * still one pass over memory.
+ *
+ *   w -= learningRate * weightDecay * w                     decoupled (Loshchilov and Hutter, 2019), as Keras' `weight_decay`
+ *   the formula, with the learning rate of the schedule times the weight's factor
+ *   average = emaMomentum * average + (1 - emaMomentum) * w   Keras' `use_ema`; after the first update average = w
  */
+import { optimizerDefaults } from '../config/defaults.ts';
 import type { OptimizerConfig } from '../config/optimizers.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Address } from '../memory/arena.ts';
-import { integerPower } from '../numerics/elementary.ts';
+import { formulaOf } from './formulas.ts';
+import { scheduleOf } from './schedules.ts';
+import { rateFactors, weightDecays } from './selection.ts';
 
 export interface UpdateRule {
-  /** Names of the vectors, each as long as the parameters, that are kept between steps; safetensors names of the optimizer's state. */
-  readonly slots: readonly string[];
+  /** Of the update that was last prepared; before any, of the first. */
+  readonly learningRate: number;
   /** Once a step, before any `apply`: `update` counts the updates applied so far plus this one, from 1. */
   prepare(update: number): void;
-  /** Updates `count` parameters at w in place; slots[i] is the address of the i-th slot's part for them. */
-  apply(kernels: Kernels, w: Address, slots: readonly Address[], offset: number, g: Address, count: number, gradScale: number, gradLimit: number): void;
-  readonly learningRate: number;
+  /**
+   * Updates `count` parameters at w, which belong to tensor `tensor`, in place. `slots` are addresses of whole vectors, of which the
+   * parameters' part is `offset` bytes from the start. A tensor whose factor is 0 stays as it is.
+   */
+  apply(kernels: Kernels, tensor: number, w: Address, slots: readonly Address[], offset: number, g: Address, count: number, gradScale: number, gradLimit: number): void;
 }
 
-/** The rule of an optimizer's config. `slots` addresses given to `apply` are of whole vectors; `offset` is in bytes. */
-export function updateRule(config: OptimizerConfig): UpdateRule {
-  switch (config.type) {
-    case 'sgd':
-      return sgd(config);
-    case 'adam':
-      return adam(config, 0);
-    case 'adamw':
-      return adam(config, config.weightDecay);
-    default:
-      return config satisfies never;
-  }
+/** The slot of the weights' moving average. */
+const averageSlot = 'average';
+
+/** Names of the vectors, each as long as the parameters, that are kept between steps; safetensors names of the optimizer's state. They begin as zeros. */
+export function slotsOf(config: OptimizerConfig): readonly string[] {
+  return [...formulaOf(config).slots, ...(config.useEma ? [averageSlot] : [])];
 }
 
-/** v = momentum v - lr g; w += v, or w += momentum v - lr g with nesterov (Keras' SGD). */
-function sgd({ learningRate, momentum, nesterov }: Extract<OptimizerConfig, { type: 'sgd' }>): UpdateRule {
+/** Which slot the weights of a trained model are taken from; -1 for the weights themselves. */
+export function averageSlotOf(config: OptimizerConfig): number {
+  return slotsOf(config).indexOf(averageSlot);
+}
+
+/** The rate of the next update when `updates` were applied. */
+export function learningRateAfter({ learningRate }: OptimizerConfig, updates: number): number {
+  return scheduleOf(learningRate)(updates);
+}
+
+/** The rule of an optimizer's config for trained tensors of these names. */
+export function updateRule(config: OptimizerConfig, names: readonly string[]): UpdateRule {
+  const formula = formulaOf(config);
+  const schedule = scheduleOf(config.learningRate);
+  const factors = rateFactors(config, names);
+  const decays = weightDecays(config, names);
+  const { emaMomentum = optimizerDefaults.emaMomentum, emaOverwriteFrequency = Number.POSITIVE_INFINITY } = config;
+  const average = averageSlotOf(config);
+  /** Numbers of the update: its learning rate, and what the average keeps. */
+  const now = Float64Array.of(schedule(0), 0);
+  let overwrites = false;
   return {
-    learningRate,
-    slots: momentum === 0 ? [] : ['momentum'],
-    prepare: () => {},
-    apply(kernels, w, slots, offset, g, count, gradScale, gradLimit) {
-      const v = momentum === 0 ? 0 : slots[0]! + offset;
-      kernels.sgd(w, v, g, count, gradScale, gradLimit, learningRate, momentum, nesterov ? 1 : 0);
+    get learningRate() {
+      return now[0]!;
     },
-  };
-}
-
-/** Adam (Kingma and Ba, 2015) with bias-corrected moments; with decay > 0 AdamW (Loshchilov and Hutter, 2019). */
-function adam({ learningRate, beta1, beta2, epsilon }: Extract<OptimizerConfig, { type: 'adam' | 'adamw' }>, decay: number): UpdateRule {
-  const corrections = new Float64Array(2);
-  return {
-    learningRate,
-    slots: ['m', 'v'],
     prepare(update) {
-      corrections[0] = 1 - integerPower(beta1, update);
-      corrections[1] = 1 - integerPower(beta2, update);
+      now[0] = schedule(update - 1);
+      now[1] = update === 1 ? 0 : emaMomentum;
+      overwrites = update % emaOverwriteFrequency === 0;
+      formula.prepare(update);
     },
-    apply(kernels, w, slots, offset, g, count, gradScale, gradLimit) {
-      kernels.adam(
-        w,
-        slots[0]! + offset,
-        slots[1]! + offset,
-        g,
-        count,
-        gradScale,
-        gradLimit,
-        learningRate,
-        beta1,
-        beta2,
-        corrections[0]!,
-        corrections[1]!,
-        epsilon,
-        decay,
-      );
+    apply(kernels, tensor, w, slots, offset, g, count, gradScale, gradLimit) {
+      const factor = factors[tensor]!;
+      if (factor !== 0) {
+        const rate = now[0]! * factor;
+        const decay = decays[tensor]!;
+        if (decay !== 0) kernels.decay(w, count, rate * decay);
+        formula.apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, rate);
+      }
+      if (average === -1) return;
+      kernels.movingAverage(slots[average]! + offset, w, count, now[1]!);
+      // The average of the weights with nothing kept is a copy.
+      if (overwrites) kernels.movingAverage(w, slots[average]! + offset, count, 0);
     },
   };
 }

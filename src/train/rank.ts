@@ -12,6 +12,7 @@ import { type Loss, lossOf } from '../losses/loss.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
 import { RankRuntime, type Visit } from '../model/runtime.ts';
+import { trainedNames } from '../model/topology.ts';
 import { Updating } from '../model/updating.ts';
 import { blockShare } from '../numerics/norm.ts';
 import { type ClipOutcome, clipOutcome } from '../optimizers/clip.ts';
@@ -93,7 +94,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     spec,
     control,
     loss: lossOf(plan.spec.loss!),
-    rule: updateRule(spec.optimizer),
+    rule: updateRule(spec.optimizer, trainedNames(plan.topology)),
     clip: clipOutcome(spec.optimizer, plan.tensors.length),
     blocksFrom,
     blocksTo,

@@ -44,7 +44,11 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   const decision = reachVerdict(rank);
   let finding = noFinding;
   if (decision === 'apply') update(rank, order.step);
-  else finding = diagnose(rank);
+  else {
+    // What it would have been updated with is told, too.
+    rank.rule.prepare(rank.updates + 1);
+    finding = diagnose(rank);
+  }
   rank.meeting.meet();
   if (runtime.rank === 0) conclude(rank, order, (performance.now() - began) / 1000, decision, finding);
   if (runtime.plan.shards.hosts?.own.length === 0) rank.uplink!.announce('stood');
@@ -69,7 +73,7 @@ export function update(rank: Rank, step: number): void {
     const scale = outcomeOfClip.tensorScale[tensor]!;
     observation?.before(block, parameters + offset, blocks.length[block]!);
     updating.enter(block - blocksFrom);
-    rule.apply(context.kernels, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
+    rule.apply(context.kernels, tensor, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
     updating.leave(block - blocksFrom);
     observation?.after(block, parameters + offset, blocks.length[block]!);
   }

@@ -84,8 +84,8 @@ test('a clipper that is 0 is off and excludes nothing', (t) => {
     ['Expected `optimizer.clipnorm` to be 0 or absent while `clipvalue` is s', 'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipvalue'],
   );
   t.deepEqual(
-    problems(() => parseOptimizer({ type: 'adagrad' })),
-    ['Expected `optimizer.type` to be a supported optimizer (sgd, adam, adamw), got `"adagrad"`.'],
+    problems(() => parseOptimizer({ type: 'ftrl' })),
+    ['Expected `optimizer.type` to be a supported optimizer (sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, lion), got `"ftrl"`.'],
   );
 });
 

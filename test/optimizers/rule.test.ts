@@ -9,7 +9,7 @@ import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { compileWasmKernels, createWasmKernels } from '../../src/kernels/wasm.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { optimizers } from '../../src/optimizers/factories.ts';
-import { updateRule } from '../../src/optimizers/rule.ts';
+import { slotsOf, updateRule } from '../../src/optimizers/rule.ts';
 import { relativeError } from '../contracts/network.ts';
 import { type OracleTensor, oracle } from '../fixtures/oracles.ts';
 
@@ -35,24 +35,25 @@ function train(
 ): Float32Array[] {
   const arena = Arena.create(base + 4096);
   const kernels: Kernels = set === 'reference' ? createReferenceKernels(arena) : createWasmKernels(module, arena, 64);
-  const rule = updateRule(parseOptimizer(config));
+  const parsed = parseOptimizer(config);
+  const rule = updateRule(parsed, ['layer/kernel']);
   const [w, g] = [base, base + 1024];
-  const slots = rule.slots.map((_, i) => base + 2048 + 1024 * i);
+  const slots = slotsOf(parsed).map((_, i) => base + 2048 + 1024 * i);
   arena.f32.set(initial, w >>> 2);
   return gradients.map((gradient, step) => {
     arena.f32.set(gradient, g >>> 2);
     rule.prepare(step + 1);
     for (let start = 0; start < initial.length; start += piece) {
-      rule.apply(kernels, w + 4 * start, slots, 4 * start, g + 4 * start, Math.min(piece, initial.length - start), 1, Number.POSITIVE_INFINITY);
+      rule.apply(kernels, 0, w + 4 * start, slots, 4 * start, g + 4 * start, Math.min(piece, initial.length - start), 1, Number.POSITIVE_INFINITY);
     }
     return new Float32Array(arena.f32.subarray(w >>> 2, (w >>> 2) + initial.length));
   });
 }
 
-test('the reference cases have sgd in three forms, adam and adamw', (t) => {
+test('the reference cases have sgd in three forms, adam, adamw, adagrad and rmsprop', (t) => {
   t.deepEqual(
     cases.map(({ optimizer }) => optimizer),
-    ['sgd', 'sgd', 'sgd', 'adam', 'adamw'],
+    ['sgd', 'sgd', 'sgd', 'adam', 'adamw', 'adagrad', 'rmsprop'],
   );
 });
 
@@ -81,11 +82,14 @@ for (const { optimizer, config, initial, gradients, weights } of cases) {
 }
 
 test('a rule keeps no more vectors than it needs', (t) => {
-  const slots = (config: unknown): readonly string[] => updateRule(parseOptimizer(config)).slots;
+  const slots = (config: unknown): readonly string[] => slotsOf(parseOptimizer(config));
   t.deepEqual(slots({ type: 'sgd' }), []);
   t.deepEqual(slots({ type: 'sgd', momentum: 0.9 }), ['momentum']);
   t.deepEqual(slots({ type: 'adam' }), ['m', 'v']);
   t.deepEqual(slots({ type: 'adamw' }), ['m', 'v']);
+  t.deepEqual(slots({ type: 'rmsprop' }), ['velocity']);
+  t.deepEqual(slots({ type: 'rmsprop', centered: true, momentum: 0.5 }), ['velocity', 'average_gradient', 'momentum']);
+  t.deepEqual(slots({ type: 'lion', useEma: true }), ['momentum', 'average']);
 });
 
 test('weight decay is decoupled: it shrinks a weight without a gradient by learning rate x decay', (t) => {
@@ -99,5 +103,5 @@ test('the first step of adam is the learning rate in the direction of the gradie
 });
 
 test('a rule tells its learning rate', (t) => {
-  for (const type of ['sgd', 'adam', 'adamw'] as const) t.is(updateRule(parseOptimizer(optimizers[type]({ learningRate: 0.125 }))).learningRate, 0.125);
+  for (const make of Object.values(optimizers)) t.is(updateRule(parseOptimizer(make({ learningRate: 0.125 })), []).learningRate, 0.125);
 });

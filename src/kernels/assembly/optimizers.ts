@@ -1,16 +1,10 @@
 /**
- * Room: kernels (level 2), AssemblyScript. The updates of SGD and Adam over flat vectors of `count` float32, fused with
+ * Room: kernels (level 2), AssemblyScript. The updates of SGD and Adam, weight decay and moving average over flat vectors of `count` float32, fused with
  * the gradient's scale and clamp: one pass over memory. float32 operations in the order of the contract's formulas. It
  * never writes the gradient.
  */
+import { gradient } from './gradient';
 import { loadFloats, storeFloats } from './lanes';
-
-/** g' = clamp(g * scale, -limit, limit); a NaN stays a NaN. */
-// @ts-ignore: decorator
-@inline
-function gradient(g: usize, scale: v128, limit: v128, whole: bool): v128 {
-  return f32x4.pmax(f32x4.pmin(f32x4.mul(loadFloats(g, whole), scale), limit), f32x4.neg(limit));
-}
 
 /** w -= lr g'; or v = momentum v - lr g' and w += v; or, with nesterov, w += momentum v - lr g'. */
 export function sgd(w: usize, v: usize, g: usize, count: i32, gradScale: f32, gradLimit: f32, learningRate: f32, momentum: f32, nesterov: i32): void {
@@ -50,13 +44,13 @@ function momentumAt(w: usize, v: usize, g: usize, scale: v128, limit: v128, rate
 }
 
 /**
- * w -= lr decay w (decay > 0 only); m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
+ * m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
  * w -= lr (m / correction1) / (sqrt(v / correction2) + epsilon). The betas come as float64, so that 1 - beta is rounded
  * once and agrees with the corrections.
  */
 export function adam(
   w: usize, m: usize, v: usize, g: usize, count: i32, gradScale: f32, gradLimit: f32,
-  learningRate: f32, beta1: f64, beta2: f64, correction1: f32, correction2: f32, epsilon: f32, decay: f32,
+  learningRate: f32, beta1: f64, beta2: f64, correction1: f32, correction2: f32, epsilon: f32,
 ): void {
   const scale = f32x4.splat(gradScale);
   const limit = f32x4.splat(gradLimit);
@@ -68,23 +62,13 @@ export function adam(
   const unbias1 = f32x4.splat(correction1);
   const unbias2 = f32x4.splat(correction2);
   const floor = f32x4.splat(epsilon);
-  const shrink = f32x4.splat(learningRate * decay);
   const size = <usize>count << 2;
   const wide = size & ~15;
-  if (decay > 0) {
-    for (let at: usize = 0; at < wide; at += 16) {
-      adamAt(w + at, m + at, v + at, g + at, scale, limit, rate, keep1, take1, keep2, take2, unbias1, unbias2, floor, shrink, true, true);
-    }
-    for (let at = wide; at < size; at += 4) {
-      adamAt(w + at, m + at, v + at, g + at, scale, limit, rate, keep1, take1, keep2, take2, unbias1, unbias2, floor, shrink, true, false);
-    }
-  } else {
-    for (let at: usize = 0; at < wide; at += 16) {
-      adamAt(w + at, m + at, v + at, g + at, scale, limit, rate, keep1, take1, keep2, take2, unbias1, unbias2, floor, shrink, false, true);
-    }
-    for (let at = wide; at < size; at += 4) {
-      adamAt(w + at, m + at, v + at, g + at, scale, limit, rate, keep1, take1, keep2, take2, unbias1, unbias2, floor, shrink, false, false);
-    }
+  for (let at: usize = 0; at < wide; at += 16) {
+    adamAt(w + at, m + at, v + at, g + at, scale, limit, rate, keep1, take1, keep2, take2, unbias1, unbias2, floor, true);
+  }
+  for (let at = wide; at < size; at += 4) {
+    adamAt(w + at, m + at, v + at, g + at, scale, limit, rate, keep1, take1, keep2, take2, unbias1, unbias2, floor, false);
   }
 }
 
@@ -92,8 +76,7 @@ export function adam(
 @inline
 function adamAt(
   w: usize, m: usize, v: usize, g: usize, scale: v128, limit: v128, rate: v128, keep1: v128, take1: v128,
-  keep2: v128, take2: v128, unbias1: v128, unbias2: v128, floor: v128,
-  shrink: v128, decays: bool, whole: bool,
+  keep2: v128, take2: v128, unbias1: v128, unbias2: v128, floor: v128, whole: bool,
 ): void {
   const slope = gradient(g, scale, limit, whole);
   const first = f32x4.add(f32x4.mul(keep1, loadFloats(m, whole)), f32x4.mul(take1, slope));
@@ -102,7 +85,37 @@ function adamAt(
   storeFloats(v, second, whole);
   const spread = f32x4.add(f32x4.sqrt(f32x4.div(second, unbias2)), floor);
   const step = f32x4.div(f32x4.mul(rate, f32x4.div(first, unbias1)), spread);
-  let weight = loadFloats(w, whole);
-  if (decays) weight = f32x4.sub(weight, f32x4.mul(shrink, weight));
-  storeFloats(w, f32x4.sub(weight, step), whole);
+  storeFloats(w, f32x4.sub(loadFloats(w, whole), step), whole);
+}
+
+/** w -= share w. */
+export function decay(w: usize, count: i32, share: f32): void {
+  const part = f32x4.splat(share);
+  const size = <usize>count << 2;
+  const wide = size & ~15;
+  for (let at: usize = 0; at < wide; at += 16) decayAt(w + at, part, true);
+  for (let at = wide; at < size; at += 4) decayAt(w + at, part, false);
+}
+
+// @ts-ignore: decorator
+@inline
+function decayAt(w: usize, part: v128, whole: bool): void {
+  const weight = loadFloats(w, whole);
+  storeFloats(w, f32x4.sub(weight, f32x4.mul(part, weight)), whole);
+}
+
+/** average = keep average + (1 - keep) x. */
+export function movingAverage(average: usize, x: usize, count: i32, keep: f64): void {
+  const kept = f32x4.splat(<f32>keep);
+  const taken = f32x4.splat(<f32>(1 - keep));
+  const size = <usize>count << 2;
+  const wide = size & ~15;
+  for (let at: usize = 0; at < wide; at += 16) movingAverageAt(average + at, x + at, kept, taken, true);
+  for (let at = wide; at < size; at += 4) movingAverageAt(average + at, x + at, kept, taken, false);
+}
+
+// @ts-ignore: decorator
+@inline
+function movingAverageAt(average: usize, x: usize, kept: v128, taken: v128, whole: bool): void {
+  storeFloats(average, f32x4.add(f32x4.mul(kept, loadFloats(average, whole)), f32x4.mul(taken, loadFloats(x, whole))), whole);
 }
