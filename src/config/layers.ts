@@ -33,7 +33,7 @@ const targetShape = z
   .refine((list) => list.every((size) => Number.isSafeInteger(size) && (size >= 1 || size === -1)), targetRule)
   .refine((list) => list.filter((size) => size === -1).length <= 1, targetRule);
 
-const layerTypes = ['dense', 'batchNormalization', 'activation', 'flatten', 'reshape', 'dropout'] as const;
+const layerTypes = ['dense', 'batchNormalization', 'layerNormalization', 'activation', 'flatten', 'reshape', 'dropout'] as const;
 export type LayerType = (typeof layerTypes)[number];
 
 const layerWords = 'an object with the `type` of a layer';
@@ -61,6 +61,16 @@ export const layerSchema = z.discriminatedUnion(
       gammaInitializer: initializerSchema.default(d.gammaInitializer),
       movingMeanInitializer: initializerSchema.default(d.movingMeanInitializer),
       movingVarianceInitializer: initializerSchema.default(d.movingVarianceInitializer),
+    }),
+    record(layerWords, {
+      type: z.literal('layerNormalization'),
+      ...common,
+      axis: z.union([axisNumber, axisList], axisRule).default(d.axis),
+      epsilon: positive.default(d.batchNormEpsilon),
+      center: flag.default(d.center),
+      scale: flag.default(d.scale),
+      betaInitializer: initializerSchema.default(d.betaInitializer),
+      gammaInitializer: initializerSchema.default(d.gammaInitializer),
     }),
     record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema }),
     record(layerWords, { type: z.literal('flatten'), ...common }),

@@ -10,9 +10,9 @@
  * 0.01 survives. Sources: Ioffe and Szegedy (2015); Keras' BatchNormalization for conventions.
  */
 import type { LayerConfigOf } from '../config/layers.ts';
-import { LockstepError } from '../errors.ts';
 import type { Address, Arena } from '../memory/arena.ts';
-import { formatShape, type Shape, sizeOf } from '../memory/shape.ts';
+import { type Shape, sizeOf } from '../memory/shape.ts';
+import { checkedAxes } from './axes.ts';
 import { type ChannelLayout, channelLayout } from './channels.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
 
@@ -34,23 +34,10 @@ export function defineBatchNormalization(config: BatchNormalizationConfig, input
 
 /** Which numbers of a sample share statistics. Throws LOCKSTEP_SHAPE for axes that the sample does not have. */
 export function normalizationLayout({ axis }: BatchNormalizationConfig, inputShape: Shape, place: string): ChannelLayout {
-  return channelLayout(inputShape, normalizedAxes(axis, inputShape, place));
+  return channelLayout(inputShape, checkedAxes(axis, inputShape, place));
 }
 
 type BatchNormalizationConfig = LayerConfigOf<'batchNormalization'>;
-
-/** Axes of a sample (0 is its first dimension), ascending. In configs axis 0 is the batch, -1 the last dimension. */
-function normalizedAxes(axis: number | readonly number[], inputShape: Shape, place: string): number[] {
-  const rank = inputShape.length + 1;
-  const axes = (typeof axis === 'number' ? [axis] : [...axis]).map((a) => (a < 0 ? a + rank : a));
-  if (axes.some((a) => a < 1 || a >= rank) || new Set(axes).size !== axes.length) {
-    throw new LockstepError(
-      'LOCKSTEP_SHAPE',
-      `Expected \`${place}.axis\` to name different dimensions from 1 to ${rank - 1} of ${formatShape(inputShape, true)}, got ${JSON.stringify(axis)}; 0 is the batch, -1 the last dimension.`,
-    );
-  }
-  return axes.map((a) => a - 1).sort((a, b) => a - b);
-}
 
 class BatchNormalization implements Operation {
   readonly output: Address;
