@@ -38,6 +38,8 @@ export const layerDefaults = {
   batchNormEpsilon: 1e-3,
   center: true,
   scale: true,
+  /** Statistics over the global batch: what a batch is does not depend on how it is cut. */
+  synchronized: true,
   betaInitializer: 'zeros',
   gammaInitializer: 'ones',
   /** Moving statistics start as those of standardised data. */

@@ -9,6 +9,7 @@ import { defineDense } from './dense.ts';
 import { defineDropout } from './dropout.ts';
 import type { LayerDefinition } from './layer.ts';
 import { defineLayerNormalization } from './layer-normalization.ts';
+import { defineAlphaDropout, defineGaussianNoise } from './noise.ts';
 import { defineFlatten, defineReshape } from './reshape.ts';
 
 /** `place` is where the layer stands in the config, for messages: `model.layers[2]`. Throws LOCKSTEP_SHAPE. */
@@ -24,6 +25,10 @@ export function defineLayer(config: LayerConfig, inputShape: Shape, place: strin
       return defineActivation(config, inputShape);
     case 'dropout':
       return defineDropout(config, inputShape);
+    case 'alphaDropout':
+      return defineAlphaDropout(config, inputShape);
+    case 'gaussianNoise':
+      return defineGaussianNoise(config, inputShape);
     case 'flatten':
       return defineFlatten(inputShape);
     case 'reshape':

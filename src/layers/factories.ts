@@ -21,4 +21,8 @@ export const layers = {
   reshape: (options: Options<'reshape'>): LayerConfigInput => ({ type: 'reshape', ...options }),
   /** Drops a share `rate` of the numbers in training and scales the others up. */
   dropout: (options: Options<'dropout'>): LayerConfigInput => ({ type: 'dropout', ...options }),
+  /** Dropout for selu: what is dropped becomes what selu tends to, and mean and variance stay. */
+  alphaDropout: (options: Options<'alphaDropout'>): LayerConfigInput => ({ type: 'alphaDropout', ...options }),
+  /** Adds normal numbers of deviation `stddev` in training. */
+  gaussianNoise: (options: Options<'gaussianNoise'>): LayerConfigInput => ({ type: 'gaussianNoise', ...options }),
 };

@@ -63,6 +63,8 @@ const cases: readonly Case[] = [
     rows: 4,
   },
   { title: 'dropout that drops nothing', layers: [{ type: 'dropout', rate: 0 }], inputShape: [5], rows: 4 },
+  { title: 'alphaDropout that drops nothing', layers: [{ type: 'alphaDropout', rate: 0 }], inputShape: [5], rows: 4 },
+  { title: 'gaussianNoise of deviation 0', layers: [{ type: 'gaussianNoise', stddev: 0 }], inputShape: [5], rows: 4 },
   { title: 'flatten alone', layers: [{ type: 'flatten' }], inputShape: [2, 3], rows: 4 },
   { title: 'reshape alone', layers: [{ type: 'reshape', targetShape: [3, -1] }], inputShape: [2, 3], rows: 4 },
   {
@@ -195,7 +197,17 @@ for (const example of cases) {
 
 test('every layer type is among the cases', (t) => {
   const types = new Set(cases.flatMap(({ layers }) => layers.map(({ type }) => type)));
-  const all: Record<LayerType, true> = { dense: true, batchNormalization: true, layerNormalization: true, activation: true, flatten: true, reshape: true, dropout: true };
+  const all: Record<LayerType, true> = {
+    dense: true,
+    batchNormalization: true,
+    layerNormalization: true,
+    activation: true,
+    flatten: true,
+    reshape: true,
+    dropout: true,
+    alphaDropout: true,
+    gaussianNoise: true,
+  };
   t.deepEqual([...types].toSorted(), Object.keys(all).toSorted() as LayerType[]);
 });
 

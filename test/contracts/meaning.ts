@@ -141,7 +141,7 @@ function layerNormalization(
   return y;
 }
 
-/** The outputs of the chain for rows x. Dropout is not random here: use it with rate 0 only. */
+/** The outputs of the chain for rows x. Nothing is random here: use dropout with rate 0 and noise with deviation 0 only. */
 export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x: Float64Array, training: boolean): Float64Array {
   return layers.reduce((values, layer) => {
     const { config } = layer;
@@ -155,6 +155,8 @@ export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x:
       case 'activation':
         return activated(config.activation, values, layer.inputShape.at(-1)!);
       case 'dropout':
+      case 'alphaDropout':
+      case 'gaussianNoise':
       case 'flatten':
       case 'reshape':
         return values;
