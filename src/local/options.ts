@@ -11,7 +11,7 @@ import { type CheckpointOptions, checkCheckpointOptions } from './checkpoint-opt
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "idx", images, labels }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
+const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "csv", file, label }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
 const callbacks = ['onStep', 'onEpoch', 'onEvent', 'onStart', 'onCrew', 'onNews'] as const;
 
 function refuse(place: string, rule: string, value: unknown, mend = ''): never {

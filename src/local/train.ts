@@ -4,6 +4,7 @@
  */
 import { parseRunSettings } from '../config/parse.ts';
 import type { RunSettingsInput } from '../config/run.ts';
+import { type Learnt, learntFrom, newsOf } from '../data/learnt.ts';
 import { isLockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
@@ -17,11 +18,11 @@ import { follow } from './course.ts';
 import { type Crew, type OpenCrew, openLocalCrew } from './crew.ts';
 import { extentOf } from './extent.ts';
 import { type History, historyOf } from './history.ts';
+import { type DataInput, openInputs } from './inputs.ts';
 import { checkTrainOptions } from './options.ts';
 import { Recordings, type RecordOptions } from './recordings.ts';
 import { goOn, identityOf, type RunIdentity } from './resume.ts';
 import { openRunDirectory } from './run-directory.ts';
-import { type DataInput, openInput } from './session.ts';
 import type { TeamOptions } from './team.ts';
 
 export interface TrainOptions extends RunSettingsInput {
@@ -74,7 +75,7 @@ export interface RunStart {
   readonly arenaBytes: number;
 }
 
-export interface Run {
+export interface Run extends Learnt {
   /** The model that was given, with the trained weights. */
   readonly model: Model;
   /** Keras' history: one number an epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`. */
@@ -112,14 +113,14 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const trainSource = openInput(data.train, 'data.train');
-  const validation = data.validation && openInput(data.validation, 'data.validation');
+  const { train: trainSource, validation } = await openInputs(data, settings);
   model.build(trainSource.inputShape);
   if (init !== undefined) model.load(init);
 
   const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
   const tell = onNews ?? (() => {});
+  for (const sentence of newsOf(trainSource)) tell(sentence);
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
   checkBest(checkpointOptions?.best, metrics, validation !== undefined);
   const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));
@@ -227,7 +228,7 @@ export async function train(options: TrainOptions): Promise<Run> {
       ...(crew.network && { network: crew.network }),
     };
     onEvent?.(end);
-    return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
+    return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted, ...learntFrom(trainSource) };
   } catch (error) {
     failure = error;
     // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.

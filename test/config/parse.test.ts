@@ -25,6 +25,7 @@ test('the least config has every default of a run filled in', (t) => {
     optimizer: { type: 'sgd', learningRate: 0.01, momentum: 0, nesterov: false },
     batchSize: 32,
     shuffle: true,
+    stratify: false,
     dropRemainder: false,
     seed: 0,
     kernels: 'auto',
@@ -72,7 +73,7 @@ test('all problems are told at once, one sentence a line', (t) => {
       'Expected `optimizer.learningRate` to be 0 or a finite number > 0 in float32, got `-1`.',
       'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
       'Expected `batchSize` to be an integer >= 1, got `1.5`.',
-      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, seed, shards, workers, kernels, onNonFinite, haltAfterSkipped).',
+      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, haltAfterSkipped).',
     ],
   );
 });
@@ -148,7 +149,7 @@ test('the settings of a run keep their rules and their ranges', (t) => {
 
 test('data is a file format or a named data set, and the one that is meant is judged', (t) => {
   const data = (value: unknown) => problems(() => parseDataConfig(value, 'data.train'));
-  const either = 'an object with a file `format` (idx) or the name of a `dataset` (mnist, fashionMnist)';
+  const either = 'an object with a file `format` (idx, npy, npz, csv, jsonl, parquet, images) or the name of a `dataset` (mnist, fashionMnist)';
   t.deepEqual(data({}), [`Expected \`data.train\` to be ${either}, got \`{}\`.`]);
   t.deepEqual(data('mnist'), [`Expected \`data.train\` to be ${either}, got \`"mnist"\`.`]);
   t.deepEqual(data({ format: 'idx', images: 5, scale: 0 }), [
