@@ -5,7 +5,7 @@
 import { nearest, show } from '../check.ts';
 import { LockstepError } from '../errors.ts';
 
-export type Column = string | number;
+type Column = string | number;
 
 /** The roles as a config says them. */
 export interface Roles {
@@ -34,16 +34,16 @@ export interface Slots {
 /** Deals slots to the columns called `names`. `table` is what messages call the table. Throws LOCKSTEP_DATA. */
 export function dealSlots(names: readonly string[], { label, target, columns, categorical = [], sampleWeights }: Roles, table: string): Slots {
   const refuse = (rule: string, received: string, mend: string): never => {
-    throw new LockstepError('LOCKSTEP_DATA', `Expected ${table} to ${rule}, got ${received}; ${mend}.`);
+    throw new LockstepError('LOCKSTEP_DATA', `Expected ${table} to ${rule}, got ${received}; ${mend}`);
   };
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) refuse('name each column differently', `${show(twice)} twice`, 'rename one');
+  if (twice !== undefined) refuse('name each column differently', `${show(twice)} twice`, 'rename one.');
 
   function find(column: Column): number {
     const index = typeof column === 'number' ? column : names.indexOf(column);
     if (index >= 0 && index < names.length) return index;
     const near = typeof column === 'string' ? nearest(column, names) : undefined;
-    const mend = near === undefined ? 'check its header' : `did you mean ${show(near)}`;
+    const mend = near === undefined ? 'check its header.' : `did you mean ${show(near)}?`;
     return refuse(`have a column ${show(column)}`, `${names.length} columns (${names.slice(0, 8).join(', ')}${names.length > 8 ? ', ...' : ''})`, mend);
   }
 
@@ -52,17 +52,17 @@ export function dealSlots(names: readonly string[], { label, target, columns, ca
   const taken = new Set([...aims, ...labels, ...weights]);
   const inputs = columns?.map(find) ?? names.map((_, index) => index).filter((index) => !taken.has(index));
   const all = [...inputs, ...labels, ...aims, ...weights];
-  if (inputs.length === 0) refuse('have a column for the inputs', 'none beside those with another part', 'check `columns`');
+  if (inputs.length === 0) refuse('have a column for the inputs', 'none beside those with another part', 'check `columns`.');
   const double = all.find((column, index) => all.indexOf(column) !== index);
   if (double !== undefined)
-    refuse('give each column one part', `the column ${show(names[double])} twice`, 'take it out of one of `columns`, `label`, `target` and `sampleWeights`');
+    refuse('give each column one part', `the column ${show(names[double])} twice`, 'take it out of one of `columns`, `label`, `target` and `sampleWeights`.');
 
   const ofColumn = new Int32Array(names.length).fill(-1);
   for (const [slot, column] of all.entries()) ofColumn[column] = slot;
   const named = categorical.map(find).map((column) => {
     const slot = ofColumn[column]!;
     if (slot < 0 || slot >= inputs.length)
-      refuse('name inputs in `categorical`', `the column ${show(names[column])}, which is none`, 'add it to `columns`, or leave it out');
+      refuse('name inputs in `categorical`', `the column ${show(names[column])}, which is none`, 'add it to `columns`, or leave it out.');
     return slot;
   });
   return {

@@ -63,7 +63,7 @@ function parseHeader(name: string, header: string): { readonly type: Type; reado
   }
   const type = descr.replaceAll("'", '').replace(/^[<>=](?=[ui]1|b1)/, '|');
   if (!Object.hasOwn(types, type)) {
-    throw malformed(name, `hold ${Object.values(types).join(', ')}, little-endian,`, `the type ${descr}`, "convert it: array.astype('float32')");
+    throw malformed(name, `hold ${Object.values(types).join(', ')}, little-endian`, `the type ${descr}`, "convert it: array.astype('float32')");
   }
   const shape = sizes.split(',').flatMap((size) => (size.trim() === '' ? [] : [Number(size)]));
   if (fortran === 'True' && shape.length > 1) {

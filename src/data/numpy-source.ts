@@ -98,7 +98,7 @@ function labelsOf(y: Named, taken: number): Labels {
   const classes = new Int32Array(taken);
   for (let row = 0; row < taken; row++) {
     const label = Number(values[row]);
-    if (label < 0 || label >= 2 ** 31) throw malformed(name, 'hold classes, integers from 0,', `\`${label}\` in row ${row}`, 'mend the labels');
+    if (label < 0 || label >= 2 ** 31) throw malformed(name, 'hold classes, integers from 0', `\`${label}\` in row ${row}`, 'mend the labels');
     classes[row] = label;
   }
   return { kind: 'class', values: classes };
