@@ -12,6 +12,7 @@ import { demandFile } from '../config/file.ts';
 import { LockstepError } from '../errors.ts';
 import type { OpenOptions } from './csv.ts';
 import { malformed, reasonOf } from './file-bytes.ts';
+import { checkFitsArena } from './room.ts';
 import { type DataSource, memorySource } from './source.ts';
 
 type OpenPicture = (path: string, options: SharpOptions) => Sharp;
@@ -29,6 +30,7 @@ export async function imagesSource(config: FormatConfig<'images'>, { texts, mend
   const taken = pictures.slice(0, limit);
   const [height, width] = size;
   const bytes = height * width * channels;
+  checkFitsArena(`\`${folder}\``, taken.length * bytes);
   const values = new Uint8Array(taken.length * bytes);
   const open = await openSharp();
 

@@ -5,6 +5,7 @@
  */
 import { sizeOf } from '../memory/shape.ts';
 import { malformed } from './file-bytes.ts';
+import { checkFitsArena } from './room.ts';
 
 export interface NpyArray {
   readonly shape: readonly number[];
@@ -50,6 +51,8 @@ export function readNpy(file: NpyBytes): NpyArray {
       `${trouble}: fetch it again`,
     );
   }
+  // A number of float64 takes half as much when it is read.
+  checkFitsArena(`\`${name}\``, type === '<f8' ? bytes / 2 : bytes);
   return { shape, values: valuesOf(file.read(dataStart, bytes), type) };
 }
 

@@ -47,7 +47,8 @@ export class Table {
   readonly #weights: Growing;
 
   constructor(columns: readonly string[], options: TableOptions) {
-    const { texts, expectedRows = 16, name } = options;
+    const { texts, name } = options;
+    const expectedRows = Math.min(options.expectedRows ?? 16, options.limit ?? Number.POSITIVE_INFINITY);
     this.#options = options;
     this.slots = dealSlots(columns, options, name);
     const { names, inputs, targets, label, weight, categorical } = this.slots;
@@ -60,9 +61,9 @@ export class Table {
       if (texts ? known : categorical.has(slot)) this.#isText(slot, known);
       else if (!texts && !(options.numbersOnly && slot < inputs)) this.kinds[slot] = slotKind.unknown;
     }
-    this.#inputs = new Growing(expectedRows * inputs);
-    this.#aims = new Growing(targets > 0 ? expectedRows * targets : 0);
-    this.#weights = new Growing(weight >= 0 ? expectedRows : 0);
+    this.#inputs = new Growing(name, expectedRows * inputs);
+    this.#aims = new Growing(name, expectedRows * targets);
+    this.#weights = new Growing(name, weight >= 0 ? expectedRows : 0);
   }
 
   /** No more rows are wanted. */
@@ -132,7 +133,7 @@ export class Table {
           columns: Object.fromEntries(names.slice(0, inputs).flatMap((column, slot) => (orders[slot] ? [[column, orders[slot].names] as const] : []))),
         }
       : undefined;
-    const expanded = expandCategories(values, orders.slice(0, inputs), scale);
+    const expanded = expandCategories(values, orders.slice(0, inputs), scale, name);
     const rank = orders[label]?.rank;
     return memorySource({
       name,

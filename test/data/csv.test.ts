@@ -212,3 +212,14 @@ test('bytes of any kind are read or refused, and nothing else happens', (t) => {
   );
   t.true(read > 0);
 });
+
+test('more numbers than an arena holds are refused before they are made', (t) => {
+  // 900 columns of 500 categories each in 2,499 rows are 4.19 GiB of float32.
+  const row = (index: number): string => `${`t${index % 500},`.repeat(900)}0\n`;
+  const rows = Array.from({ length: 500 }, (_, index) => row(index)).join('');
+  const names = `${Array.from({ length: 900 }, (_, index) => `c${index},`).join('')}y\n`;
+  t.is(
+    refusal('LOCKSTEP_MEMORY', () => open(names + rows.repeat(5).slice(0, -row(499).length))).replace(/`[^`]*data\.csv`/, '`data.csv`'),
+    "Expected the rows of `data.csv` to fit the 4.00 GiB of a host's arena, got at least 4.19 GiB; set `limit` on the data, or take fewer columns or smaller pictures.",
+  );
+});
