@@ -60,6 +60,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const fault = askedFault();
   // How many workers this process has is its own affair where others take part.
   const { model: modelConfig, data, ...settings } = configWith(path, coordinates ? { ...flags, workers: undefined } : flags);
+  const { validationSplit, stratify, seed } = settings;
   const model = new Model(modelConfig);
   const output: Output = {
     write: (text) => void (flags.quiet || process.stdout.write(text)),
@@ -81,7 +82,9 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const checkpoints = checkpointsWith(flags, runId, (directory) => {
     runId = directory.runId;
   });
-  const openCrew = coordinates ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
+  const openCrew = coordinates
+    ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, { ...data, validationSplit, stratify, seed }, ends, news)
+    : undefined;
   let monitor: Monitor | undefined;
   let board: Board | undefined;
   try {

@@ -8,8 +8,9 @@ import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
 import type { Evaluation } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
+import { type DataInput, openInput } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
-import { type DataInput, openInput, openStation } from './session.ts';
+import { openStation } from './session.ts';
 import type { Station } from './station.ts';
 
 export interface EvaluateOptions extends EvaluationSettingsInput {
@@ -39,7 +40,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
   const { model, data, onKernels, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, metrics, batchSize } = settings;
-  const source = openInput(data, 'data');
+  const source = await openInput(data, 'data');
   const station = openStation({
     model,
     loss,

@@ -11,8 +11,8 @@ import { type CheckpointOptions, checkCheckpointOptions } from './checkpoint-opt
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "idx", images, labels }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
 const callbacks = ['onStep', 'onEpoch', 'onEnd', 'onEvent', 'onStart', 'onCrew', 'onNews'] as const;
+const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "csv", file, label }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
 
 function refuse(place: string, rule: string, value: unknown, mend = ''): never {
   throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}\` to be ${rule}, got ${show(value)}${mend && `; ${mend}`}.`);

@@ -2,14 +2,15 @@
  * Room: local (level 6). What `train()` is given, and what it gives.
  */
 import type { RunSettingsInput } from '../config/run.ts';
+import type { Learnt } from '../data/learnt.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
 import type { CheckpointOptions } from './checkpoint-options.ts';
 import type { Crew, OpenCrew } from './crew.ts';
 import type { History } from './history.ts';
+import type { DataInput } from './inputs.ts';
 import type { RecordOptions } from './recordings.ts';
-import type { DataInput } from './session.ts';
 import type { TeamOptions } from './team.ts';
 
 /** What a callback can do about the run that called it. */
@@ -70,7 +71,7 @@ export interface RunStart {
   readonly arenaBytes: number;
 }
 
-export interface Run {
+export interface Run extends Learnt {
   /** The model that was given, with the trained weights. */
   readonly model: Model;
   /** Keras' history: one number an epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`. */

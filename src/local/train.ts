@@ -3,6 +3,7 @@
  * their reports into events, and takes the weights home.
  */
 import { parseRunSettings } from '../config/parse.ts';
+import { learntFrom, newsOf } from '../data/learnt.ts';
 import { isLockstepError } from '../errors.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
@@ -15,11 +16,11 @@ import { follow } from './course.ts';
 import { openLocalCrew } from './crew.ts';
 import { extentOf } from './extent.ts';
 import { checkMonitor, historyOf } from './history.ts';
+import { openInputs } from './inputs.ts';
 import { checkTrainOptions } from './options.ts';
 import { Recordings } from './recordings.ts';
 import { goOn, identityOf, type RunIdentity } from './resume.ts';
 import { openRunDirectory } from './run-directory.ts';
-import { openInput } from './session.ts';
 import { Steering } from './steering.ts';
 import type { Run, TrainOptions } from './train-options.ts';
 
@@ -52,8 +53,7 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const trainSource = openInput(data.train, 'data.train');
-  const validation = data.validation && openInput(data.validation, 'data.validation');
+  const { train: trainSource, validation } = await openInputs(data, settings);
   model.build(trainSource.inputShape);
   if (init !== undefined) model.load(init);
 
@@ -61,6 +61,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
   checkPatterns(optimizer, trainedNames(model.topology));
   const tell = onNews ?? (() => {});
+  for (const sentence of newsOf(trainSource)) tell(sentence);
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
   if (settings.earlyStopping) checkMonitor(settings.earlyStopping.monitor, 'earlyStopping.monitor', metrics, validation !== undefined);
   if (checkpointOptions?.best !== undefined) checkMonitor(checkpointOptions.best, 'options.checkpoints.best', metrics, validation !== undefined);
@@ -175,7 +176,8 @@ export async function train(options: TrainOptions): Promise<Run> {
     };
     onEnd?.(end);
     onEvent?.(end);
-    return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted, ...(stopped !== undefined && { stopped }) };
+    const result = { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
+    return { ...result, ...(stopped !== undefined && { stopped }), ...learntFrom(trainSource) };
   } catch (error) {
     failure = error;
     // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.

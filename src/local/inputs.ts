@@ -1,0 +1,33 @@
+/**
+ * Room: local (level 6). Data as users give it, opened: one set, or both of a run with all that the run does to rows before they are
+ * loaded.
+ */
+import type { DataConfigInput } from '../config/data.ts';
+import { parseDataConfig } from '../config/parse.ts';
+import { type ArrayData, arraySource } from '../data/arrays.ts';
+import { openData } from '../data/datasets.ts';
+import { needsTraining, openSets, type Preparation, type SetInputs, type Sets } from '../data/sets.ts';
+import { checkSource, type DataSource, type Texts } from '../data/source.ts';
+import { checkInput } from './options.ts';
+
+/** Data as users give it: a description of files, arrays in memory, or a source of their own. */
+export type DataInput = DataConfigInput | ArrayData | DataSource;
+
+/** `where` is what messages call the data: `data.train`. `texts` are what texts became in the training data. */
+export async function openInput(input: DataInput, where: string, texts?: Texts): Promise<DataSource> {
+  checkInput(input, where);
+  if ('readRows' in input) return checkSource(input, where);
+  return checkSource('x' in input ? arraySource(input, where) : await openData(parseDataConfig(input, where), { texts }), where);
+}
+
+/** Both sets of a run. */
+export async function openInputs(data: SetInputs<DataInput>, preparation: Preparation): Promise<Sets> {
+  return await openSets(data, preparation, openInput);
+}
+
+/** What a model of the run is judged by: the validation data, or the training data where there are no other. */
+export async function openJudge(data: SetInputs<DataInput>, preparation: Preparation): Promise<DataSource> {
+  if (data.validation && !needsTraining(data.train, preparation)) return await openInput(data.validation, 'data.validation');
+  const { train, validation } = await openInputs(data, preparation);
+  return validation ?? train;
+}
