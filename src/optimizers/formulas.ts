@@ -95,7 +95,8 @@ function adam({ beta1, beta2, epsilon }: Pick<Options<'adam'>, 'beta1' | 'beta2'
       corrections[1] = 1 - integerPower(beta2, update);
     },
     apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, learningRate) {
-      const [c1, c2] = [corrections[0]!, corrections[1]!];
+      const c1 = corrections[0]!;
+      const c2 = corrections[1]!;
       kernels.adam(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2, c1, c2, epsilon);
     },
   };
@@ -182,8 +183,9 @@ function nadam({ beta1, beta2, epsilon }: Options<'nadam'>): Formula {
       factors[2] = 1 - integerPower(beta2, update);
     },
     apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, learningRate) {
-      const [mean, fresh, correction] = [factors[0]!, factors[1]!, factors[2]!];
-      kernels.nadam(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2, mean, fresh, correction, epsilon);
+      const mean = factors[0]!;
+      const fresh = factors[1]!;
+      kernels.nadam(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2, mean, fresh, factors[2]!, epsilon);
     },
   };
 }
@@ -225,7 +227,8 @@ function lamb({ beta1, beta2, epsilon }: Options<'lamb'>): Formula {
     apply,
     trust: {
       squares(kernels, places, offset, g, count, gradScale, gradLimit, out) {
-        const [c1, c2] = [corrections[0]!, corrections[1]!];
+        const c1 = corrections[0]!;
+        const c2 = corrections[1]!;
         kernels.adamSquares(places[0]! + offset, places[1]! + offset, g, count, gradScale, gradLimit, beta1, beta2, c1, c2, epsilon, out);
       },
       ratio: (weightsNorm, stepNorm) => (weightsNorm > 0 && stepNorm > 0 ? weightsNorm / stepNorm : 1),

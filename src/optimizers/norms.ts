@@ -25,7 +25,8 @@ export function normRule({ squares, ratio }: Trust, ratios: Float64Array, kept: 
     settle(blocks, sums, first) {
       let block = 0;
       for (let tensor = 0; tensor < ratios.length; tensor++) {
-        let [weights, step] = [0, 0];
+        let weights = 0;
+        let step = 0;
         for (; block < blocks.count && blocks.tensor[block] === tensor; block++) {
           weights += sums[first + 2 * block]!;
           step += sums[first + 2 * block + 1]!;

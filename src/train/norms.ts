@@ -14,8 +14,9 @@ export function settleNorms({ runtime, rule: { norms }, clip, blocksFrom, blocks
     for (let block = blocksFrom; block < blocksTo; block++) {
       const tensor = blocks.tensor[block]!;
       const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
-      const [g, length, scale] = [gradients.global + offset, blocks.length[block]!, clip.tensorScale[tensor]!];
-      norms.measure(context.kernels, parameters + offset, optimizerSlots, offset, g, length, scale, clip.limit, updateSums + 16 * block);
+      const g = gradients.global + offset;
+      const scale = clip.tensorScale[tensor]!;
+      norms.measure(context.kernels, parameters + offset, optimizerSlots, offset, g, blocks.length[block]!, scale, clip.limit, updateSums + 16 * block);
     }
     meeting.meet();
   }
