@@ -78,6 +78,10 @@ export const optimizerDefaults = {
   initialAccumulatorValue: 0.1,
   /** Memory of about 100 steps for Lion's mean. */
   lionBeta2: 0.99,
+  /** LARS' step in units of `trustCoefficient` of a tensor's own norm, which its authors take 0.001 for; Keras has no LARS. */
+  larsLearningRate: 1,
+  trustCoefficient: 0.001,
+  larsMomentum: 0.9,
   /** Share of the old average kept in each step: a memory of about 100 steps. */
   emaMomentum: 0.99,
 } as const;

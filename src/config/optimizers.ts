@@ -42,7 +42,7 @@ const epsilon = positive.default(d.epsilon);
 const betas = { beta1: fractionBelowOne.default(d.beta1), beta2: fractionBelowOne.default(d.beta2) };
 
 const words = 'an object with the `type` of an optimizer, like { type: "sgd" }';
-const optimizerTypes = ['sgd', 'adam', 'adamw', 'rmsprop', 'adagrad', 'adadelta', 'adamax', 'nadam', 'lion'] as const;
+const optimizerTypes = ['sgd', 'adam', 'adamw', 'rmsprop', 'adagrad', 'adadelta', 'adamax', 'nadam', 'lion', 'lars', 'lamb'] as const;
 const optimizerFields = z.discriminatedUnion(
   'type',
   [
@@ -69,6 +69,14 @@ const optimizerFields = z.discriminatedUnion(
     record(words, { type: z.literal('adamax'), learningRate, ...betas, epsilon, ...common }),
     record(words, { type: z.literal('nadam'), learningRate, ...betas, epsilon, ...common }),
     record(words, { type: z.literal('lion'), learningRate, beta1: betas.beta1, beta2: fractionBelowOne.default(d.lionBeta2), ...common }),
+    record(words, {
+      type: z.literal('lars'),
+      learningRate: learningRateSchema.default(d.larsLearningRate),
+      momentum: fraction.default(d.larsMomentum),
+      trustCoefficient: positive.default(d.trustCoefficient),
+      ...common,
+    }),
+    record(words, { type: z.literal('lamb'), learningRate, ...betas, epsilon, ...common }),
   ],
   variantError(words, 'a supported optimizer', optimizerTypes),
 );

@@ -102,4 +102,26 @@ export interface UpdateKernels {
 
   /** w -= learningRate * sign(beta1 m + (1 - beta1) g'), sign(0) = 0; then m = beta2 m + (1 - beta2) g'. */
   lion(w: Address, m: Address, g: Address, count: number, gradScale: number, gradLimit: number, learningRate: number, beta1: number, beta2: number): void;
+
+  /** out (1 float64) = sum of g'[i]^2 in float64: element i goes to lane i % 4 in index order, then (l0+l1)+(l2+l3). Changes nothing else. */
+  gradientSquares(g: Address, count: number, gradScale: number, gradLimit: number, out: Address): void;
+
+  /**
+   * out (1 float64) = sum of s[i]^2 as in `gradientSquares`, of what `adam` would move each parameter by at a learning rate of 1:
+   * s = (m / correction1) / (sqrt(v / correction2) + epsilon) with the m and v after the step, which are not written.
+   */
+  adamSquares(
+    m: Address,
+    v: Address,
+    g: Address,
+    count: number,
+    gradScale: number,
+    gradLimit: number,
+    beta1: number,
+    beta2: number,
+    correction1: number,
+    correction2: number,
+    epsilon: number,
+    out: Address,
+  ): void;
 }

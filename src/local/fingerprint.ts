@@ -133,6 +133,8 @@ function updates(kernels: Kernels, tensors: Tensors): void {
   kernels.nadam(tensors.given(count), tensors.given(count), tensors.floats(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.999, 0.8, 0.3, 0.001, 1e-7);
   kernels.lion(tensors.given(count), tensors.given(count), gradient, count, 0.5, 1, 0.01, 0.9, 0.99);
   kernels.decay(tensors.given(count), count, 0.01);
+  kernels.gradientSquares(gradient, count, 0.5, 1, tensors.doubles(1));
+  kernels.adamSquares(tensors.given(count), tensors.floats(count), gradient, count, 0.5, 1, 0.9, 0.999, 0.1, 0.001, 1e-7, tensors.doubles(1));
   kernels.movingAverage(tensors.given(count), gradient, count, 0.99);
 }
 

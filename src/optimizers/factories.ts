@@ -25,4 +25,8 @@ export const optimizers = {
   nadam: (options: Options<'nadam'> = {}): OptimizerConfigInput => ({ type: 'nadam', ...options }),
   /** The sign of a moving average of the gradient: every step has the same size. */
   lion: (options: Options<'lion'> = {}): OptimizerConfigInput => ({ type: 'lion', ...options }),
+  /** SGD with momentum whose steps are, tensor by tensor, in proportion to the norm of the weights; for large batches. */
+  lars: (options: Options<'lars'> = {}): OptimizerConfigInput => ({ type: 'lars', ...options }),
+  /** Adam whose steps are, tensor by tensor, in proportion to the norm of the weights; for large batches. */
+  lamb: (options: Options<'lamb'> = {}): OptimizerConfigInput => ({ type: 'lamb', ...options }),
 };

@@ -28,6 +28,16 @@ export interface Formula {
     gradLimit: number,
     learningRate: number,
   ): void;
+  /** Present when the learning rate of a tensor follows from its norm and that of the step. */
+  readonly trust?: Trust;
+}
+
+/** How a rule looks at a whole tensor before any of its parameters is changed. */
+export interface Trust {
+  /** Writes the square sum of the steps of `count` parameters at a learning rate of 1 to `out` (float64). Arguments as of `apply`. */
+  squares(kernels: Kernels, slots: readonly Address[], offset: number, g: Address, count: number, gradScale: number, gradLimit: number, out: Address): void;
+  /** What the learning rate of a tensor is multiplied with. */
+  ratio(weightsNorm: number, stepNorm: number): number;
 }
 
 type Options<T extends OptimizerConfig['type']> = Extract<OptimizerConfig, { type: T }>;
@@ -51,6 +61,10 @@ export function formulaOf(config: OptimizerConfig): Formula {
       return nadam(config);
     case 'lion':
       return lion(config);
+    case 'lars':
+      return lars(config);
+    case 'lamb':
+      return lamb(config);
     default:
       return config satisfies never;
   }
@@ -59,7 +73,7 @@ export function formulaOf(config: OptimizerConfig): Formula {
 const nothing = (): void => {};
 
 /** v = momentum v - lr g; w += v, or w += momentum v - lr g with nesterov (Keras' SGD). */
-function sgd({ momentum, nesterov }: Options<'sgd'>): Formula {
+function sgd({ momentum, nesterov }: Pick<Options<'sgd'>, 'momentum' | 'nesterov'>): Formula {
   return {
     slots: momentum === 0 ? [] : ['momentum'],
     prepare: nothing,
@@ -71,16 +85,18 @@ function sgd({ momentum, nesterov }: Options<'sgd'>): Formula {
 }
 
 /** Adam (Kingma and Ba, 2015) with bias-corrected moments; AdamW (Loshchilov and Hutter, 2019) is the same beside its weight decay. */
-function adam({ beta1, beta2, epsilon }: Options<'adam' | 'adamw'>): Formula {
+function adam({ beta1, beta2, epsilon }: Pick<Options<'adam'>, 'beta1' | 'beta2' | 'epsilon'>): Formula & { readonly corrections: Float64Array } {
   const corrections = new Float64Array(2);
   return {
+    corrections,
     slots: ['m', 'v'],
     prepare(update) {
       corrections[0] = 1 - integerPower(beta1, update);
       corrections[1] = 1 - integerPower(beta2, update);
     },
     apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, learningRate) {
-      const [c1, c2] = [corrections[0]!, corrections[1]!];
+      const c1 = corrections[0]!;
+      const c2 = corrections[1]!;
       kernels.adam(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2, c1, c2, epsilon);
     },
   };
@@ -167,8 +183,9 @@ function nadam({ beta1, beta2, epsilon }: Options<'nadam'>): Formula {
       factors[2] = 1 - integerPower(beta2, update);
     },
     apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, learningRate) {
-      const [mean, fresh, correction] = [factors[0]!, factors[1]!, factors[2]!];
-      kernels.nadam(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2, mean, fresh, correction, epsilon);
+      const mean = factors[0]!;
+      const fresh = factors[1]!;
+      kernels.nadam(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2, mean, fresh, factors[2]!, epsilon);
     },
   };
 }
@@ -180,6 +197,41 @@ function lion({ beta1, beta2 }: Options<'lion'>): Formula {
     prepare: nothing,
     apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, learningRate) {
       kernels.lion(w, slots[0]! + offset, g, count, gradScale, gradLimit, learningRate, beta1, beta2);
+    },
+  };
+}
+
+/**
+ * LARS (You, Gitman and Ginsburg, 2017): for each tensor r = trustCoefficient |w| / |g|, or 1 when a norm is 0; v = momentum v - lr r g; w += v.
+ * Keras has none. The zero norm's 1 is optax's; weight decay is decoupled as in all rules here, where the paper adds it to g.
+ */
+function lars({ momentum, trustCoefficient }: Options<'lars'>): Formula {
+  const { slots, prepare, apply } = sgd({ momentum, nesterov: false });
+  return {
+    slots,
+    prepare,
+    apply,
+    trust: {
+      squares: (kernels, _slots, _offset, g, count, gradScale, gradLimit, out) => kernels.gradientSquares(g, count, gradScale, gradLimit, out),
+      ratio: (weightsNorm, stepNorm) => (weightsNorm > 0 && stepNorm > 0 ? (trustCoefficient * weightsNorm) / stepNorm : 1),
+    },
+  };
+}
+
+/** LAMB (You et al., 2020): with s Adam's step at a learning rate of 1, for each tensor r = |w| / |s|, or 1 when a norm is 0; w -= lr r s. */
+function lamb({ beta1, beta2, epsilon }: Options<'lamb'>): Formula {
+  const { slots, prepare, apply, corrections } = adam({ beta1, beta2, epsilon });
+  return {
+    slots,
+    prepare,
+    apply,
+    trust: {
+      squares(kernels, places, offset, g, count, gradScale, gradLimit, out) {
+        const c1 = corrections[0]!;
+        const c2 = corrections[1]!;
+        kernels.adamSquares(places[0]! + offset, places[1]! + offset, g, count, gradScale, gradLimit, beta1, beta2, c1, c2, epsilon, out);
+      },
+      ratio: (weightsNorm, stepNorm) => (weightsNorm > 0 && stepNorm > 0 ? weightsNorm / stepNorm : 1),
     },
   };
 }

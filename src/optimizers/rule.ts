@@ -12,6 +12,7 @@ import type { OptimizerConfig } from '../config/optimizers.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Address } from '../memory/arena.ts';
 import { formulaOf } from './formulas.ts';
+import { type NormRule, normRule } from './norms.ts';
 import { scheduleOf } from './schedules.ts';
 import { rateFactors, weightDecays } from './selection.ts';
 
@@ -25,6 +26,8 @@ export interface UpdateRule {
    * parameters' part is `offset` bytes from the start. A tensor whose factor is 0 stays as it is.
    */
   apply(kernels: Kernels, tensor: number, w: Address, slots: readonly Address[], offset: number, g: Address, count: number, gradScale: number, gradLimit: number): void;
+  /** Present when a tensor's learning rate follows from norms, for which all of its blocks must be looked at before any is changed. */
+  readonly norms: NormRule | undefined;
 }
 
 /** The slot of the weights' moving average. */
@@ -52,11 +55,16 @@ export function updateRule(config: OptimizerConfig, names: readonly string[]): U
   const factors = rateFactors(config, names);
   const decays = weightDecays(config, names);
   const { emaMomentum = optimizerDefaults.emaMomentum, emaOverwriteFrequency = Number.POSITIVE_INFINITY } = config;
+  /** By tensor: what its norms make of its learning rate. */
+  const ratios = new Float64Array(names.length).fill(1);
   const average = averageSlotOf(config);
   /** Numbers of the update: its learning rate, and what the average keeps. */
   const now = Float64Array.of(schedule(0), 0);
   let overwrites = false;
+  /** The share of tensor `tensor` that stays when it decays. */
+  const kept = (tensor: number): number => 1 - now[0]! * factors[tensor]! * decays[tensor]!;
   return {
+    norms: formula.trust && normRule(formula.trust, ratios, kept),
     get learningRate() {
       return now[0]!;
     },
@@ -72,7 +80,7 @@ export function updateRule(config: OptimizerConfig, names: readonly string[]): U
         const rate = now[0]! * factor;
         const decay = decays[tensor]!;
         if (decay !== 0) kernels.decay(w, count, rate * decay);
-        formula.apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, rate);
+        formula.apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, rate * ratios[tensor]!);
       }
       if (average === -1) return;
       kernels.movingAverage(slots[average]! + offset, w, count, now[1]!);

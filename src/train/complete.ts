@@ -19,7 +19,7 @@ export function completeStep(rank: Rank, { epoch, firstBatch, firstStep, updates
   // Only steps that are applied change the state.
   rank.updates = updates + 1;
   rank.skippedInARow = 0;
-  update(rank, firstStep);
+  update(rank, firstStep, true);
   rank.meeting.meet();
   if (runtime.rank === 0) conclude(rank, { epoch, batch: firstBatch, step: firstStep }, (performance.now() - began) / 1000, 'apply', noFinding);
   // Nobody leaves before it is true.

@@ -10,6 +10,7 @@ import { reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
 import { phaseIndex } from '../telemetry/timing.ts';
 import type { Decision } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
+import { settleNorms } from './norms.ts';
 import { beginObservation } from './observe.ts';
 import { forwardBackward, gather } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
@@ -57,15 +58,16 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
 
 /**
  * This rank's blocks of the parameters follow their gradient; moving statistics follow their batch. What a rank before this one did of
- * the step already is not done again.
+ * the step already is not done again; `isBegun` says that there was one.
  */
-export function update(rank: Rank, step: number): void {
+export function update(rank: Rank, step: number, isBegun = false): void {
   const { runtime, rule, clip: outcomeOfClip, blocksFrom, blocksTo, updating } = rank;
   const { plan, context } = runtime;
   const { blocks, tensors, gradients, parameters, optimizerSlots } = plan;
   const observation = beginObservation(rank);
   enterPhase(rank, 'optimizer');
   rule.prepare(rank.updates);
+  settleNorms(rank, isBegun);
   const done = updating.begin(step);
   for (let block = blocksFrom + done; block < blocksTo; block++) {
     const tensor = blocks.tensor[block]!;

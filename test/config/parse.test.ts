@@ -86,7 +86,7 @@ test('a clipper that is 0 is off and excludes nothing', (t) => {
   );
   t.deepEqual(
     problems(() => parseOptimizer({ type: 'ftrl' })),
-    ['Expected `optimizer.type` to be a supported optimizer (sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, lion), got `"ftrl"`.'],
+    ['Expected `optimizer.type` to be a supported optimizer (sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, lion, lars, lamb), got `"ftrl"`.'],
   );
 });
 

@@ -13,6 +13,16 @@ function clippedGradient(g: number, scale: number, limit: number): number {
   return Math.max(Math.min(f(g * scale), limit), -limit);
 }
 
+/** The sum of the squares of `count` numbers by four lanes: number i goes to lane i % 4. */
+function squares(count: number, numberAt: (i: number) => number): number {
+  const lanes: [number, number, number, number] = [0, 0, 0, 0];
+  for (let i = 0; i < count; i++) {
+    const value = numberAt(i);
+    lanes[i % 4]! += value * value;
+  }
+  return lanes[0] + lanes[1] + (lanes[2] + lanes[3]);
+}
+
 /** The updates of the optimizers, over `arena`. */
 export function optimizersReference(arena: Arena): UpdateKernels {
   const { f32 } = arena;
@@ -132,6 +142,23 @@ export function optimizersReference(arena: Arena): UpdateKernels {
         f32[(m >>> 2) + i] = f(f(keep2 * mean) + f(take2 * slope));
         f32[(w >>> 2) + i] = f(f32[(w >>> 2) + i]! - lr * Math.sign(direction));
       }
+    },
+
+    gradientSquares(g, count, gradScale, gradLimit, out) {
+      const [scale, limit] = [f(gradScale), f(gradLimit)];
+      arena.f64[out >>> 3] = squares(count, (i) => clippedGradient(f32[(g >>> 2) + i]!, scale, limit));
+    },
+
+    adamSquares(m, v, g, count, gradScale, gradLimit, beta1, beta2, correction1, correction2, epsilon, out) {
+      const [scale, limit, floor] = [f(gradScale), f(gradLimit), f(epsilon)];
+      const [keep1, take1, unbias1] = [f(beta1), f(1 - beta1), f(correction1)];
+      const [keep2, take2, unbias2] = [f(beta2), f(1 - beta2), f(correction2)];
+      arena.f64[out >>> 3] = squares(count, (i) => {
+        const slope = clippedGradient(f32[(g >>> 2) + i]!, scale, limit);
+        const first = f(f(keep1 * f32[(m >>> 2) + i]!) + f(take1 * slope));
+        const second = f(f(keep2 * f32[(v >>> 2) + i]!) + f(take2 * f(slope * slope)));
+        return f(f(first / unbias1) / f(f(Math.sqrt(f(second / unbias2))) + floor));
+      });
     },
   };
 }

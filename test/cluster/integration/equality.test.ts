@@ -32,6 +32,17 @@ for (const topology of ['star', 'mesh'] as const) {
   }
 }
 
+for (const type of ['lamb', 'nadam'] as const) {
+  const schedule = { type: 'cosineDecay', initialLearningRate: 0.02, decaySteps: 20, warmupSteps: 3 };
+  const other = recipe({ optimizer: { type, learningRate: schedule, weightDecay: 0.01, useEma: true, globalClipnorm: 0.5 } });
+  test.serial(`hosts whose optimizer is ${type}, with a schedule and an average, give the bits of one process`, async (t) => {
+    const cluster = await party(t, other, { workers: 1, steps: 14, flags: ['--min-hosts', '3', '--topology', 'mesh'] });
+    const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+    await cluster.done(t);
+    for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await other.sha(14)}\n`), 'every host ends with the same weights');
+  });
+}
+
 test.serial('a generation may last longer than the ring of reports', async (t) => {
   const many = ringLength + 30;
   const cluster = await party(t, run, { workers: 1, steps: many, flags: ['--min-hosts', '2'] });

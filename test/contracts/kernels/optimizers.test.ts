@@ -52,7 +52,7 @@ for (const count of counts) {
       });
     });
 
-    test(`adadelta, adamax, nadam and lion of ${count} parameters agree with limit ${gradLimit}`, (t) => {
+    test(`adadelta, adamax, nadam, lion and square sums of ${count} parameters agree with limit ${gradLimit}`, (t) => {
       const [a, b] = [zeros(count), zeros(count)];
       agree(t, 'adadelta', { w, a, b, g }, (k, at) => {
         for (let step = 0; step < 3; step++) k.adadelta(at.w, at.a, at.b, at.g, count, gradScale, gradLimit, 0.1, 0.95, 1e-7);
@@ -62,6 +62,11 @@ for (const count of counts) {
       });
       agree(t, 'nadam', { w, a, b, g }, (k, at) => {
         for (let step = 1; step <= 3; step++) k.nadam(at.w, at.a, at.b, at.g, count, gradScale, gradLimit, 0.001, 0.9, 0.999, 0.8, 0.3, 1 - 0.999 ** step, 1e-7);
+      });
+      const out = new Float64Array(1);
+      agree(t, 'squares of the gradient', { g, out }, (k, at) => k.gradientSquares(at.g, count, gradScale, gradLimit, at.out));
+      agree(t, "squares of adam's step", { m: floats(count), v: floats(count, 1), g, out }, (k, at) => {
+        k.adamSquares(at.m, at.v, at.g, count, gradScale, gradLimit, 0.9, 0.999, 0.1, 0.001, 1e-7, at.out);
       });
       agree(t, 'lion', { w, a, g }, (k, at) => {
         for (let step = 0; step < 3; step++) k.lion(at.w, at.a, at.g, count, gradScale, gradLimit, 0.001, 0.9, 0.99);

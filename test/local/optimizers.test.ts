@@ -1,0 +1,132 @@
+/**
+ * Room: tests of local. What the options of optimizers come to in a run: the rate of every step is told, frozen weights stay, the model
+ * gets the average of its weights, and patterns about nothing are refused.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import type { OptimizerConfigInput } from '../../src/config/optimizers.ts';
+import { layers } from '../../src/layers/factories.ts';
+import { type TrainOptions, train } from '../../src/local/train.ts';
+import { sequential } from '../../src/model/model.ts';
+import { classified, trace } from '../toy.ts';
+
+function run(optimizer: OptimizerConfigInput, options: Partial<TrainOptions> = {}): TrainOptions {
+  return {
+    model: sequential([layers.dense({ units: 8, activation: 'relu' }), layers.batchNormalization(), layers.dense({ units: 3, activation: 'softmax' })]),
+    data: { train: classified(60, [6], 3) },
+    loss: 'sparseCategoricalCrossentropy',
+    optimizer,
+    batchSize: 20,
+    steps: 5,
+    seed: 5,
+    kernels: 'wasm',
+    shards: 2,
+    workers: 2,
+    ...options,
+  };
+}
+
+/** The model's weights by name, after `steps` steps. */
+async function weightsAfter(optimizer: OptimizerConfigInput, steps: number): Promise<Map<string, Float32Array>> {
+  const { model } = await train(run(optimizer, { steps }));
+  return new Map(model.getWeights().map(({ name, data }) => [name, data]));
+}
+
+const stairs = { type: 'stepDecay' as const, boundaries: [0, 2], values: [0.4, 0.2, 0.1] } satisfies OptimizerConfigInput['learningRate'];
+
+test.serial('steps tell the rate that they were updated with, and a checkpoint that of the next', async (t) => {
+  const runDir = mkdtempSync(join(tmpdir(), 'lockstep-optimizers-'));
+  t.teardown(() => rmSync(runDir, { recursive: true, force: true }));
+  const { steps } = await trace(run({ type: 'sgd', learningRate: stairs }, { steps: 3, checkpoints: { runDir } }));
+  t.deepEqual(
+    steps.map(({ learningRate }) => learningRate),
+    [0.4, 0.2, 0.2],
+  );
+  const record = JSON.parse(readFileSync(join(runDir, 'checkpoints/latest/run.json'), 'utf8')) as { learningRate: number };
+  t.is(record.learningRate, 0.1);
+});
+
+test.serial('a step that is skipped counts for no schedule', async (t) => {
+  const data = classified(60, [6], 3);
+  // A row of the first step, without a shuffle.
+  (data.x as Float32Array).fill(3e38, 0, 6);
+  const { steps } = await trace(run({ type: 'sgd', learningRate: stairs }, { data: { train: data }, shuffle: false, onNonFinite: 'skip', steps: 3 }));
+  t.deepEqual(
+    steps.map(({ skipped, learningRate }) => [skipped !== undefined, learningRate]),
+    [
+      [true, 0.4],
+      [false, 0.4],
+      [false, 0.2],
+    ],
+  );
+});
+
+test.serial('weights whose factor is 0 stay bit for bit, the others do not', async (t) => {
+  const before = await weightsAfter({ type: 'sgd', learningRate: 0 }, 1);
+  const after = await weightsAfter({ type: 'adam', weightDecay: 0.1, learningRateFactors: { dense: 0, '*/gamma': 0 } }, 5);
+  for (const [name, data] of after) {
+    const isFrozen = name.startsWith('dense/') || name.endsWith('/gamma');
+    t.is(
+      data.every((value, i) => value === before.get(name)![i]),
+      isFrozen,
+      name,
+    );
+  }
+});
+
+test.serial('a factor is a learning rate of its own', async (t) => {
+  const halved = await weightsAfter({ type: 'nadam', learningRate: 0.02, learningRateFactors: { '*': 0.5 } }, 5);
+  t.deepEqual(halved, await weightsAfter({ type: 'nadam', learningRate: 0.01 }, 5));
+});
+
+test.serial('without a gradient scale to speak of, weights that are not excluded decay', async (t) => {
+  const before = await weightsAfter({ type: 'sgd', learningRate: 0 }, 1);
+  const after = await weightsAfter({ type: 'sgd', learningRate: 1, clipvalue: 1e-30, weightDecay: 0.25, excludeFromWeightDecay: ['dense_1'] }, 1);
+  for (const name of ['dense/kernel', 'batch_normalization/gamma'])
+    t.deepEqual(
+      after.get(name),
+      before.get(name)!.map((value) => 0.75 * value),
+      name,
+    );
+  t.deepEqual(after.get('dense_1/kernel'), before.get('dense_1/kernel'));
+});
+
+test.serial('the model gets the moving average of its weights, moving statistics as they are', async (t) => {
+  const plain = [];
+  for (let steps = 1; steps <= 5; steps++) plain.push(await weightsAfter({ type: 'adam', learningRate: 0.05 }, steps));
+  const averaged = await weightsAfter({ type: 'adam', learningRate: 0.05, useEma: true, emaMomentum: 0.75 }, 5);
+  for (const [name, data] of averaged) {
+    const values = plain.map((weights) => weights.get(name)!);
+    if (name.includes('moving_')) {
+      t.deepEqual(data, values[4]);
+      continue;
+    }
+    for (let i = 0; i < data.length; i++) {
+      let average = values[0]![i]!;
+      for (let step = 1; step < 5; step++) average = 0.75 * average + 0.25 * values[step]![i]!;
+      t.true(Math.abs(data[i]! - average) < 1e-6, `${name}[${i}]`);
+      if (name === 'dense_1/kernel') t.not(data[i], values[4]![i]);
+    }
+  }
+});
+
+test.serial('an average that overwrites the weights at every step keeps them where the first step left them', async (t) => {
+  const after = await weightsAfter({ type: 'sgd', learningRate: 0.1, useEma: true, emaMomentum: 1, emaOverwriteFrequency: 1 }, 5);
+  const first = await weightsAfter({ type: 'sgd', learningRate: 0.1 }, 1);
+  for (const name of ['dense/kernel', 'dense_1/bias']) t.deepEqual(after.get(name), first.get(name), name);
+});
+
+test.serial('patterns about no weight are refused before anything runs', async (t) => {
+  await t.throwsAsync(train(run({ type: 'sgd', learningRateFactors: { dense_9: 0 } })), {
+    code: 'LOCKSTEP_CONFIG',
+    message: /got `dense_9` of `optimizer.learningRateFactors`/,
+  });
+  // Moving statistics have no learning rate.
+  await t.throwsAsync(train(run({ type: 'sgd', excludeFromWeightDecay: ['*/moving_mean'] })), { code: 'LOCKSTEP_CONFIG' });
+  await t.throwsAsync(train(run({ type: 'sgd', emaMomentum: 0.5 })), {
+    code: 'LOCKSTEP_CONFIG',
+    message: /`options.optimizer.emaMomentum` to be absent without `useEma`/,
+  });
+});
