@@ -9,6 +9,7 @@ export { parseModelConfig, parseRunConfig } from './config/parse.ts';
 export { type RunConfig, type RunConfigInput, runConfigJsonSchema } from './config/run.ts';
 export type { ArrayData } from './data/arrays.ts';
 export { datasets } from './data/datasets.ts';
+export type { Learnt } from './data/learnt.ts';
 export type { DataSource, Normalization, Texts } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
 export { layers } from './layers/factories.ts';

@@ -44,12 +44,6 @@ export async function openSets<T extends object>(
   const kind = normalizeOf(trainInput);
   if (kind === undefined) return { train, ...(validation && { validation }) };
   const normalization = learnNormalization(train, kind);
-  if (validation && validation.inputShape.join() !== train.inputShape.join()) {
-    throw new LockstepError(
-      'LOCKSTEP_SHAPE',
-      `Expected the rows of \`data.validation\` to have the shape [${train.inputShape.join(', ')}] of the training data to be normalized alike, got [${validation.inputShape.join(', ')}]; give all rows one shape.`,
-    );
-  }
   return { train: normalized(train, normalization), ...(validation && { validation: normalized(validation, normalization) }) };
 }
 

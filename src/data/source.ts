@@ -20,7 +20,7 @@ export interface Texts {
   readonly columns: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Inputs x became (x - offset) / divisor, computed in float64 and rounded once; a number of each for every feature. */
+/** Inputs x, divided by their `scale`, became (x - offset) / divisor, computed in float64 and rounded once; a number of each for every feature. */
 export interface Normalization {
   readonly kind: 'standard' | 'minMax';
   readonly offset: Float64Array;

@@ -6,8 +6,11 @@ import type { DataConfigInput } from '../config/data.ts';
 import { parseDataConfig } from '../config/parse.ts';
 import { type ArrayData, arraySource } from '../data/arrays.ts';
 import { openData } from '../data/datasets.ts';
+import type { Learnt } from '../data/learnt.ts';
+import { normalized } from '../data/normalize.ts';
 import { needsTraining, openSets, type Preparation, type SetInputs, type Sets } from '../data/sets.ts';
 import { checkSource, type DataSource, type Texts } from '../data/source.ts';
+import { LockstepError } from '../errors.ts';
 import { checkInput } from './options.ts';
 
 /** Data as users give it: a description of files, arrays in memory, or a source of their own. */
@@ -18,6 +21,18 @@ export async function openInput(input: DataInput, where: string, texts?: Texts):
   checkInput(input, where);
   if ('readRows' in input) return checkSource(input, where);
   return checkSource('x' in input ? arraySource(input, where) : await openData(parseDataConfig(input, where), { texts }), where);
+}
+
+/** A set whose training data are not here; `learnt` is what they taught. Throws LOCKSTEP_USAGE where that is missing. */
+export async function openAlone(input: DataInput, { texts, normalization }: Learnt = {}): Promise<DataSource> {
+  const source = await openInput(input, 'data', texts);
+  if ('normalize' in input && input.normalize !== undefined && !normalization) {
+    throw new LockstepError(
+      'LOCKSTEP_USAGE',
+      'Expected `learnt` beside data with `normalize`, got nothing; give what `train()` returned: its statistics are those of the training rows.',
+    );
+  }
+  return normalization ? normalized(source, normalization) : source;
 }
 
 /** Both sets of a run. */

@@ -41,10 +41,11 @@ export function checkTrainOptions(options: unknown): void {
 
 /** As `checkTrainOptions`, for `evaluate()`. */
 export function checkEvaluateOptions(options: unknown): void {
-  const { model, data, onKernels } = checkOptions(options, ['model', 'data', 'onKernels', ...evaluationKeys], '`loss`');
+  const { model, data, learnt, onKernels } = checkOptions(options, ['model', 'data', 'learnt', 'onKernels', ...evaluationKeys], '`loss`');
   checkModel(model);
   checkInput(data, 'data');
   checkCallback('onKernels', onKernels);
+  if (learnt !== undefined && !fieldsOf(learnt)) refuse('options.learnt', 'what `train()` returned', learnt);
 }
 
 /** Anything that may be rows passes: an object, whose fields are looked at when it is opened. */

@@ -109,12 +109,12 @@ test('standard: mean 0 and standard deviation 1 by the training rows alone', asy
     scale: 2,
     normalize: 'standard',
   } as const;
-  const { train: rows, validation } = await sets(train, {}, { x: [[3, 7, 20]], y: [0], scale: 2 });
-  const [a, b] = [Math.sqrt((4 + 1 + 9) / 3), Math.sqrt(200 / 3)];
-  t.deepEqual(numbersOf(rows), [-2 / a, 2.5, -10 / b, -1 / a, 2.5, 10 / b, 3 / a, 2.5, 0].map(Math.fround));
+  const { train: rows, validation } = await sets(train, {}, { x: [[1.5, 3.5, 10]], y: [0] });
+  const [a, b] = [Math.sqrt((1 + 0.25 + 2.25) / 3), Math.sqrt(50 / 3)];
+  t.deepEqual(numbersOf(rows), [-1 / a, 2.5, -5 / b, -0.5 / a, 2.5, 5 / b, 1.5 / a, 2.5, 0].map(Math.fround));
   t.deepEqual(numbersOf(validation!), [0, 3.5, 0]);
   t.like(rows, { scale: 1, inputType: 'float32' });
-  t.deepEqual(rows.normalization, { kind: 'standard', offset: Float64Array.of(3, 0, 20), divisor: Float64Array.of(a, 2, b) });
+  t.deepEqual(rows.normalization, { kind: 'standard', offset: Float64Array.of(1.5, 0, 10), divisor: Float64Array.of(a, 1, b) });
 });
 
 test('minMax: from 0 to 1, bytes too, and after the split', async (t) => {
@@ -167,7 +167,7 @@ test('validation data of another shape, or with statistics of their own, are ref
   } as const;
   t.regex(
     await rejection('LOCKSTEP_SHAPE', sets(train, {}, { x: [[1]], y: [0] })),
-    /^Expected the rows of `data\.validation` to have the shape \[2\] of the training data/,
+    /^Expected the rows of the arrays to have the 2 features that are normalized, got 1;/,
   );
   t.regex(await rejection('LOCKSTEP_CONFIG', sets(train, {}, train)), /^Expected `normalize` in `data\.train` alone, got it in `data\.validation`;/);
 });

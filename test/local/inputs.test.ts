@@ -1,6 +1,7 @@
 /** Room: tests of local. A run over a file: what is read, split and normalized is what arrays of the same numbers give. */
 import test from 'ava';
 import { layers } from '../../src/layers/factories.ts';
+import { evaluate } from '../../src/local/evaluate.ts';
 import { openJudge } from '../../src/local/inputs.ts';
 import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
@@ -66,4 +67,18 @@ test('validation data get what the training data taught, in an evaluation too', 
 test('a judge of files that need nothing of the training data is opened without them', async (t) => {
   const judge = await openJudge({ train: { format: 'npz', file: '/nowhere' }, validation: { x: [[1]], y: [0] } }, { seed: 0 });
   t.is(judge.length, 1);
+});
+
+test('evaluate() does to rows what the run did, and refuses to guess it', async (t) => {
+  const validation = { format: 'csv', file: few, label: 'kind' } as const;
+  const trained = await run({ train: { format: 'csv', file: csv, label: 'kind', normalize: 'standard' }, validation });
+  const { loss } = settings;
+  const judged = await evaluate({ model: trained.model, data: validation, learnt: trained, loss, batchSize: 8, shards: 2, workers: 1, kernels: 'wasm' });
+  t.is(judged.loss, trained.history['val_loss']!.at(-1)!);
+  const error = await t.throwsAsync(evaluate({ model: trained.model, data: { ...validation, normalize: 'standard' }, loss }), { code: 'LOCKSTEP_USAGE' });
+  t.regex(error.message, /^Expected `learnt` beside data with `normalize`, got nothing; give what `train\(\)` returned/);
+  await t.throwsAsync(evaluate({ model: trained.model, data: validation, learnt: 5 as never, loss }), {
+    code: 'LOCKSTEP_USAGE',
+    message: /^Expected `options\.learnt` to be what/,
+  });
 });
