@@ -12,6 +12,7 @@ import { matrixReference } from './reference/matrix.ts';
 import { normalizationReference } from './reference/normalization.ts';
 import { optimizersReference } from './reference/optimizers.ts';
 import { rowsReference } from './reference/rows.ts';
+import { targetLossesReference } from './reference/target-losses.ts';
 
 /** The reference kernels over `arena`. */
 export function createReferenceKernels(arena: Arena): Kernels {
@@ -20,6 +21,7 @@ export function createReferenceKernels(arena: Arena): Kernels {
     ...matrixReference(arena),
     ...activationsReference(arena),
     ...lossesReference(arena),
+    ...targetLossesReference(arena),
     ...normalizationReference(arena),
     ...foldingReference(arena),
     ...rowsReference(arena),

@@ -11,6 +11,7 @@ import type { TrainingSpec } from '../train/rank.ts';
 import { checkEvaluateOptions } from './options.ts';
 import { type DataInput, openInput, openStation } from './session.ts';
 import type { Station } from './station.ts';
+import { suitedTo } from './targets.ts';
 
 export interface EvaluateOptions extends EvaluationSettingsInput {
   /** Must have weights. */
@@ -39,7 +40,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
   const { model, data, onKernels, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, metrics, batchSize } = settings;
-  const source = openInput(data, 'data');
+  const opened = openInput(data, 'data');
+  model.build(opened.inputShape);
+  const source = suitedTo(opened, model, loss);
   const station = openStation({
     model,
     loss,

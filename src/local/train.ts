@@ -19,6 +19,7 @@ import { goOn, identityOf, type RunIdentity } from './resume.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { openInput } from './session.ts';
 import { Steering } from './steering.ts';
+import { suitedTo } from './targets.ts';
 import type { Run, TrainOptions } from './train-options.ts';
 
 export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts';
@@ -50,12 +51,13 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const trainSource = openInput(data.train, 'data.train');
-  const validation = data.validation && openInput(data.validation, 'data.validation');
-  model.build(trainSource.inputShape);
-  if (init !== undefined) model.load(init);
-
   const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
+  const opened = { train: openInput(data.train, 'data.train'), validation: data.validation && openInput(data.validation, 'data.validation') };
+  model.build(opened.train.inputShape);
+  if (init !== undefined) model.load(init);
+  const trainSource = suitedTo(opened.train, model, loss);
+  const validation = opened.validation && suitedTo(opened.validation, model, loss);
+
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
   const tell = onNews ?? (() => {});
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
