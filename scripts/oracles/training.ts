@@ -51,7 +51,9 @@ const classLoss = z.strictObject({
   value: z.number(),
   dlogits: tensor,
 });
-const targetLoss = z.strictObject({ loss: z.literal('meanSquaredError'), predictions: tensor, targets: tensor, value: z.number(), dpredictions: tensor });
+const binaryLoss = classLoss.extend({ loss: z.literal('binaryCrossentropy') });
+const targetLossNames = ['meanSquaredError', 'meanAbsoluteError', 'huber'] as const;
+const targetLoss = z.strictObject({ loss: z.enum(targetLossNames), predictions: tensor, targets: tensor, value: z.number(), dpredictions: tensor });
 
 /** Undefined for a loss that Lockstep does not have. */
 export function losses(value: unknown, { kernels: set }: Setting): Check[] | undefined {
@@ -75,10 +77,15 @@ export function losses(value: unknown, { kernels: set }: Setting): Check[] | und
     bench.arena.i32.set(labels, at >>> 2);
     return run({ type: 'sparseCategoricalCrossentropy', fromLogits: true }, logits, at, expected, dlogits);
   }
+  const binary = binaryLoss.safeParse(value);
+  if (binary.success) {
+    const { logits, labels, value: expected, dlogits } = binary.data;
+    return run({ type: 'binaryCrossentropy', fromLogits: true, labelSmoothing: 0 }, logits, bench.put(labels), expected, dlogits);
+  }
   const targets = targetLoss.safeParse(value);
   if (!targets.success) return undefined;
-  const { predictions, targets: t, value: expected, dpredictions } = targets.data;
-  return run('meanSquaredError', predictions, bench.put(t.data), expected, dpredictions);
+  const { loss, predictions, targets: t, value: expected, dpredictions } = targets.data;
+  return run(loss, predictions, bench.put(t.data), expected, dpredictions);
 }
 
 const clippingCase = z.strictObject({

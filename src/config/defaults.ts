@@ -139,5 +139,12 @@ export const dataDefaults = {
   fashionMnistFolder: '/usr/share/datasets/fashion-mnist',
 } as const;
 
-/** Softmax sits in the model (tfjs-layers' default), where the trainer fuses it with the loss again. */
-export const lossDefaults = { fromLogits: false } as const;
+/** Defaults of the losses: Keras'. */
+export const lossDefaults = {
+  /** Softmax and sigmoid sit in the model (tfjs-layers' default), where the trainer fuses them with the loss again. */
+  fromLogits: false,
+  /** Share of each target that is spread evenly: targets are taken as they are unless the config says otherwise. */
+  labelSmoothing: 0,
+  /** Up to this error huber is a square, beyond it a line. */
+  huberDelta: 1,
+} as const;

@@ -39,5 +39,16 @@ export function resolveActivation(config: ActivationConfig): ResolvedActivation 
 /** The object form of a loss. */
 export function resolveLoss(config: LossConfig): ResolvedLoss {
   if (typeof config !== 'string') return config;
-  return config === 'sparseCategoricalCrossentropy' ? { type: config, fromLogits: lossDefaults.fromLogits } : { type: config };
+  const { fromLogits, labelSmoothing, huberDelta } = lossDefaults;
+  switch (config) {
+    case 'sparseCategoricalCrossentropy':
+      return { type: config, fromLogits };
+    case 'categoricalCrossentropy':
+    case 'binaryCrossentropy':
+      return { type: config, fromLogits, labelSmoothing };
+    case 'huber':
+      return { type: config, delta: huberDelta };
+    default:
+      return { type: config };
+  }
 }

@@ -34,6 +34,17 @@ export type ActivationCode = (typeof activationCode)[ElementwiseActivation];
 /** The activations whose derivative is taken from the pre-activation x; the others' from the output y. */
 export const activationNeedsInput: ReadonlySet<ElementwiseActivation> = new Set(['gelu', 'swish', 'softplus']);
 
+/** Losses over each number and its target, by the number that kernels switch on. */
+export const targetLossCode = {
+  meanAbsoluteError: 0,
+  huber: 1,
+  hinge: 2,
+  squaredHinge: 3,
+  binaryCrossentropy: 4,
+  kullbackLeiblerDivergence: 5,
+} as const;
+export type TargetLossCode = (typeof targetLossCode)[keyof typeof targetLossCode];
+
 export type KernelSetName = 'reference' | 'wasm' | 'blas';
 
 /** Bytes of private scratch that every kernel set may use; two sets in two threads must not share it. */
@@ -82,6 +93,30 @@ export interface Kernels extends UpdateKernels {
    * address 0 for none; in place allowed (dp = p).
    */
   meanSquaredError(p: Address, t: Address, dp: Address, rows: number, columns: number, divisor: number, sums: Address): void;
+
+  /**
+   * Softmax and cross-entropy with targets (rows, columns), t' = (1 - smoothing) t + smoothing / columns. sums (2 float64) =
+   * [sum over rows of -sum t' log softmax(logits), 0]; dlogits = (softmax sum(t') - t') / divisor; address 0 for none; in place
+   * allowed (dlogits = logits).
+   */
+  categoricalCrossentropy(logits: Address, t: Address, dlogits: Address, rows: number, columns: number, smoothing: number, divisor: number, sums: Address): void;
+
+  /**
+   * sums (2 float64) = [sum over rows of the mean over columns of f(p, t), 0]; dp = f' / (columns * divisor); address 0 for none; in
+   * place allowed (dp = p). kullbackLeiblerDivergence sums over columns where the others take the mean. With q the `parameter`, f is:
+   * meanAbsoluteError |p - t|, its slope 0 where p = t; huber (p - t)^2 / 2 up to |p - t| = q, from there q (|p - t| - q / 2);
+   * hinge max(1 - s p, 0) and squaredHinge its square, s = t but -1 for a t of 0; binaryCrossentropy max(p, 0) - p t' + log(1 + e^-|p|)
+   * with the logit p and t' = (1 - q) t + q / 2; kullbackLeiblerDivergence t log(t / p), both clipped to [1e-7, 1], its slope 0
+   * where p is outside. Gradients are bit-exact but for binaryCrossentropy's.
+   */
+  targetLoss(code: TargetLossCode, parameter: number, p: Address, t: Address, dp: Address, rows: number, columns: number, divisor: number, sums: Address): void;
+
+  /**
+   * sums (2 float64) = [sum over rows of max(0, 1 + max((1 - t) p) - sum t p), 0], the inner maximum and sum over columns;
+   * dp = ((1 - t) at the first largest (1 - t) p, minus t) / divisor where the row's loss is not cut at 0, else 0; address 0 for none;
+   * in place allowed (dp = p). Bit-exact.
+   */
+  categoricalHinge(p: Address, t: Address, dp: Address, rows: number, columns: number, divisor: number, sums: Address): void;
 
   /**
    * Two passes over x (rows, channels) in row order with float64 accumulators: mean (channels float64), then

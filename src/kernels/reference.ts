@@ -13,6 +13,7 @@ import { normalizationReference } from './reference/normalization.ts';
 import { optimizersReference } from './reference/optimizers.ts';
 import { rowsReference } from './reference/rows.ts';
 import { standardizationReference } from './reference/standardization.ts';
+import { targetLossesReference } from './reference/target-losses.ts';
 
 /** The reference kernels over `arena`. */
 export function createReferenceKernels(arena: Arena): Kernels {
@@ -21,6 +22,7 @@ export function createReferenceKernels(arena: Arena): Kernels {
     ...matrixReference(arena),
     ...activationsReference(arena),
     ...lossesReference(arena),
+    ...targetLossesReference(arena),
     ...normalizationReference(arena),
     ...standardizationReference(arena),
     ...foldingReference(arena),

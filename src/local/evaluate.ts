@@ -13,6 +13,7 @@ import { type DataInput, openAlone } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
 import { openStation } from './session.ts';
 import type { Station } from './station.ts';
+import { suitedTo } from './targets.ts';
 
 export interface EvaluateOptions extends EvaluationSettingsInput {
   /** Must have weights. */
@@ -43,7 +44,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
   const { model, data, learnt, onKernels, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, metrics, batchSize } = settings;
-  const source = await openAlone(data, learnt);
+  const opened = await openAlone(data, learnt);
+  model.build(opened.inputShape);
+  const source = suitedTo(opened, model, loss);
   const station = openStation({
     model,
     loss,

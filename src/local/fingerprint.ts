@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { hashOf } from '../config/canonical.ts';
-import { activationCode, gemmForm, type Kernels, kernelScratchBytes } from '../kernels/contract.ts';
+import { activationCode, gemmForm, type Kernels, kernelScratchBytes, targetLossCode } from '../kernels/contract.ts';
 import { type KernelSelection, openKernels } from '../kernels/select.ts';
 import { type Address, Arena } from '../memory/arena.ts';
 import { alignmentBytes } from '../memory/plan.ts';
@@ -85,6 +85,9 @@ function lossesAndSums(kernels: Kernels, tensors: Tensors): void {
   const [x, y, gradient] = [tensors.given(count), tensors.given(count), tensors.floats(count)];
   kernels.sparseCrossentropy(x, tensors.integers(rows, columns), gradient, rows, columns, 64, tensors.doubles(2));
   kernels.meanSquaredError(x, y, tensors.floats(count), rows, columns, 64, tensors.doubles(2));
+  kernels.categoricalCrossentropy(x, y, tensors.floats(count), rows, columns, 0.1, 64, tensors.doubles(2));
+  kernels.categoricalHinge(x, y, tensors.floats(count), rows, columns, 64, tensors.doubles(2));
+  for (const code of Object.values(targetLossCode)) kernels.targetLoss(code, 0.5, x, y, tensors.floats(count), rows, columns, 64, tensors.doubles(2));
   kernels.columnSums(x, tensors.floats(columns), rows, columns);
   kernels.squareSum(x, count, tensors.doubles(1));
   kernels.add(gradient, y, count);
@@ -99,9 +102,9 @@ function normalization(kernels: Kernels, tensors: Tensors): void {
   kernels.normalizeSums(dy, x, meanHi, meanLo, tensors.doubles(columns), tensors.doubles(columns), rows, columns);
   kernels.normalizeBackward(dy, x, dx, meanHi, meanLo, scale, beta, meanLo, rows, columns);
 
-  const invStds = tensors.floats(rows);
-  kernels.standardizeRows(x, y, invStds, rows, columns, 1e-3);
-  kernels.standardizeRowsBackward(dy, y, invStds, dx, rows, columns);
+  const [xhat, invStds] = [tensors.floats(count), tensors.floats(rows)];
+  kernels.standardizeRows(x, xhat, invStds, rows, columns, 1e-3);
+  kernels.standardizeRowsBackward(dy, xhat, invStds, tensors.floats(count), rows, columns);
 
   const [w, gamma, shift, db] = [tensors.given(count), tensors.given(rows), tensors.given(rows), tensors.given(columns)];
   kernels.fold(w, db, gamma, shift, tensors.floats(count), tensors.floats(columns), rows, columns);

@@ -4,26 +4,27 @@
  */
 import { checkLabels, type DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
-import { type LossSpec, lossOf } from '../losses/loss.ts';
+import { type LossSpec, lossName, lossOf } from '../losses/loss.ts';
 import { formatShape, sameShape } from '../memory/shape.ts';
 import type { Model } from '../model/model.ts';
-import { endsInSoftmax } from '../model/topology.ts';
+import { endsIn } from '../model/topology.ts';
 
 /** Model, loss and metrics, whatever the data. Throws LOCKSTEP_CONFIG or LOCKSTEP_SHAPE. */
 export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly string[]): void {
   const { outputShape } = model.topology;
-  const { labels, fusesSoftmax, countsCorrect } = lossOf(loss);
-  const softmax = endsInSoftmax(model.config);
-  if (fusesSoftmax && !softmax) {
+  const { logitsOf, fuses, isOverClasses, countsCorrect } = lossOf(loss);
+  const name = lossName(loss);
+  const endsSo = logitsOf !== undefined && endsIn(model.config, logitsOf);
+  if (fuses && !endsSo) {
     throw new LockstepError(
       'LOCKSTEP_CONFIG',
-      'Expected the last layer to end in softmax for the loss sparseCategoricalCrossentropy; give it `activation: "softmax"`, or the loss `{ type: "sparseCategoricalCrossentropy", fromLogits: true }`.',
+      `Expected the last layer to end in ${logitsOf} for the loss ${name}; give it \`activation: "${logitsOf}"\`, or the loss \`{ type: "${name}", fromLogits: true }\`.`,
     );
   }
-  if (labels === 'class' && !fusesSoftmax && softmax) {
+  if (!fuses && endsSo) {
     throw new LockstepError(
       'LOCKSTEP_CONFIG',
-      'Expected the last layer to give logits for a loss with `fromLogits: true`, got one that ends in softmax; leave out `fromLogits` or the softmax.',
+      `Expected the last layer to give logits for a loss with \`fromLogits: true\`, got one that ends in ${logitsOf}; leave out \`fromLogits\` or the ${logitsOf}.`,
     );
   }
   if (metrics.includes('accuracy') && !countsCorrect) {
@@ -32,7 +33,7 @@ export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly s
       'Expected `metrics` without accuracy for a loss on target values, got `accuracy`; leave it out or train on classes with sparseCategoricalCrossentropy.',
     );
   }
-  if (labels === 'class' && outputShape.length !== 1) {
+  if (isOverClasses && outputShape.length !== 1) {
     throw new LockstepError(
       'LOCKSTEP_SHAPE',
       `Expected the model to give one number a class, shape (classes,), got ${formatShape(outputShape)}; end with flatten and dense layers.`,
@@ -62,7 +63,7 @@ export function checkDataFits(model: Model, loss: LossSpec, { source, place }: {
   if (source.labels.kind !== 'target') {
     throw new LockstepError(
       'LOCKSTEP_DATA',
-      `Expected the labels of \`${place}\` to be target values for the loss meanSquaredError, got classes; give targets, or use sparseCategoricalCrossentropy.`,
+      `Expected the labels of \`${place}\` to be target values for the loss ${lossName(loss)}, got classes; give targets, or use sparseCategoricalCrossentropy.`,
     );
   }
   if (!sameShape(source.labels.shape, outputShape)) {

@@ -22,6 +22,7 @@ import { Recordings } from './recordings.ts';
 import { goOn, identityOf, type RunIdentity } from './resume.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { Steering } from './steering.ts';
+import { suitedTo } from './targets.ts';
 import type { Run, TrainOptions } from './train-options.ts';
 
 export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts';
@@ -53,11 +54,13 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const { train: trainSource, validation } = await openInputs(data, settings);
-  model.build(trainSource.inputShape);
-  if (init !== undefined) model.load(init);
-
   const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
+  const opened = await openInputs(data, settings);
+  model.build(opened.train.inputShape);
+  if (init !== undefined) model.load(init);
+  const trainSource = suitedTo(opened.train, model, loss);
+  const validation = opened.validation && suitedTo(opened.validation, model, loss);
+
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
   checkPatterns(optimizer, trainedNames(model.topology));
   const tell = onNews ?? (() => {});

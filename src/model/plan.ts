@@ -23,7 +23,7 @@ import { fuseFirstNormalization } from './fusion.ts';
 import { type GradientPlan, type ParameterTensor, planGradients } from './gradients.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
 import { reserveStanding } from './standing.ts';
-import { resolveTopology, type Topology, withoutFinalSoftmax } from './topology.ts';
+import { resolveTopology, type Topology, withoutFinal } from './topology.ts';
 import { reserveUpdating } from './updating.ts';
 
 /** One set of rows in the arena. */
@@ -121,8 +121,8 @@ export interface RunPlan {
 /** Makes the plan. Throws LOCKSTEP_SHAPE when layers do not fit each other and LOCKSTEP_MEMORY when the arena would be too large. */
 export function planRun(spec: PlanSpec): RunPlan {
   const memory = new MemoryPlan();
-  const fused = spec.loss !== undefined && lossOf(spec.loss).fusesSoftmax;
-  const resolved = resolveTopology(fused ? withoutFinalSoftmax(spec.model) : spec.model, spec.inputShape);
+  const loss = spec.loss && lossOf(spec.loss);
+  const resolved = resolveTopology(loss?.fuses && loss.logitsOf ? withoutFinal(spec.model, loss.logitsOf) : spec.model, spec.inputShape);
   const topology = spec.inputGradient ? resolved : fuseFirstNormalization(resolved);
   const shards = planShards(spec.shards, spec.ranks, spec.part);
   const trains = spec.train !== undefined;

@@ -1,6 +1,7 @@
 /**
  * Room: model (level 4). A model's config made concrete: names, shapes, weights. Pure; nothing is allocated.
  */
+import type { ActivationName } from '../config/initializers.ts';
 import type { LayerConfig, ModelConfig } from '../config/layers.ts';
 import { LockstepError } from '../errors.ts';
 import { defineLayer } from '../layers/define.ts';
@@ -80,15 +81,15 @@ export function layerNames(layers: readonly LayerConfig[]): string[] {
   });
 }
 
-/** Whether the model's last layer ends in a softmax of its own. */
-export function endsInSoftmax({ layers }: ModelConfig): boolean {
+/** Whether the model's last layer ends in this activation. */
+export function endsIn({ layers }: ModelConfig, activation: ActivationName): boolean {
   const last = layers.at(-1);
-  return last !== undefined && 'activation' in last && (typeof last.activation === 'string' ? last.activation : last.activation.type) === 'softmax';
+  return last !== undefined && 'activation' in last && (typeof last.activation === 'string' ? last.activation : last.activation.type) === activation;
 }
 
-/** The same model without the softmax at its end, which a loss on logits does itself. */
-export function withoutFinalSoftmax(config: ModelConfig): ModelConfig {
-  if (!endsInSoftmax(config)) return config;
+/** The same model without this activation at its end, which a loss on logits does itself. */
+export function withoutFinal(config: ModelConfig, activation: ActivationName): ModelConfig {
+  if (!endsIn(config, activation)) return config;
   const layers = config.layers.map((layer, i) => (i === config.layers.length - 1 ? ({ ...layer, activation: 'linear' } as LayerConfig) : layer));
   return { ...config, layers };
 }

@@ -116,11 +116,14 @@ test('the gradient of `given` is what was given', (t) => {
 
 test('what a loss asks of labels and model is told', (t) => {
   const told = (spec: LossSpec): unknown[] => {
-    const { labels, fusesSoftmax, countsCorrect } = lossOf(spec);
-    return [labels, fusesSoftmax, countsCorrect];
+    const { labels, logitsOf, fuses, countsCorrect } = lossOf(spec);
+    return [labels, logitsOf, fuses, countsCorrect];
   };
-  t.deepEqual(told('sparseCategoricalCrossentropy'), ['class', true, true]);
-  t.deepEqual(told({ type: 'sparseCategoricalCrossentropy', fromLogits: true }), ['class', false, true]);
-  t.deepEqual(told('meanSquaredError'), ['target', false, false]);
-  t.deepEqual(told({ type: 'given' }), ['target', false, false]);
+  t.deepEqual(told('sparseCategoricalCrossentropy'), ['class', 'softmax', true, true]);
+  t.deepEqual(told({ type: 'sparseCategoricalCrossentropy', fromLogits: true }), ['class', 'softmax', false, true]);
+  t.deepEqual(told('meanSquaredError'), ['target', undefined, false, false]);
+  t.deepEqual(told({ type: 'categoricalCrossentropy', fromLogits: true, labelSmoothing: 0 }), ['target', 'softmax', false, false]);
+  t.deepEqual(told('binaryCrossentropy'), ['target', 'sigmoid', true, false]);
+  t.deepEqual(told('hinge'), ['target', undefined, false, false]);
+  t.deepEqual(told({ type: 'given' }), ['target', undefined, false, false]);
 });

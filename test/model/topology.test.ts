@@ -6,7 +6,7 @@ import type { LayerConfigInput } from '../../src/config/layers.ts';
 import { parseModelConfig } from '../../src/config/parse.ts';
 import { layers } from '../../src/layers/factories.ts';
 import type { Shape } from '../../src/memory/shape.ts';
-import { endsInSoftmax, layerNames, resolveTopology, type Topology, withoutFinalSoftmax } from '../../src/model/topology.ts';
+import { endsIn, layerNames, resolveTopology, type Topology, withoutFinal } from '../../src/model/topology.ts';
 import { bookModel } from './book.ts';
 
 const config = (list: readonly LayerConfigInput[]) => parseModelConfig({ layers: list });
@@ -88,14 +88,14 @@ test('what does not fit is told with its place in the config', (t) => {
 test('a softmax at the end is found in either of its spellings, and taken off alone', (t) => {
   for (const last of [layers.dense({ units: 2, activation: 'softmax' }), layers.activation({ activation: { type: 'softmax' } })]) {
     const given = config([layers.dense({ units: 2 }), last]);
-    t.true(endsInSoftmax(given));
-    const off = withoutFinalSoftmax(given);
+    t.true(endsIn(given, 'softmax'));
+    const off = withoutFinal(given, 'softmax');
     t.deepEqual(off, { ...given, layers: [given.layers[0]!, { ...given.layers[1]!, activation: 'linear' } as never] });
-    t.true(endsInSoftmax(given), 'the config that was given is as it was');
+    t.true(endsIn(given, 'softmax'), 'the config that was given is as it was');
   }
   for (const last of [layers.dense({ units: 2, activation: 'sigmoid' }), layers.flatten()]) {
     const given = config([layers.dense({ units: 2, activation: 'softmax' }), last]);
-    t.false(endsInSoftmax(given));
-    t.is(withoutFinalSoftmax(given), given);
+    t.false(endsIn(given, 'softmax'));
+    t.is(withoutFinal(given, 'softmax'), given);
   }
 });

@@ -6,6 +6,7 @@ export * from './gemm';
 export * from './sums';
 export * from './activations';
 export * from './losses';
+export * from './target-losses';
 export * from './normalization';
 export * from './standardization';
 export * from './folding';
