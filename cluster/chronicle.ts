@@ -12,6 +12,8 @@ export class Chronicle {
   readonly recoverySeconds: number[] = [];
   readonly timeouts: { readonly host: string; readonly phase: string; count: number }[] = [];
   replayedSteps = 0;
+  /** Whether what is obeyed now are steps. */
+  trains = false;
   #recoversSince: number | undefined;
 
   /** `before` became `after` with these effects at the time `now`, in ms. */
@@ -19,7 +21,7 @@ export class Chronicle {
     for (const effect of effects) {
       if (effect.kind === 'recall') {
         this.#recoversSince ??= now;
-        this.replayedSteps++;
+        if (this.trains) this.replayedSteps++;
       } else if (effect.kind === 'startWork' && this.#recoversSince !== undefined) {
         this.recoverySeconds.push((now - this.#recoversSince) / 1000);
         this.#recoversSince = undefined;

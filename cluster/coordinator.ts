@@ -28,7 +28,7 @@ import { Permission } from './permission.ts';
 import type { StepLinks } from './step-links.ts';
 import { clusterOf, coordinatorOf } from './telling.ts';
 import { Refusal } from './transport/refusal.ts';
-import { findSilent, heartbeatMs, troubles } from './vigil.ts';
+import { heartbeatMs, troubles, Vigil } from './vigil.ts';
 import type { Message, MessageBody } from './wire/messages.ts';
 
 export class Coordinator implements Crew {
@@ -41,11 +41,11 @@ export class Coordinator implements Crew {
   readonly #stepLinks: StepLinks;
   readonly #member: Member;
   readonly #herald: Herald;
+  readonly #vigil: Vigil;
   readonly #timer: NodeJS.Timeout;
   readonly #chronicle = new Chronicle();
   #state: RunState;
-  /** Messages of generations that were over. */
-  #stale = 0;
+  #staleMessages = 0;
   /** Parts of generations begin one after the other. */
   #turn: Promise<void> = Promise.resolve();
   readonly #permission = new Permission();
@@ -71,6 +71,7 @@ export class Coordinator implements Crew {
       onMessage: (guest, message, payload) => this.#receive(guest, message, payload),
       onLost: ({ id }, reason) => this.#tell({ kind: 'lost', id, reason }),
     });
+    this.#vigil = new Vigil(guests, this.#member, options.heartbeatTimeoutMs);
     this.#timer = setInterval(() => this.#watch(), heartbeatMs);
     this.opened = this.#open();
   }
@@ -127,7 +128,7 @@ export class Coordinator implements Crew {
     // Hosts finish the step that all agreed to stop after; one that does not is named by its silence.
     while (error === undefined && !this.#over.isOpen) await this.#over.change();
     clearInterval(this.#timer);
-    for (const sentence of troubles(this.#options.refusals, this.#stale + this.#stepLinks.stale)) this.#options.onNews(sentence);
+    for (const sentence of troubles(this.#options.refusals, this.#staleMessages + this.#stepLinks.stale)) this.#options.onNews(sentence);
     this.#member.recall();
     this.#stepLinks.close();
     await this.#turn.catch(() => {});
@@ -140,7 +141,7 @@ export class Coordinator implements Crew {
   }
 
   cluster(): ClusterSnapshot {
-    return clusterOf(this.#state, this.#guests, this.#member, this.#chronicle, this.#stale + this.#stepLinks.stale, steadyNow());
+    return clusterOf(this.#state, this.#guests, this.#member, this.#chronicle, this.#staleMessages + this.#stepLinks.stale, steadyNow());
   }
 
   get network(): NetworkUse {
@@ -153,15 +154,16 @@ export class Coordinator implements Crew {
     const { generation } = this.#member;
     this.#tell({ kind: 'workBegan', generation });
     const { kind, ...order } = command;
+    this.#chronicle.trains = kind === 'train';
     this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
-    const obeyed = await this.#member.obey(command);
+    const obeyed = await this.#vigil.over(kind, steadyNow(), this.#member.obey(command));
     if (typeof obeyed === 'object') this.#tell({ kind: 'stumbled', id: 0, generation, ...obeyed });
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
     return obeyed;
   }
 
   #tell(event: MembershipEvent): void {
-    if ('generation' in event && event.generation !== this.#state.generation) this.#stale++;
+    if ('generation' in event && event.generation !== this.#state.generation) this.#staleMessages++;
     const { state, effects } = transition(this.#state, event);
     this.#chronicle.note(this.#state, state, effects, performance.now());
     this.#state = state;
@@ -236,10 +238,10 @@ export class Coordinator implements Crew {
     else throw new Refusal('protocol', `Expected a message of a host to the coordinator, got \`${message.type}\`.`);
   }
 
-  /** Sends signs of life, and loses who gives none. */
+  /** Sends signs of life, and loses who gives none or keeps the others waiting. */
   #watch(): void {
     this.#herald.beat();
-    for (const { guest, sentence } of findSilent(this.#guests, this.#member, this.#options.heartbeatTimeoutMs, steadyNow())) {
+    for (const { guest, sentence } of this.#vigil.look(steadyNow())) {
       this.#chronicle.timedOut(guest.name, phases[guest.signs.ranks[0]?.phase ?? 0] ?? 'data');
       this.#tell({ kind: 'lost', id: guest.id, reason: sentence });
       this.#guests.dismiss(guest.id, { reason: 'timeout', message: sentence });

@@ -172,6 +172,11 @@ export class Member {
     return stumbleOf(await mended, this.station.ranks);
   }
 
+  /** The names of the model's layers. */
+  get layers(): string[] {
+    return this.station.plan.topology.layers.map(({ name }) => name);
+  }
+
   /** How often ranks here died so far. */
   get restarts(): number {
     return this.#restarts;

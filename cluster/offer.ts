@@ -2,7 +2,7 @@
  * Room: cluster (level 7). What the coordinator offers hosts: the run as a document, the hashes by which they can be sure that it is
  * the same for everybody, and the data in chunks.
  */
-import type { DataConfig, DataConfigInput } from '../src/config/data.ts';
+import type { DataDescription } from '../src/config/run.ts';
 import { modelHash, numericFingerprint } from '../src/local/fingerprint.ts';
 import type { Station } from '../src/local/station.ts';
 import type { TrainingSpec } from '../src/train/rank.ts';
@@ -16,18 +16,13 @@ import type { Link } from './transport/link.ts';
 import { Refusal } from './transport/refusal.ts';
 import { type MessageOf, protocolVersion } from './wire/messages.ts';
 
-/** The descriptions of a config's data, for hosts that have copies of their own. */
-export interface DataDescriptions {
-  readonly train?: DataConfig | undefined;
-  readonly validation?: DataConfig | undefined;
-}
-
 export interface OfferOptions {
   readonly runId: string;
   readonly station: Station;
   readonly training: TrainingSpec;
   readonly mixedNumerics: boolean;
-  readonly descriptions: DataDescriptions;
+  /** The config's data, for hosts that have copies of their own; absent when a program brought them. */
+  readonly description?: DataDescription | undefined;
 }
 
 interface OfferedSets {
@@ -39,7 +34,7 @@ interface OfferedSet {
   readonly data: StoredData;
   readonly manifest: Manifest;
   /** What a host with an own copy looks for; null when the data came from a program. */
-  readonly source: DataConfigInput | null;
+  readonly source: DataDescription | null;
 }
 
 const envelope = { version: protocolVersion, generation: 0, step: 0 } as const;
@@ -70,14 +65,14 @@ export class Offer {
 
   /** Hashes the data, which must be in the station's arena. */
   static async make(options: OfferOptions): Promise<Offer> {
-    const { station, descriptions } = options;
+    const { station, description } = options;
+    const source = description ? describeData(description) : null;
     const { arena, plan } = station;
     const offered = async (set: 'train' | 'validation'): Promise<OfferedSet | undefined> => {
       const place = plan[set];
       if (!place) return undefined;
-      const description = descriptions[set];
       const data = { arena, place };
-      return { data, manifest: await makeManifest(data), source: description ? describeData(description) : null };
+      return { data, manifest: await makeManifest(data), source };
     };
     return new Offer(options, { train: (await offered('train'))!, validation: await offered('validation') });
   }

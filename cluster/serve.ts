@@ -3,6 +3,7 @@
  * makes the crew that `train()` works with.
  */
 import { availableParallelism } from 'node:os';
+import type { DataDescription } from '../src/config/run.ts';
 import { LockstepError } from '../src/errors.ts';
 import type { OpenCrew } from '../src/local/crew.ts';
 import { noteRun } from '../src/local/run-directory.ts';
@@ -12,7 +13,7 @@ import type { CoordinatorOptions } from './coordinator-options.ts';
 import { Gate } from './gate.ts';
 import { Guests } from './guests.ts';
 import { rankWorker } from './member.ts';
-import { type DataDescriptions, Offer } from './offer.ts';
+import { Offer } from './offer.ts';
 import { StepLinks } from './step-links.ts';
 import { type ListenOptions, listen } from './transport/listen.ts';
 import type { RefusalReason } from './transport/refusal.ts';
@@ -24,7 +25,7 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   readonly workers?: number | undefined;
   readonly mixedNumerics?: boolean;
   /** The config's data, for hosts that have copies of their own. */
-  readonly descriptions?: DataDescriptions;
+  readonly description?: DataDescription | undefined;
   readonly onListening: (address: { readonly host: string; readonly port: number }) => void;
 }
 
@@ -69,7 +70,7 @@ export function serve(options: ServeOptions): OpenCrew {
         station,
         training: session.training,
         mixedNumerics: options.mixedNumerics ?? false,
-        descriptions: options.descriptions ?? {},
+        description: options.description,
       });
       const { directory } = session;
       const kept = directory && {

@@ -1,26 +1,107 @@
 /**
- * Room: cluster (level 7). The coordinator's watch over its hosts: signs of life to all of them, and the name of whoever gives none.
+ * Room: cluster (level 7). The coordinator's watch over its hosts: the name of whoever gives no sign of life, and, while steps are trained, of whoever
+ * keeps one waiting that nobody goes on with.
  */
+import type { Command } from '../src/local/task.ts';
+import { phases } from '../src/telemetry/timing.ts';
 import type { Guest, Guests } from './guests.ts';
 import type { Member } from './member.ts';
-import { explainSilence, silentHosts } from './membership/silence.ts';
+import { explainSilence, type HostSigns, silentHosts, stepDeadline } from './membership/silence.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 
 /** Twice in the time after which anybody would miss them, many times over. */
 export const heartbeatMs = 500;
 
-/** A host that was silent for too long, and the sentence that says what is known of it. */
-export interface Silent {
+/** Hosts see to their own ranks first. */
+const graceMs = 2000;
+/** Steps that the median is of. */
+const remembered = 64;
+
+/** A host that is to be given up, and the sentence that says what is known of it. */
+export interface Lost {
   readonly guest: Guest;
   readonly sentence: string;
 }
 
-/** Who has been silent for longer than `timeoutMs` at the time `now`. */
-export function findSilent(guests: Guests, member: Member, timeoutMs: number, now: number): Silent[] {
-  const layers = member.station.plan.topology.layers.map(({ name }) => name);
-  const hosts = guests.all.map((guest) => ({ ...guest.signs, ...(member.placeOf(guest.id) ?? { first: 0, end: 0 }), guest }));
-  const what = `was silent for more than ${timeoutMs / 1000} s`;
-  return silentHosts(now, timeoutMs, hosts).map((host) => ({ guest: host.guest, sentence: explainSilence(now, what, host, layers) }));
+/** What is looked at of the coordinator's own part. */
+type Watched = Pick<Member, 'committed' | 'progress' | 'placeOf'> & { readonly layers: readonly string[] };
+type Signs = HostSigns & { readonly guest: Guest };
+
+export class Vigil {
+  readonly #guests: Pick<Guests, 'all'>;
+  readonly #member: Watched;
+  readonly #timeoutMs: number;
+  /** True while steps are trained. */
+  #isOn = false;
+  #lookedAt = 0;
+  #step = 0;
+  /** Where all ranks were at the last look, and for how long they have been there. */
+  #places = '';
+  #stillMs = 0;
+  /** Of the step under way. */
+  #stepMs = 0;
+  #stepsSeconds: number[] = [];
+
+  /** A host is silent after `timeoutMs`. */
+  constructor(guests: Pick<Guests, 'all'>, member: Watched, timeoutMs: number) {
+    this.#guests = guests;
+    this.#member = member;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Resolves as `work` does, which obeys a command to train, or another one, of which no steps can be seen; `now` as for `look`. */
+  async over<T>(kind: Command['kind'], now: number, work: Promise<T>): Promise<T> {
+    this.#isOn = kind === 'train';
+    this.#lookedAt = now;
+    this.#step = this.#member.committed;
+    this.#stillMs = 0;
+    this.#stepMs = 0;
+    try {
+      return await work;
+    } finally {
+      this.#isOn = false;
+    }
+  }
+
+  /** Whom to give up at the time `now` of `steadyNow`. */
+  look(now: number): Lost[] {
+    const hosts = this.#guests.all.map((guest): Signs => ({ ...guest.signs, ...(this.#member.placeOf(guest.id) ?? { first: 0, end: 0 }), guest }));
+    const silent = silentHosts(now, this.#timeoutMs, hosts);
+    if (silent.length > 0) return silent.map((host) => this.#lost(now, `was silent for more than ${this.#timeoutMs / 1000} s`, host));
+    this.#time(now);
+    if (!this.#isOn || this.#stillMs <= 1000 * stepDeadline(this.#stepsSeconds) + graceMs) return [];
+    // If it was another one, the next look but some comes to it.
+    this.#stillMs = 0;
+    const guilty = furthestBehind(hosts.filter(({ guest }) => this.#member.placeOf(guest.id)));
+    return guilty ? [this.#lost(now, 'keeps a step waiting', guilty)] : [];
+  }
+
+  #lost(now: number, what: string, host: Signs): Lost {
+    return { guest: host.guest, sentence: explainSilence(now, what, host, this.#member.layers) };
+  }
+
+  #time(now: number): void {
+    // A look that comes late saw nothing of the time between.
+    const elapsed = Math.min(now - this.#lookedAt, 2 * heartbeatMs);
+    this.#lookedAt = now;
+    const { committed, progress } = this.#member;
+    const places = JSON.stringify([committed, progress, this.#guests.all.map(({ id, signs }) => [id, signs.ranks])]);
+    this.#stillMs = places === this.#places ? this.#stillMs + elapsed : 0;
+    this.#places = places;
+    this.#stepMs += elapsed;
+    const steps = committed - this.#step;
+    this.#step = committed;
+    if (steps <= 0 || !this.#isOn) return;
+    this.#stepsSeconds = [...this.#stepsSeconds, this.#stepMs / steps / 1000].slice(-remembered);
+    this.#stepMs = 0;
+  }
+}
+
+/** Who is at the earliest step, computes there rather than waits, and has been there for longest. */
+function furthestBehind<Host extends HostSigns>(hosts: readonly Host[]): Host | undefined {
+  const step = ({ ranks }: Host): number => Math.min(...ranks.map((place) => place.step));
+  const waits = ({ ranks }: Host): number => (ranks.every(({ phase }) => phases[phase] === 'wait' || phases[phase] === 'network') ? 1 : 0);
+  return hosts.toSorted((a, b) => step(a) - step(b) || waits(a) - waits(b) || a.progressAt - b.progressAt || a.first - b.first)[0];
 }
 
 /** What was refused or ignored, for the end of a run. */

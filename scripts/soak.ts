@@ -22,7 +22,8 @@ async function run({ minutes: length, json }: Flags): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-soak-'));
   try {
     const { guests, steps, samples, wrong } = await soak({ minutes: length, folder, say, signal: interrupted.signal });
-    const judged = [...samples].map(([name, taken]) => ({ name, judged: judge(taken) }));
+    // Of a run that broke off at once there is nothing to judge.
+    const judged = wrong.length > 0 ? [] : [...samples].map(([name, taken]) => ({ name, judged: judge(taken) }));
     say(`${guests} guests came and went in ${steps} steps; medians soon after the start and at the end:`);
     for (const process of judged) {
       const told = process.judged.map(

@@ -2,6 +2,8 @@
  * Room: cluster (level 7), data. A host's way to a run's data sets: its own copy, its cache, or the coordinator's pieces, in this
  * order. A set is taken only when it has the hash that the run names.
  */
+import { canonicalJson } from '../../src/config/canonical.ts';
+import type { Sets } from '../../src/data/sets.ts';
 import { LockstepError } from '../../src/errors.ts';
 import type { Station } from '../../src/local/station.ts';
 import { Refusal } from '../transport/refusal.ts';
@@ -9,7 +11,7 @@ import type { MessageOf } from '../wire/messages.ts';
 import { openCache } from './cache.ts';
 import { DataReceiver, type SetName } from './fetch.ts';
 import { checkManifest, type StoredData } from './manifest.ts';
-import { loadOwnCopy } from './own-copy.ts';
+import { loadOwnCopy, openOwnCopy } from './own-copy.ts';
 
 export interface IntakeOptions {
   /** `--data-dir`: this host's own copy. */
@@ -22,6 +24,8 @@ export interface IntakeOptions {
 export class DataIntake {
   readonly #options: IntakeOptions;
   readonly #receivers = new Map<SetName, DataReceiver>();
+  /** The own copy that was opened last; forgotten when all of it is in the arena. */
+  #own: { readonly description: string; readonly sets: Promise<Sets> } | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -42,6 +46,7 @@ export class DataIntake {
       if (!offered !== !place) throw new Refusal('protocol', `Expected a manifest of the data set \`${set}\` exactly when the plan has one.`);
       if (offered && place && !(await this.#takeOwn(set, offered, { arena, place }))) wishes.push({ set, chunks: this.#receivers.get(set)!.missing });
     }
+    this.#own = undefined;
     return wishes;
   }
 
@@ -66,7 +71,12 @@ export class DataIntake {
           `Expected data that a config describes for --data-dir, but the run's ${set} data are a program's own; join without --data-dir.`,
         );
       }
-      await loadOwnCopy({ folder: dataFolder, description: source, manifest, data });
+      // Both sets come of one description: what is read for one serves the other.
+      const description = canonicalJson(source);
+      if (this.#own?.description !== description) this.#own = { description, sets: openOwnCopy(source, dataFolder) };
+      const own = (await this.#own.sets)[set];
+      if (!own) throw new Refusal('protocol', `Expected a description of the data set \`${set}\`, got one without it.`);
+      await loadOwnCopy({ folder: dataFolder, source: own, manifest, data });
       return true;
     }
     const cache = cacheFolder === undefined ? undefined : await openCache({ folder: cacheFolder, manifest, onWarning: onNews });

@@ -5,11 +5,13 @@
  */
 import { basename, join } from 'node:path';
 import { show } from '../../src/check.ts';
-import type { DataConfig, DataConfigInput } from '../../src/config/data.ts';
-import { parseDataConfig } from '../../src/config/parse.ts';
+import { type FileConfig, withPaths } from '../../src/config/data.ts';
+import { parseDataDescription } from '../../src/config/parse.ts';
+import { field } from '../../src/config/rules.ts';
+import type { DataDescription } from '../../src/config/run.ts';
 import { openData } from '../../src/data/datasets.ts';
-import { idxSource } from '../../src/data/idx.ts';
-import type { DataSource } from '../../src/data/source.ts';
+import { openSets, type Sets } from '../../src/data/sets.ts';
+import type { DataSource, Texts } from '../../src/data/source.ts';
 import { isLockstepError, LockstepError } from '../../src/errors.ts';
 import { dataSpec, storeData } from '../../src/local/session.ts';
 import { Arena } from '../../src/memory/arena.ts';
@@ -17,30 +19,34 @@ import { MemoryPlan } from '../../src/memory/plan.ts';
 import type { DataSpec } from '../../src/model/plan.ts';
 import { dataBytes, type Manifest, makeManifest, type StoredData, sameSpec, shortHash } from './manifest.ts';
 
-/** A data config as hosts are told it: names of files in the place of paths, and no folder. */
-export function describeData(config: DataConfig): DataConfigInput {
-  if ('format' in config) return { ...config, images: basename(config.images), labels: basename(config.labels) };
+type SetConfig = DataDescription['train'];
+
+const mend = "copy the coordinator's file there, or join without a data folder";
+
+/** The data of a run as hosts are told them: names of files and folders in the place of paths, and no folder of a named data set. */
+export function describeData({ train, validation, ...preparation }: DataDescription): DataDescription {
+  return { ...preparation, train: withoutPlace(train), ...(validation && { validation: withoutPlace(validation) }) };
+}
+
+function withoutPlace(config: SetConfig): SetConfig {
+  if ('format' in config) return withPaths(config, (path) => basename(path));
   const { folder: _, ...rest } = config;
-  return rest;
+  // A place of its own is filled in again where the description is read.
+  return rest as SetConfig;
 }
 
 export interface OwnCopy {
   /** The folder that the user of this host named. */
   readonly folder: string;
-  /** What the coordinator sent; nothing about it is known. */
-  readonly description: unknown;
+  /** The set as `openOwnCopy` found it there. */
+  readonly source: DataSource;
   readonly manifest: Manifest;
   /** Where the data are to be. */
   readonly data: StoredData;
 }
 
-/**
- * Loads the host's own copy. Throws LOCKSTEP_FILE when it is not there, LOCKSTEP_DATA when it is malformed or not the data of the
- * run, LOCKSTEP_PROTOCOL when the description is none or names anything outside the folder. Files are read in one go, as in a
- * local run.
- */
-export async function loadOwnCopy({ folder, description, manifest, data }: OwnCopy): Promise<void> {
-  const source = openOwnCopy(description, folder);
+/** Loads a set of the host's own copy. Throws LOCKSTEP_DATA when it is not the data of the run. */
+export async function loadOwnCopy({ folder, source, manifest, data }: OwnCopy): Promise<void> {
   const spec = dataSpec(source);
   // Data of another spec do not fit the place; they get one of their own, for the sake of the sentence.
   const own = sameSpec(spec, data.place.spec) ? data : temporaryPlace(spec);
@@ -53,32 +59,41 @@ export async function loadOwnCopy({ folder, description, manifest, data }: OwnCo
   );
 }
 
-/** Opens what `description` says, in `folder`; a named data set that is not there is taken from the package that brings it. */
-export function openOwnCopy(description: unknown, folder: string): DataSource {
-  const config = parseDescription(description);
-  if ('format' in config) {
-    const { images, labels, scale, limit } = config;
-    const mend = "copy the coordinator's file there, or join without a data folder";
-    return idxSource({ images: member(folder, images), labels: member(folder, labels), scale, limit, mend });
-  }
+/**
+ * Opens what `description` says, in `folder`, and prepares it as the coordinator did; a named data set that is not there is taken from
+ * the package that brings it. Nothing is known of the description. Throws LOCKSTEP_FILE when a file is not there, LOCKSTEP_DATA when it
+ * is malformed, LOCKSTEP_PROTOCOL when the description is none or names anything outside the folder.
+ */
+export async function openOwnCopy(description: unknown, folder: string): Promise<Sets> {
+  const { train, validation, ...preparation } = parseDescription(description);
+  return await openSets({ train, ...(validation && { validation }) }, preparation, (config: SetConfig, _place, texts) => openSet(config, folder, texts));
+}
+
+async function openSet(config: SetConfig, folder: string, texts: Texts | undefined): Promise<DataSource> {
+  if ('format' in config)
+    return await openData(
+      withPaths<FileConfig>(config, (name) => member(folder, name)),
+      { texts, mend },
+    );
   try {
-    return openData({ ...config, folder });
+    return await openData({ ...config, folder });
   } catch (missing) {
     if (!isLockstepError(missing) || missing.code !== 'LOCKSTEP_FILE') throw missing;
     try {
-      return openData(config);
+      return await openData(config);
     } catch {
       throw missing;
     }
   }
 }
 
-function parseDescription(description: unknown): DataConfig {
-  if (typeof description === 'object' && description !== null && 'folder' in description) {
-    throw refused('without a folder', description.folder);
+function parseDescription(description: unknown): DataDescription {
+  for (const set of ['train', 'validation']) {
+    const config = field(description, set);
+    if (typeof config === 'object' && config !== null && 'dataset' in config && 'folder' in config) throw refused('without a folder', config.folder);
   }
   try {
-    return parseDataConfig(description, 'the description of the data');
+    return parseDataDescription(description, 'the description of the data');
   } catch (cause) {
     throw new LockstepError('LOCKSTEP_PROTOCOL', cause instanceof Error ? cause.message : String(cause), { cause });
   }

@@ -2,7 +2,7 @@
  * Room: scripts (level 8). The network that is measured, and a run of some steps of it: always from `train()`, as users run it.
  */
 import { datasets } from '../../src/data/datasets.ts';
-import { openInput } from '../../src/local/session.ts';
+import { openInput } from '../../src/local/inputs.ts';
 import { type TrainOptions, train } from '../../src/local/train.ts';
 import { type Model, sequential } from '../../src/model/model.ts';
 import { bookLayers, trainedParameters, typical } from './run.ts';
@@ -23,7 +23,7 @@ export function bookModel(inputShape: readonly number[], units: readonly number[
  */
 export const flopsPerRow = 6 * trainedParameters;
 
-const mnist = openInput(datasets.mnist().train, 'mnist');
+const mnist = await openInput(datasets.mnist().train, 'mnist');
 
 /** Seconds of a typical step, after the first third that warms up. */
 export async function stepSeconds(options: Omit<TrainOptions, 'model' | 'data' | 'loss' | 'optimizer'> & { readonly steps: number }): Promise<number> {
@@ -35,9 +35,9 @@ export async function stepSeconds(options: Omit<TrainOptions, 'model' | 'data' |
     optimizer: { type: 'sgd', learningRate: 0.05, momentum: 0.9, globalClipnorm: 1 },
     seed: 42,
     ...options,
-    onStep: (event) => {
+    onStep: (event, control) => {
       seconds.push(event.seconds);
-      options.onStep?.(event);
+      options.onStep?.(event, control);
     },
   });
   return typical(seconds);

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { mnistFiles } from '../bench/run.ts';
 
 export const shards = 8;
-const [samples, batchSize] = [5000, 256];
-export const stepsPerEpoch = Math.ceil(samples / batchSize);
+const [fewSamples, batchSize] = [5000, 256];
+export const stepsPerEpoch = Math.ceil(fewSamples / batchSize);
 
-/** Writes the config and returns its path. */
-export function writeRecipe(folder: string): string {
+/** Writes the config and returns its path. With more samples than by default, epochs are longer. */
+export function writeRecipe(folder: string, samples = fewSamples): string {
   const config = {
     model: {
       layers: [

@@ -3,7 +3,7 @@
  */
 import { Option } from 'commander';
 import { LockstepError } from '../../src/errors.ts';
-import { bestNames, type CheckpointOptions, defaultKeep, type OpenedDirectory, parseEvery } from '../../src/local/checkpoint-options.ts';
+import { type CheckpointOptions, defaultKeep, type OpenedDirectory, parseEvery } from '../../src/local/checkpoint-options.ts';
 import { integer } from './options.ts';
 
 export interface CheckpointFlags {
@@ -20,7 +20,7 @@ export function checkpointOptions(): Option[] {
     new Option('--run-dir <dir>', 'folder of the run: its checkpoints go there'),
     new Option('--checkpoint-every <when>', 'such as 500steps, 60s or 1epoch (default: 1epoch; the last step always gets one)'),
     new Option('--keep <n>', `how many of the newest checkpoints stay (default: ${defaultKeep})`).argParser(integer(1)),
-    new Option('--best <metric>', 'keep the checkpoint of the best epoch, too').choices(bestNames),
+    new Option('--best <metric>', 'keep the checkpoint of the best epoch, too: by val_loss, accuracy ...'),
     new Option('--resume', 'go on from the newest checkpoint in --run-dir that verifies, if there is one'),
   ];
 }

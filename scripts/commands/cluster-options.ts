@@ -8,7 +8,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import { serve } from '../../cluster/serve.ts';
 import { readUserFile } from '../../src/config/file.ts';
-import type { RunConfig } from '../../src/config/run.ts';
+import type { DataDescription } from '../../src/config/run.ts';
 import { LockstepError } from '../../src/errors.ts';
 import type { OpenCrew } from '../../src/local/crew.ts';
 import { integer } from './options.ts';
@@ -61,7 +61,7 @@ export function clusterOptions(): Option[] {
 /** The coordinator of a run of several hosts, as the flags want it. */
 export function serveWith(
   flags: ClusterFlags & { readonly runId: string },
-  { train, validation }: RunConfig['data'],
+  description: DataDescription,
   signal: AbortSignal,
   onNews: (sentence: string) => void,
 ): OpenCrew {
@@ -79,7 +79,7 @@ export function serveWith(
     topology,
     heartbeatTimeoutMs: heartbeatTimeout * 1000,
     mixedNumerics: flags.allowMixedNumerics ?? false,
-    descriptions: { train, validation },
+    description,
     name: hostname(),
     signal,
     onNews,

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { datasets } from '../../src/data/datasets.ts';
 import { gemmForm, type Kernels, kernelScratchBytes } from '../../src/kernels/contract.ts';
 import { openKernels, selectKernels } from '../../src/kernels/select.ts';
-import { openInput } from '../../src/local/session.ts';
+import { openInput } from '../../src/local/inputs.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { gibibytes, MemoryPlan } from '../../src/memory/plan.ts';
 
@@ -14,7 +14,7 @@ export function doctorCommand(): Command {
   return new Command('doctor').description('say what this machine offers a run, and how to get more of it').action(runDoctor);
 }
 
-function runDoctor(): void {
+async function runDoctor(): Promise<void> {
   const say = (name: string, text: string): void => void process.stdout.write(`${name.padEnd(14)}${text}\n`);
   say('node', `${process.version} on ${process.platform} ${process.arch}`);
   say('cores', `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`);
@@ -33,7 +33,7 @@ function runDoctor(): void {
     ['fashionMnist', datasets.fashionMnist()],
   ] as const) {
     try {
-      say(name, `${openInput(data.train, name).length.toLocaleString('en-US')} training rows found`);
+      say(name, `${(await openInput(data.train, name)).length.toLocaleString('en-US')} training rows found`);
     } catch (error) {
       say(name, error instanceof Error ? error.message : String(error));
     }

@@ -4,7 +4,7 @@
 import { Command } from 'commander';
 import { readRunConfig } from '../../src/config/file.ts';
 import { evaluate } from '../../src/local/evaluate.ts';
-import { openInput } from '../../src/local/session.ts';
+import { openJudge } from '../../src/local/inputs.ts';
 import { Model } from '../../src/model/model.ts';
 import { named } from '../../src/telemetry/progress.ts';
 import { kernelsOption, shardsOption, workersOption } from './options.ts';
@@ -33,7 +33,7 @@ async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
   const { model: modelConfig, data, loss, metrics, batchSize, validationBatchSize, ...config } = readRunConfig(path);
   // Not through the config's own check: it is about training, where every shard must have a row.
   const { workers = config.workers, shards = config.shards, kernels = config.kernels } = flags;
-  const source = openInput(data.validation ?? data.train, data.validation ? 'data.validation' : 'data.train');
+  const source = await openJudge(data, config);
   const model = new Model(modelConfig);
   model.build(source.inputShape);
   model.load(flags.weights);

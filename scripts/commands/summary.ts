@@ -2,7 +2,8 @@
  * Room: scripts (level 8). `lockstep summary CONFIG [--memory]`: the model's table, and what a run of it needs.
  */
 import { Command } from 'commander';
-import { openInput, planSpecFor } from '../../src/local/session.ts';
+import { openInputs } from '../../src/local/inputs.ts';
+import { planSpecFor } from '../../src/local/session.ts';
 import { gibibytes } from '../../src/memory/plan.ts';
 import { Model } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
@@ -25,17 +26,17 @@ export function summaryCommand(): Command {
     .action(runSummary);
 }
 
-function runSummary(path: string, flags: SummaryFlags): void {
+async function runSummary(path: string, flags: SummaryFlags): Promise<void> {
   const config = configWith(path, flags);
   const model = new Model(config.model);
   // Data is opened only where it is needed: a model that declares its input shape can be looked at without any.
   const needsData = flags.memory || !config.model.layers[0]?.inputShape;
-  const train = needsData ? openInput(config.data.train, 'data.train') : undefined;
-  if (train) model.build(train.inputShape);
+  const sets = needsData ? await openInputs(config.data, config) : undefined;
+  if (sets) model.build(sets.train.inputShape);
   model.summary();
-  if (!flags.memory || !train) return;
+  if (!flags.memory || !sets) return;
 
-  const validation = config.data.validation && openInput(config.data.validation, 'data.validation');
+  const { train, validation } = sets;
   const spec = planSpecFor({
     model,
     loss: config.loss,

@@ -60,6 +60,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const fault = askedFault();
   // How many workers this process has is its own affair where others take part.
   const { model: modelConfig, data, ...settings } = configWith(path, coordinates ? { ...flags, workers: undefined } : flags);
+  const { validationSplit, stratify, seed } = settings;
   const model = new Model(modelConfig);
   const output: Output = {
     write: (text) => void (flags.quiet || process.stdout.write(text)),
@@ -81,7 +82,9 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   const checkpoints = checkpointsWith(flags, runId, (directory) => {
     runId = directory.runId;
   });
-  const openCrew = coordinates ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, data, ends, news) : undefined;
+  const openCrew = coordinates
+    ? serveWith({ ...flags, runId, workers: flags.workers ?? settings.workers }, { ...data, validationSplit, stratify, seed }, ends, news)
+    : undefined;
   let monitor: Monitor | undefined;
   let board: Board | undefined;
   try {
@@ -132,8 +135,9 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
     log?.close();
     const rate = Math.round(run.samplesPerSecond).toLocaleString('en-US');
     progress?.line(
-      `${run.interrupted ? 'interrupted' : 'done'}: ${run.steps} steps${skipped > 0 ? `, ${skipped} of them skipped,` : ''} in ${duration(run.seconds)}, ${rate} samples/s`,
+      `${run.interrupted ? 'interrupted' : run.stopped === undefined ? 'done' : 'stopped'}: ${run.steps} steps${skipped > 0 ? `, ${skipped} of them skipped,` : ''} in ${duration(run.seconds)}, ${rate} samples/s`,
     );
+    if (run.stopped !== undefined) progress?.line(run.stopped);
     progress?.line(`weights ${run.weightsSha256}${flags.save === undefined ? '' : ` saved to ${flags.save}`}`);
     await monitor?.end('done');
     if (log && log.lost > 0) progress?.line(`log ${flags.log}: ${log.lost.toLocaleString('en-US')} of ${log.lines.toLocaleString('en-US')} lines lost`);

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { LockstepError } from '../../src/errors.ts';
 import { loadBlas } from '../../src/kernels/blas.ts';
 import type { Check } from './compare.ts';
-import { activations, batchNormalization, dense, type Setting } from './layers.ts';
+import { activations, batchNormalization, dense, layerNormalization, type Setting } from './layers.ts';
 import { run } from './runs.ts';
 import { clipping, losses, optimizerSteps } from './training.ts';
 
@@ -22,7 +22,7 @@ const judges = new Map<string, Judge | undefined>([
   ['losses', losses],
   ['clipping', clipping],
   ['optimizers', optimizerSteps],
-  ['layer-normalization', undefined],
+  ['layer-normalization', layerNormalization],
   ['conv2d', undefined],
   ['pooling', undefined],
   ['recurrent', undefined],

@@ -1,5 +1,5 @@
 /**
- * Room: scripts (level 8). Reference cases of single layers: activations, dense, batch-normalization.
+ * Room: scripts (level 8). Reference cases of single layers: activations, dense, batch-normalization, layer-normalization.
  */
 import { z } from 'zod';
 import { type Check, relativeError, tolerance } from './compare.ts';
@@ -107,4 +107,29 @@ export async function batchNormalization(value: unknown, setting: Setting): Prom
     checks.push(...compare(shards, await probe({ layers, x, dy, weights, shards, ...setting })));
   }
   return checks;
+}
+
+const layerNormalizationCase = z.strictObject({
+  epsilon: z.number(),
+  x: tensor,
+  gamma: tensor,
+  beta: tensor,
+  dy: tensor,
+  y: tensor,
+  dx: tensor,
+  dgamma: tensor,
+  dbeta: tensor,
+});
+
+export async function layerNormalization(value: unknown, setting: Setting): Promise<Check[]> {
+  const { epsilon, x, gamma, beta, dy, ...expected } = layerNormalizationCase.parse(value);
+  const weights = { 'layer_normalization/gamma': gamma, 'layer_normalization/beta': beta };
+  const result = await probe({ layers: [{ type: 'layerNormalization', epsilon }], x, dy, weights, shards: 3, ...setting });
+  const name = `layerNormalization of ${x.shape.join('x')}`;
+  return [
+    check(`${name} y`, expected.y, result.y, tolerance.layer),
+    check(`${name} dx`, expected.dx, result.dx, tolerance.layer),
+    check(`${name} dgamma`, expected.dgamma, result.weights.get('layer_normalization/gamma'), tolerance.layer),
+    check(`${name} dbeta`, expected.dbeta, result.weights.get('layer_normalization/beta'), tolerance.layer),
+  ];
 }

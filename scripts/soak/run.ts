@@ -2,6 +2,7 @@
  * Room: scripts (level 8). A run of three processes that stay, and guests that join and leave all the time; what those who stay hold is looked at
  * whenever no guest is there.
  */
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,6 +11,8 @@ import { shards, writeRecipe } from '../chaos/recipe.ts';
 import { StepWatch } from '../chaos/tail.ts';
 import { type Sample, sample } from './sample.ts';
 
+/** All there are: what a run remembers of each of its epochs is no leak, but with short ones it would look like one. */
+const samples = 60_000;
 /** A guest comes and goes in each. */
 const cycleMs = 5000;
 const stayMs = 3000;
@@ -35,7 +38,7 @@ export interface Soaked {
 
 /** Rejects when `signal` is aborted; no process is left in any case. */
 export async function soak({ minutes, folder, say, signal }: SoakOrder): Promise<Soaked> {
-  const config = writeRecipe(folder);
+  const config = writeRecipe(folder, samples);
   const [port, ...metrics] = (await freePorts(4)) as [number, number, number, number];
   const started: Started[] = [];
   const begin = (name: string, args: readonly string[], metricsPort?: number): Started => {
@@ -44,7 +47,7 @@ export async function soak({ minutes, folder, say, signal }: SoakOrder): Promise
     return one;
   };
   const hostArgs = (name: string): string[] => ['join', `ws://127.0.0.1:${port}`, '--workers', '1', '--name', name, '--cache-dir', join(folder, 'cache')];
-  const runArgs = ['--workers', '1', '--shards', String(shards), '--epochs', '100000000', '--listen', `127.0.0.1:${port}`, '--min-hosts', '3'];
+  const runArgs = ['--workers', '1', '--shards', String(shards), '--epochs', '1000000', '--listen', `127.0.0.1:${port}`, '--min-hosts', '3'];
   const keptArgs = ['--run-dir', join(folder, 'run'), '--checkpoint-every', '10s'];
   try {
     const leader = begin('leader', ['train', config, ...runArgs, ...keptArgs], metrics[0]);
@@ -54,16 +57,19 @@ export async function soak({ minutes, folder, say, signal }: SoakOrder): Promise
     const watch = new StepWatch();
     watch.follow(leader.log);
     const wrong: string[] = [];
-    const ended = (): string[] => [...staying].filter(([, { exit }]) => exit).map(([name]) => `${name} ended by itself`);
+    const ended = (): string[] =>
+      [...staying].filter(([, { exit }]) => exit).map(([name]) => `${name} ended by itself: ${readFileSync(join(folder, `${name}.err`), 'utf8').trim()}`);
     while (watch.step === 0 && ended().length === 0) {
       watch.look(performance.now());
       await pause(50, undefined, { signal });
     }
+    wrong.push(...ended());
     const until = performance.now() + 60_000 * minutes;
     let guests = 0;
     let told = 0;
     while (performance.now() < until && wrong.length === 0) {
       const cycle = performance.now();
+      if (ended().length > 0) break;
       for (const [i, [name, { child }]] of [...staying].entries()) samples.get(name)!.push(await sample(child.pid!, metrics[i]!));
       const guest = begin(`guest-${guests++}`, hostArgs('guest'));
       await pause(stayMs, undefined, { signal });

@@ -86,7 +86,8 @@ export class CheckpointWriter {
   #startedThread(): Worker {
     if (this.#thread) return this.#thread;
     // Flags of the program, like --input-type, are about its first module: some of them no thread can start with.
-    const thread = new Worker(this.#module, { name: 'checkpoint-writer', execArgv: [] });
+    // What it makes of a record is garbage at once, and would otherwise take memory up to many times as much.
+    const thread = new Worker(this.#module, { name: 'checkpoint-writer', execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 2 } });
     thread.unref();
     thread.on('message', (answer: WriteAnswer) => this.#settle(answer));
     thread.on('error', (error) => this.#lost(thread, error instanceof Error ? error.message : String(error)));

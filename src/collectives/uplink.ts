@@ -194,7 +194,11 @@ export class Uplink {
   /** A leader that carries passes on what the main thread asked for: it counts only when it works, which it never does again. */
   #isRecalled(): boolean {
     const { recallAsked, recalled } = this.#index;
-    if (this.#carrier && Atomics.load(this.#i32, recallAsked) !== 0) sayRecalled(this.#i32, this.#index);
+    if (this.#carrier && Atomics.load(this.#i32, recallAsked) !== 0 && Atomics.load(this.#i32, recalled) === 0) {
+      // What has come already may be all that a step lacks.
+      this.#carrier.work(0);
+      sayRecalled(this.#i32, this.#index);
+    }
     return Atomics.load(this.#i32, recalled) !== 0;
   }
 }

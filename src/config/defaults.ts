@@ -11,6 +11,8 @@ export const runDefaults = {
   epochs: 1,
   /** A new order of the rows in every epoch: without it, sorted data would not train. */
   shuffle: true,
+  /** The last rows are for validation, as in Keras: data in the order of time is then judged by its future. */
+  stratify: false,
   /** Every row trains in every epoch, in a smaller last batch where it must: sums are divided once, so that is exact. */
   dropRemainder: false,
   /** Fixed, so that a run without a seed can be repeated too. */
@@ -38,6 +40,8 @@ export const layerDefaults = {
   batchNormEpsilon: 1e-3,
   center: true,
   scale: true,
+  /** Statistics over the global batch: what a batch is does not depend on how it is cut. */
+  synchronized: true,
   betaInitializer: 'zeros',
   gammaInitializer: 'ones',
   /** Moving statistics start as those of standardised data. */
@@ -103,12 +107,34 @@ export const scheduleDefaults = {
   annealStrategy: 'cos',
 } as const;
 
+/** Defaults of what watches a number of the history: Keras'. */
+export const monitorDefaults = {
+  /** What is learnt by heart does not count. */
+  monitor: 'val_loss',
+  mode: 'auto',
+  minDelta: 0,
+  /** Epochs: the first one that is no better ends the run. */
+  patience: 0,
+  startFromEpoch: 0,
+  restoreBestWeights: false,
+} as const;
+
 /** Defaults of the data. */
 export const dataDefaults = {
   /** Values are divided by this: files are taken as they are unless the config says otherwise. */
   scale: 1,
   /** The named image data sets hold bytes 0 to 255; divided by 255 they fill [0, 1]. */
   imageScale: 255,
+  /** The members of an npz file, as in Keras' own data sets and `np.savez(file, x=..., y=...)`. */
+  npzInputs: 'x',
+  npzLabels: 'y',
+  /** The first row of a CSV file names its columns, as pandas writes it. */
+  header: true,
+  delimiter: ',',
+  /** Colour: most pictures have it. */
+  channels: 3,
+  /** Different texts of an input column: more of them are names or numbers gone wrong, and one column each would fill memory. */
+  mostCategories: 1000,
   /** Where Debian's package dataset-fashion-mnist puts its files. */
   fashionMnistFolder: '/usr/share/datasets/fashion-mnist',
 } as const;

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LockstepError } from '../errors.ts';
-import type { DataConfig } from './data.ts';
+import { type DataConfig, withPaths } from './data.ts';
 import { jsonMistake } from './json.ts';
 import { parseRunConfig } from './parse.ts';
 import type { RunConfig } from './run.ts';
@@ -14,13 +14,18 @@ import type { RunConfig } from './run.ts';
  * All bytes of a file. Throws LOCKSTEP_FILE naming the path: `what` is what the file should be ("the weights file"),
  * `mend` what to do when it is missing.
  */
-export function readUserFile(path: string, what: string, mend = 'check the path'): Buffer {
+export function readUserFile(path: string, what: string, mend?: string): Buffer {
+  return demandFile(path, what, mend, () => readFileSync(path));
+}
+
+/** Does what needs a file of the user; what the system says against it becomes a LOCKSTEP_FILE as in `readUserFile`. */
+export function demandFile<T>(path: string, what: string, mend: string | undefined, act: () => T): T {
   try {
-    return readFileSync(path);
+    return act();
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     const reason = code === 'ENOENT' || code === 'ENOTDIR' ? 'but there is none' : `but it cannot be read (${code})`;
-    throw new LockstepError('LOCKSTEP_FILE', `Expected ${what} at \`${path}\`, ${reason}; ${mend}.`, { cause });
+    throw new LockstepError('LOCKSTEP_FILE', `Expected ${what} at \`${path}\`, ${reason}; ${mend ?? 'check the path'}.`, { cause });
   }
 }
 
@@ -45,6 +50,6 @@ export function readRunConfig(path: string): RunConfig {
 }
 
 function atFolder(data: DataConfig, folder: string): DataConfig {
-  if ('format' in data) return { ...data, images: resolve(folder, data.images), labels: resolve(folder, data.labels) };
+  if ('format' in data) return withPaths(data, (path) => resolve(folder, path));
   return data.folder === undefined ? data : { ...data, folder: resolve(folder, data.folder) };
 }

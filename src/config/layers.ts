@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { layerDefaults as d } from './defaults.ts';
 import { activationSchema, initializerSchema } from './initializers.ts';
-import { across, field, flag, fraction, fractionBelowOne, integer, listOf, positive, record, text, variantError } from './rules.ts';
+import { across, field, flag, fraction, fractionBelowOne, integer, listOf, nonNegative, positive, record, text, variantError } from './rules.ts';
 
 const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
 const nameSchema = z.string(nameRule).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, nameRule);
@@ -33,7 +33,7 @@ const targetShape = z
   .refine((list) => list.every((size) => Number.isSafeInteger(size) && (size >= 1 || size === -1)), targetRule)
   .refine((list) => list.filter((size) => size === -1).length <= 1, targetRule);
 
-const layerTypes = ['dense', 'batchNormalization', 'activation', 'flatten', 'reshape', 'dropout'] as const;
+const layerTypes = ['dense', 'batchNormalization', 'layerNormalization', 'activation', 'flatten', 'reshape', 'dropout', 'alphaDropout', 'gaussianNoise'] as const;
 export type LayerType = (typeof layerTypes)[number];
 
 const layerWords = 'an object with the `type` of a layer';
@@ -57,15 +57,28 @@ export const layerSchema = z.discriminatedUnion(
       epsilon: positive.default(d.batchNormEpsilon),
       center: flag.default(d.center),
       scale: flag.default(d.scale),
+      synchronized: flag.default(d.synchronized),
       betaInitializer: initializerSchema.default(d.betaInitializer),
       gammaInitializer: initializerSchema.default(d.gammaInitializer),
       movingMeanInitializer: initializerSchema.default(d.movingMeanInitializer),
       movingVarianceInitializer: initializerSchema.default(d.movingVarianceInitializer),
     }),
+    record(layerWords, {
+      type: z.literal('layerNormalization'),
+      ...common,
+      axis: z.union([axisNumber, axisList], axisRule).default(d.axis),
+      epsilon: positive.default(d.batchNormEpsilon),
+      center: flag.default(d.center),
+      scale: flag.default(d.scale),
+      betaInitializer: initializerSchema.default(d.betaInitializer),
+      gammaInitializer: initializerSchema.default(d.gammaInitializer),
+    }),
     record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema }),
     record(layerWords, { type: z.literal('flatten'), ...common }),
     record(layerWords, { type: z.literal('reshape'), ...common, targetShape }),
     record(layerWords, { type: z.literal('dropout'), ...common, rate: fractionBelowOne }),
+    record(layerWords, { type: z.literal('alphaDropout'), ...common, rate: fractionBelowOne }),
+    record(layerWords, { type: z.literal('gaussianNoise'), ...common, stddev: nonNegative }),
   ],
   variantError(layerWords, 'a supported layer type', layerTypes),
 );

@@ -8,7 +8,16 @@ import { LockstepError } from '../errors.ts';
 import { type DataConfig, dataSchema } from './data.ts';
 import { type LayerConfig, layerSchema, type ModelConfig, modelSchema } from './layers.ts';
 import { type OptimizerConfig, optimizerSchema } from './optimizers.ts';
-import { type EvaluationSettings, evaluationSchema, type RunConfig, type RunSettings, runSchema, settingsSchema } from './run.ts';
+import {
+  type DataDescription,
+  dataDescriptionSchema,
+  type EvaluationSettings,
+  evaluationSchema,
+  type RunConfig,
+  type RunSettings,
+  runSchema,
+  settingsSchema,
+} from './run.ts';
 import { sentences } from './sentences.ts';
 
 function parse<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
@@ -50,4 +59,9 @@ export function parseOptimizer(value: unknown, where = 'optimizer'): OptimizerCo
 /** One set of rows. Keys are told as `data.images`, or with `where` in the place of `data`. */
 export function parseDataConfig(value: unknown, where = 'data'): DataConfig {
   return parse(dataSchema, value, where);
+}
+
+/** The data of a run as a host was told of them. Keys are told below `where`. */
+export function parseDataDescription(value: unknown, where: string): DataDescription {
+  return parse(dataDescriptionSchema, value, where);
 }

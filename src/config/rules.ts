@@ -35,6 +35,7 @@ export const nonNegative = numberWhere(`0 or ${positiveRule.words}`, (value) => 
 export const fraction = numberWhere('a number from 0 to 1', (value) => value >= 0 && value <= 1, { minimum: 0, maximum: 1 });
 export const fractionBelowOne = numberWhere('a number >= 0 that is < 1 in float32', (value) => value >= 0 && Math.fround(value) < 1, { minimum: 0, exclusiveMaximum: 1 });
 export const atLeastOne = numberWhere('a finite number >= 1 in float32', (value) => value >= 1 && isPositive(value), { minimum: 1 });
+export const fractionInside = numberWhere('a number > 0 and < 1', (value) => value > 0 && value < 1, { exclusiveMinimum: 0, exclusiveMaximum: 1 });
 export const finite = numberWhere('a finite number in float32', (value) => Number.isFinite(Math.fround(value)), {});
 export const flag = z.boolean('true or false');
 export const text = z.string('a text of at least one character').min(1, 'a text of at least one character');

@@ -7,8 +7,15 @@ import { dataSchema } from './data.ts';
 import { runDefaults as d } from './defaults.ts';
 import { modelSchema } from './layers.ts';
 import { lossSchema, metricsSchema } from './losses.ts';
+import { earlyStoppingSchema } from './monitors.ts';
 import { optimizerSchema } from './optimizers.ts';
-import { across, choice, field, flag, integer, type Report, record } from './rules.ts';
+import { across, choice, field, flag, fractionInside, integer, type Report, record } from './rules.ts';
+
+/** What is done to rows before a run begins. */
+const preparation = {
+  validationSplit: fractionInside.optional().describe('The share of the training data that is kept for validation: the last rows.'),
+  stratify: flag.default(d.stratify).describe('With `validationSplit`: the same share of every class, drawn by the seed, and not the last rows.'),
+};
 
 const settings = {
   loss: lossSchema,
@@ -20,6 +27,7 @@ const settings = {
   steps: integer(1).optional().describe('Stop after this many steps in all, even inside an epoch.'),
   shuffle: flag.default(d.shuffle).describe('A new order of the rows in every epoch.'),
   dropRemainder: flag.default(d.dropRemainder).describe('Leave out the last batch of an epoch when it is not full.'),
+  ...preparation,
   seed: integer(0).default(d.seed).describe('Everything random in the run follows from this.'),
   shards: integer(1).optional().describe('Slices of the global batch; they decide the bits. As many as workers when absent.'),
   workers: integer(1).optional().describe('Worker threads; they never change the bits. As many as cores when absent, but at most one a shard.'),
@@ -27,6 +35,7 @@ const settings = {
   onNonFinite: choice('halt', 'skip')
     .default(d.onNonFinite)
     .describe('A step whose loss or gradient is not finite is skipped; "halt" ends the run when too many are skipped in a row.'),
+  earlyStopping: earlyStoppingSchema.optional().describe('End the run when a number of its history gets no better.'),
   haltAfterSkipped: integer(1).default(d.haltAfterSkipped).describe('With onNonFinite "halt": end the run after this many skipped steps in a row.'),
 };
 
@@ -40,10 +49,22 @@ function shardsFitBatch(run: unknown, report: Report): void {
   }
 }
 
+/** Rows for validation come from one place, and are drawn only where they are cut off. */
+function oneValidation(run: unknown, report: Report): void {
+  const isSplit = field(run, 'validationSplit') !== undefined;
+  if (isSplit && field(field(run, 'data'), 'validation') !== undefined) report(['validationSplit'], 'absent where there is `data.validation`');
+  if (!isSplit && field(run, 'stratify') === true) report(['stratify'], 'false without `validationSplit`');
+}
+
+function acrossRun(run: unknown, report: Report): void {
+  shardsFitBatch(run, report);
+  oneValidation(run, report);
+}
+
 const dataFields = record('an object with `train` and, if wanted, `validation`', { train: dataSchema, validation: dataSchema.optional() });
 
 /** The settings of a run without its model and data: what `train()` in TypeScript takes as plain values. */
-export const settingsSchema = across(record('an object of settings', settings), shardsFitBatch);
+export const settingsSchema = across(record('an object of settings', settings), acrossRun);
 
 const { loss, metrics, batchSize, shards, workers, kernels } = settings;
 const evaluation = { loss, metrics, batchSize, shards, workers, kernels };
@@ -55,8 +76,12 @@ export const evaluationSchema = record('an object of settings', evaluation);
 export const settingsKeys: readonly string[] = Object.keys(settings);
 export const evaluationKeys: readonly string[] = Object.keys(evaluation);
 
-export const runSchema = across(record('an object with `model`, `data`, `loss` and `optimizer`', { model: modelSchema, data: dataFields, ...settings }), shardsFitBatch);
+export const runSchema = across(record('an object with `model`, `data`, `loss` and `optimizer`', { model: modelSchema, data: dataFields, ...settings }), acrossRun);
 
+/** The data of a run with what is done to them, as hosts are told that have copies of their own. */
+export const dataDescriptionSchema = record('a description of data', { ...dataFields.shape, ...preparation, seed: settings.seed });
+
+export type DataDescription = z.output<typeof dataDescriptionSchema>;
 export type RunSettingsInput = z.input<typeof settingsSchema>;
 export type RunSettings = z.output<typeof settingsSchema>;
 export type EvaluationSettingsInput = z.input<typeof evaluationSchema>;

@@ -2,11 +2,11 @@
  * Room: data (level 3). Data that is already in memory: nested arrays or typed arrays. It promises that every row has
  * the same shape and every number is finite, or says which row is not; it never rounds labels or guesses a shape.
  */
-import { shape as checkShape, show } from '../check.ts';
+import { shape as checkShape, oneOf, show } from '../check.ts';
 import { checkKeys } from '../config/sentences.ts';
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
-import { checkScale, type DataSource, type Labels, memorySource } from './source.ts';
+import { checkScale, checkWeights, type DataSource, type Labels, memorySource } from './source.ts';
 
 /** Numbers nested to any depth: `[[0, 1], [2, 3]]`. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
@@ -22,6 +22,10 @@ export interface ArrayData {
   readonly targetShape?: readonly number[] | undefined;
   /** Values of x are divided by this; default 1. */
   readonly scale?: number | undefined;
+  /** Of training data: standard has mean 0 and standard deviation 1, minMax fills 0 to 1; validation data get the same. */
+  readonly normalize?: 'standard' | 'minMax' | undefined;
+  /** How much each row counts: a number >= 0 each. */
+  readonly sampleWeights?: readonly number[] | Float32Array | undefined;
   /** What messages call the data; default `the arrays`. */
   readonly name?: string | undefined;
 }
@@ -30,19 +34,26 @@ function refuse(message: string): never {
   throw new LockstepError('LOCKSTEP_DATA', message);
 }
 
-const keys = ['x', 'y', 'inputShape', 'targetShape', 'scale', 'name'] as const satisfies readonly (keyof ArrayData)[];
+const keys = ['x', 'y', 'inputShape', 'targetShape', 'scale', 'normalize', 'sampleWeights', 'name'] as const satisfies readonly (keyof ArrayData)[];
 
 /** A source over arrays, which messages call `place`. Typed arrays are kept, not copied: do not change them while the run lasts. */
 export function arraySource(data: ArrayData, place = 'data'): DataSource {
   checkKeys(data, keys, place);
-  const { x, y, inputShape, targetShape, scale = 1, name = 'the arrays' } = data;
+  const { x, y, inputShape, targetShape, scale = 1, normalize, sampleWeights, name = 'the arrays' } = data;
   checkScale('scale', scale);
+  if (normalize !== undefined) oneOf('normalize', normalize, ['standard', 'minMax']);
   const input = block('x', x, 'inputShape', inputShape);
   const labels = labelsOf(y, targetShape);
   const rows = input.values.length / sizeOf(input.shape);
   const labelRows = labels.values.length / (labels.kind === 'class' ? 1 : sizeOf(labels.shape));
   if (labelRows !== rows) refuse(`Expected \`y\` to have as many rows as \`x\`, ${rows}, got ${labelRows}; give each row one label.`);
-  return memorySource({ name, inputShape: input.shape, scale, labels, values: input.values });
+  const weights = sampleWeights === undefined ? undefined : weightsOf(sampleWeights, rows);
+  return memorySource({ name, inputShape: input.shape, scale, labels, values: input.values, ...(weights && { weights }) });
+}
+
+function weightsOf(given: unknown, rows: number): Float32Array {
+  if (!(given instanceof Float32Array) && !Array.isArray(given)) return refuse(`Expected \`sampleWeights\` to be an array of numbers, got ${show(given)}.`);
+  return checkWeights('`sampleWeights`', Float32Array.from(given), rows);
 }
 
 interface Block {

@@ -5,18 +5,47 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { DataConfig } from '../config/data.ts';
+import type { DataConfig, FileConfig } from '../config/data.ts';
 import { parseDataConfig } from '../config/parse.ts';
 import { LockstepError } from '../errors.ts';
+import { csvSource, type OpenOptions } from './csv.ts';
 import { idxSource } from './idx.ts';
+import { imagesSource } from './images.ts';
+import { jsonlSource } from './jsonl.ts';
+import { npySource, npzSource } from './numpy-source.ts';
+import { parquetSource } from './parquet.ts';
 import type { DataSource } from './source.ts';
 
+const pathMend = 'check the path, which is relative to the config file';
+
 /** Opens what a config describes: reads the files, checks them and takes the first `limit` rows. */
-export function openData(config: DataConfig): DataSource {
-  const { scale, limit } = config;
-  if ('format' in config) {
-    return idxSource({ images: config.images, labels: config.labels, scale, limit, mend: 'check the path, which is relative to the config file' });
+export async function openData(config: DataConfig, options: OpenOptions = {}): Promise<DataSource> {
+  return 'format' in config ? await openFiles(config, { ...options, mend: options.mend ?? pathMend }) : openDataset(config);
+}
+
+function openFiles(config: FileConfig, options: OpenOptions): DataSource | Promise<DataSource> {
+  switch (config.format) {
+    case 'idx':
+      return idxSource({ images: config.images, labels: config.labels, scale: config.scale, limit: config.limit, mend: options.mend });
+    case 'npy':
+      return npySource(config, options);
+    case 'npz':
+      return npzSource(config, options);
+    case 'csv':
+      return csvSource(config, options);
+    case 'jsonl':
+      return jsonlSource(config, options);
+    case 'parquet':
+      return parquetSource(config, options);
+    case 'images':
+      return imagesSource(config, options);
+    default:
+      return config satisfies never;
   }
+}
+
+function openDataset(config: Exclude<DataConfig, FileConfig>): DataSource {
+  const { scale, limit } = config;
   const stem = config.split === 'train' ? 'train' : 't10k';
   const source = (folder: string, mend: string) =>
     idxSource({ images: member(folder, `${stem}-images-idx3-ubyte`), labels: member(folder, `${stem}-labels-idx1-ubyte`), scale, limit, mend });

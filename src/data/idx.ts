@@ -25,7 +25,7 @@ export interface IdxOptions {
   /** Take the first rows only; all when absent. */
   readonly limit?: number | undefined;
   /** What to do when a file is missing. */
-  readonly mend?: string;
+  readonly mend?: string | undefined;
 }
 
 const byteType = 0x08;

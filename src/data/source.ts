@@ -12,6 +12,22 @@ export type Labels =
   | { readonly kind: 'class'; readonly values: Int32Array }
   | { readonly kind: 'target'; readonly values: Float32Array; readonly shape: readonly number[] };
 
+/** What texts of the training data became, so that those of other data become the same. */
+export interface Texts {
+  /** The names of the classes, in order. */
+  readonly classes?: readonly string[] | undefined;
+  /** The categories of each column of texts, in the order of the input columns that they became. */
+  readonly columns: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Inputs x, divided by their `scale`, became (x - offset) / divisor, computed in float64 and rounded once; a number of each for every feature. */
+export interface Normalization {
+  readonly kind: 'standard' | 'minMax';
+  readonly offset: Float64Array;
+  /** > 0. */
+  readonly divisor: Float64Array;
+}
+
 export interface DataSource {
   /** What messages call it: the file or data set it came from. */
   readonly name: string;
@@ -24,6 +40,12 @@ export interface DataSource {
   /** Stored numbers are divided by this on their way into the model; > 0. */
   readonly scale: number;
   readonly labels: Labels;
+  /** How much each row counts: `length` numbers >= 0. Absent: all count the same. */
+  readonly weights?: Float32Array | undefined;
+  /** Present where the data had texts. */
+  readonly texts?: Texts | undefined;
+  /** What was done to the rows before they came here; what is to be predicted needs the same. */
+  readonly normalization?: Normalization | undefined;
   /** Writes the rows at `indices` (each in [0, length)) one after the other, row-major, not scaled. */
   readRows(indices: Int32Array, into: Uint8Array | Float32Array): void;
   /** Writes all rows in order, row-major, not scaled. */
@@ -66,11 +88,28 @@ export function checkSource(source: DataSource, place: string): DataSource {
       `Expected \`${place}.labels.values\` to be ${kind === 'class' ? 'an Int32Array' : 'a Float32Array'} of ${rows * size} numbers for ${rows} rows, got ${received}; give every row its label.`,
     );
   }
+  if (source.weights !== undefined) checkWeights(`${place}.weights`, source.weights, rows);
   return source;
 }
 
+/** Makes sure that weights of rows are one number >= 0 each, and not all 0. Throws LOCKSTEP_DATA. */
+export function checkWeights(name: string, weights: Float32Array, rows: number): Float32Array {
+  const refuse = (rule: string, received: string, mend: string): never => {
+    throw new LockstepError('LOCKSTEP_DATA', `Expected ${name} to be ${rule}, got ${received}; ${mend}.`);
+  };
+  if (!(weights instanceof Float32Array) || weights.length !== rows) {
+    const received = weights instanceof Float32Array ? `${weights.length}` : show(weights);
+    return refuse(`a Float32Array of ${rows} numbers for ${rows} rows`, received, 'give every row its weight');
+  }
+  const bad = weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
+  if (bad !== -1) return refuse('finite numbers >= 0', `\`${weights[bad]}\` in row ${bad}`, 'give a row that shall not count the weight 0');
+  if (weights.every((weight) => weight === 0)) return refuse('weights of which one is > 0', 'only 0', 'leave them out');
+  return weights;
+}
+
 /** A source whose rows are already in memory. The values are kept, not copied: do not change them. */
-export function memorySource({ name, inputShape, scale, labels, values }: Rows): DataSource {
+export function memorySource({ values, ...description }: Rows): DataSource {
+  const { name, inputShape } = description;
   const rowSize = sizeOf(inputShape);
   const length = values.length / rowSize;
   const inputType = values instanceof Uint8Array ? 'uint8' : 'float32';
@@ -83,12 +122,9 @@ export function memorySource({ name, inputShape, scale, labels, values }: Rows):
   }
 
   return {
-    name,
+    ...description,
     length,
-    inputShape,
     inputType,
-    scale,
-    labels,
     readRows(indices, into) {
       checkTarget(into, indices.length);
       for (let i = 0; i < indices.length; i++) {

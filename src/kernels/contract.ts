@@ -105,6 +105,15 @@ export interface Kernels extends UpdateKernels {
   normalizeBackward(dy: Address, x: Address, dx: Address, meanHi: Address, meanLo: Address, scale: Address, a: Address, b: Address, rows: number, channels: number): void;
 
   /**
+   * xhat (rows, columns) = ((x - meanHi) - meanLo) * invStd by rows, float32, of the row's mean (a pair of float32) and invStd (rows float32)
+   * = 1 / sqrt(variance + epsilon), rounded once. Sums in float64: column c goes to lane c % 4 in column order, then (l0+l1)+(l2+l3). Bit-exact.
+   */
+  standardizeRows(x: Address, xhat: Address, invStds: Address, rows: number, columns: number, epsilon: number): void;
+
+  /** dx = invStd * ((g - mean(g)) - xhat * mean(g * xhat)) by rows, means as in `standardizeRows`, rounded; in place allowed (dx = g). Bit-exact. */
+  standardizeRowsBackward(g: Address, xhat: Address, invStds: Address, dx: Address, rows: number, columns: number): void;
+
+  /**
    * A scale gamma and a shift beta of x (rows) folded into x W + bias, W (rows, columns): foldedW[r, c] = gamma[r] W[r, c],
    * rounded once; foldedBias[c] = bias[c] + sum over r of beta[r] W[r, c], in row order with float64 accumulators that start
    * at bias[c] (0 for bias address 0), rounded once. With rows = 0 the bias is copied. Bit-exact.

@@ -12,6 +12,7 @@ import { matrixReference } from './reference/matrix.ts';
 import { normalizationReference } from './reference/normalization.ts';
 import { optimizersReference } from './reference/optimizers.ts';
 import { rowsReference } from './reference/rows.ts';
+import { standardizationReference } from './reference/standardization.ts';
 
 /** The reference kernels over `arena`. */
 export function createReferenceKernels(arena: Arena): Kernels {
@@ -21,6 +22,7 @@ export function createReferenceKernels(arena: Arena): Kernels {
     ...activationsReference(arena),
     ...lossesReference(arena),
     ...normalizationReference(arena),
+    ...standardizationReference(arena),
     ...foldingReference(arena),
     ...rowsReference(arena),
     ...optimizersReference(arena),

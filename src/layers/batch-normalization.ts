@@ -10,11 +10,13 @@
  * 0.01 survives. Sources: Ioffe and Szegedy (2015); Keras' BatchNormalization for conventions.
  */
 import type { LayerConfigOf } from '../config/layers.ts';
-import { LockstepError } from '../errors.ts';
 import type { Address, Arena } from '../memory/arena.ts';
-import { formatShape, type Shape, sizeOf } from '../memory/shape.ts';
+import { type Shape, sizeOf } from '../memory/shape.ts';
+import { checkedAxes } from './axes.ts';
 import { type ChannelLayout, channelLayout } from './channels.ts';
+import { GhostBatchNormalization } from './ghost-batch-normalization.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
+import { type ChannelVectors, channelShare, movingVectors, reserveVectors } from './normalization-vectors.ts';
 
 export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
   const layout = normalizationLayout(config, inputShape, place);
@@ -28,29 +30,16 @@ export function defineBatchNormalization(config: BatchNormalizationConfig, input
     outputShape: inputShape,
     weights,
     inPlaceBackward: true,
-    compile: (builder) => new BatchNormalization(config, layout, builder),
+    compile: (builder) => (config.synchronized ? new BatchNormalization(config, layout, builder) : new GhostBatchNormalization(config, layout, builder)),
   };
 }
 
 /** Which numbers of a sample share statistics. Throws LOCKSTEP_SHAPE for axes that the sample does not have. */
 export function normalizationLayout({ axis }: BatchNormalizationConfig, inputShape: Shape, place: string): ChannelLayout {
-  return channelLayout(inputShape, normalizedAxes(axis, inputShape, place));
+  return channelLayout(inputShape, checkedAxes(axis, inputShape, place));
 }
 
 type BatchNormalizationConfig = LayerConfigOf<'batchNormalization'>;
-
-/** Axes of a sample (0 is its first dimension), ascending. In configs axis 0 is the batch, -1 the last dimension. */
-function normalizedAxes(axis: number | readonly number[], inputShape: Shape, place: string): number[] {
-  const rank = inputShape.length + 1;
-  const axes = (typeof axis === 'number' ? [axis] : [...axis]).map((a) => (a < 0 ? a + rank : a));
-  if (axes.some((a) => a < 1 || a >= rank) || new Set(axes).size !== axes.length) {
-    throw new LockstepError(
-      'LOCKSTEP_SHAPE',
-      `Expected \`${place}.axis\` to name different dimensions from 1 to ${rank - 1} of ${formatShape(inputShape, true)}, got ${JSON.stringify(axis)}; 0 is the batch, -1 the last dimension.`,
-    );
-  }
-  return axes.map((a) => a - 1).sort((a, b) => a - b);
-}
 
 class BatchNormalization implements Operation {
   readonly output: Address;
@@ -67,12 +56,7 @@ class BatchNormalization implements Operation {
   readonly #movingVariance: Address;
   readonly #moments: ExchangeArea;
   readonly #sums: ExchangeArea;
-  /** Per channel, float32: the mean as a pair, gamma * invStd, and the two means that backward subtracts. */
-  readonly #meanHi: Address;
-  readonly #meanLo: Address;
-  readonly #scale: Address;
-  readonly #a: Address;
-  readonly #b: Address;
+  readonly #vectors: ChannelVectors;
 
   constructor(config: BatchNormalizationConfig, layout: ChannelLayout, builder: Builder) {
     const { channels, positions } = layout;
@@ -88,13 +72,7 @@ class BatchNormalization implements Operation {
     this.#movingVariance = builder.weight('moving_variance').value;
     this.#moments = builder.exchange(channels, positions);
     this.#sums = builder.exchange(channels, positions);
-    [this.#meanHi, this.#meanLo, this.#scale, this.#a, this.#b] = Array.from({ length: 5 }, () => builder.private(4 * channels)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    this.#vectors = reserveVectors(builder, channels);
     this.#permutation = layout.permutation && {
       forward: builder.constants(size, layout.permutation.forward),
       inverse: builder.constants(size, layout.permutation.inverse),
@@ -113,7 +91,7 @@ class BatchNormalization implements Operation {
     else this.#movingStatistics(context.arena);
     const y = permutation ? permutation.output : this.output;
     const rows = batch.rows * this.#positions;
-    kernels.normalize(this.#centredInput, y, this.#meanHi, this.#meanLo, this.#scale, this.#beta?.value ?? 0, rows, this.#channels);
+    kernels.normalize(this.#centredInput, y, this.#vectors.meanHi, this.#vectors.meanLo, this.#vectors.scale, this.#beta?.value ?? 0, rows, this.#channels);
     if (permutation) kernels.permuteRows(y, permutation.inverse, this.output, batch.rows, rowSize);
   }
 
@@ -132,7 +110,7 @@ class BatchNormalization implements Operation {
     const mean = this.#moments.result >>> 3;
     const m2 = mean + channels;
     const { f32, f64 } = arena;
-    const [hi, lo, scale, gamma] = [this.#meanHi >>> 2, this.#meanLo >>> 2, this.#scale >>> 2, (this.#gamma?.value ?? 0) >>> 2];
+    const [hi, lo, scale, gamma] = [this.#vectors.meanHi >>> 2, this.#vectors.meanLo >>> 2, this.#vectors.scale >>> 2, (this.#gamma?.value ?? 0) >>> 2];
     for (let c = 0; c < channels; c++) {
       const invStd = 1 / Math.sqrt(f64[m2 + c]! / count + this.#config.epsilon);
       f32[hi + c] = f64[mean + c]!;
@@ -141,15 +119,8 @@ class BatchNormalization implements Operation {
     }
   }
 
-  #movingStatistics({ f32 }: Arena): void {
-    const [hi, lo, scale, gamma] = [this.#meanHi >>> 2, this.#meanLo >>> 2, this.#scale >>> 2, (this.#gamma?.value ?? 0) >>> 2];
-    const [mean, variance] = [this.#movingMean >>> 2, this.#movingVariance >>> 2];
-    for (let c = 0; c < this.#channels; c++) {
-      const invStd = 1 / Math.sqrt(f32[variance + c]! + this.#config.epsilon);
-      f32[hi + c] = f32[mean + c]!;
-      f32[lo + c] = 0;
-      f32[scale + c] = gamma === 0 ? invStd : f32[gamma + c]! * invStd;
-    }
+  #movingStatistics(arena: Arena): void {
+    movingVectors(arena, this.#vectors, this.#channels, this.#movingMean, this.#movingVariance, this.#gamma?.value ?? 0, this.#config.epsilon);
   }
 
   /**
@@ -168,13 +139,24 @@ class BatchNormalization implements Operation {
       const rows = batch.shardStart[s + 1]! * this.#positions - first;
       const block = this.#sums.blocks + 16 * channels * (shards.first + s);
       const at = 4 * first * channels;
-      kernels.normalizeSums(gradient + at, this.#centredInput + at, this.#meanHi, this.#meanLo, block, block + 8 * channels, rows, channels);
+      kernels.normalizeSums(gradient + at, this.#centredInput + at, this.#vectors.meanHi, this.#vectors.meanLo, block, block + 8 * channels, rows, channels);
     }
     context.sync.mergeSums(this.#sums);
     this.#gradients(context);
     if (dx === 0) return;
     const rows = batch.rows * this.#positions;
-    kernels.normalizeBackward(gradient, this.#centredInput, gradient, this.#meanHi, this.#meanLo, this.#scale, this.#a, this.#b, rows, channels);
+    kernels.normalizeBackward(
+      gradient,
+      this.#centredInput,
+      gradient,
+      this.#vectors.meanHi,
+      this.#vectors.meanLo,
+      this.#vectors.scale,
+      this.#vectors.a,
+      this.#vectors.b,
+      rows,
+      channels,
+    );
     if (permutation) kernels.permuteRows(gradient, permutation.inverse, dx, batch.rows, rowSize);
   }
 
@@ -185,7 +167,7 @@ class BatchNormalization implements Operation {
     const count = context.batch.globalRows * this.#positions;
     const [s1, m2] = [this.#sums.result >>> 3, (this.#moments.result >>> 3) + channels];
     const s2 = s1 + channels;
-    const [a, b] = [this.#a >>> 2, this.#b >>> 2];
+    const [a, b] = [this.#vectors.a >>> 2, this.#vectors.b >>> 2];
     const [dgamma, dbeta] = [(this.#gamma?.gradients[0] ?? 0) >>> 2, (this.#beta?.gradients[0] ?? 0) >>> 2];
     const [from, to] = channelShare(context, channels);
     for (let c = 0; c < channels; c++) {
@@ -223,9 +205,4 @@ class BatchNormalization implements Operation {
       f32[movingVariance + c] = f32[movingVariance + c]! * momentum + (f64[mean + channels + c]! / count) * (1 - momentum);
     }
   }
-}
-
-/** The channels [from, to) that this rank writes for everybody. */
-function channelShare({ rank, ranks }: RankContext, channels: number): readonly [from: number, to: number] {
-  return [Math.floor((channels * rank) / ranks), Math.floor((channels * (rank + 1)) / ranks)];
 }

@@ -8,6 +8,8 @@ import { defineBatchNormalization } from './batch-normalization.ts';
 import { defineDense } from './dense.ts';
 import { defineDropout } from './dropout.ts';
 import type { LayerDefinition } from './layer.ts';
+import { defineLayerNormalization } from './layer-normalization.ts';
+import { defineAlphaDropout, defineGaussianNoise } from './noise.ts';
 import { defineFlatten, defineReshape } from './reshape.ts';
 
 /** `place` is where the layer stands in the config, for messages: `model.layers[2]`. Throws LOCKSTEP_SHAPE. */
@@ -17,10 +19,16 @@ export function defineLayer(config: LayerConfig, inputShape: Shape, place: strin
       return defineDense(config, inputShape);
     case 'batchNormalization':
       return defineBatchNormalization(config, inputShape, place);
+    case 'layerNormalization':
+      return defineLayerNormalization(config, inputShape, place);
     case 'activation':
       return defineActivation(config, inputShape);
     case 'dropout':
       return defineDropout(config, inputShape);
+    case 'alphaDropout':
+      return defineAlphaDropout(config, inputShape);
+    case 'gaussianNoise':
+      return defineGaussianNoise(config, inputShape);
     case 'flatten':
       return defineFlatten(inputShape);
     case 'reshape':

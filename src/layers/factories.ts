@@ -11,6 +11,8 @@ export const layers = {
   dense: (options: Options<'dense'>): LayerConfigInput => ({ type: 'dense', ...options }),
   /** Normalises each channel over the global batch, then scales by gamma and shifts by beta. */
   batchNormalization: (options: Options<'batchNormalization'> = {}): LayerConfigInput => ({ type: 'batchNormalization', ...options }),
+  /** Normalises each sample by its own mean and variance, then scales by gamma and shifts by beta. */
+  layerNormalization: (options: Options<'layerNormalization'> = {}): LayerConfigInput => ({ type: 'layerNormalization', ...options }),
   /** An activation as a layer of its own. */
   activation: (options: Options<'activation'>): LayerConfigInput => ({ type: 'activation', ...options }),
   /** (a, b, ...) becomes (a x b x ...). */
@@ -19,4 +21,8 @@ export const layers = {
   reshape: (options: Options<'reshape'>): LayerConfigInput => ({ type: 'reshape', ...options }),
   /** Drops a share `rate` of the numbers in training and scales the others up. */
   dropout: (options: Options<'dropout'>): LayerConfigInput => ({ type: 'dropout', ...options }),
+  /** Dropout for selu: what is dropped becomes what selu tends to, and mean and variance stay. */
+  alphaDropout: (options: Options<'alphaDropout'>): LayerConfigInput => ({ type: 'alphaDropout', ...options }),
+  /** Adds normal numbers of deviation `stddev` in training. */
+  gaussianNoise: (options: Options<'gaussianNoise'>): LayerConfigInput => ({ type: 'gaussianNoise', ...options }),
 };

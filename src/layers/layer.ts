@@ -72,6 +72,8 @@ export interface RankContext {
   /** This rank's number and how many there are: a commit may be split between them. */
   readonly rank: number;
   readonly ranks: number;
+  /** Of the whole run, wherever they are computed. */
+  readonly totalShards: number;
   /** The run's seed as two uint32 words. */
   readonly seedLow: number;
   readonly seedHigh: number;
@@ -104,6 +106,8 @@ export interface Builder {
   readonly inputShape: Shape;
   /** True when somebody needs the gradient of this layer's input. */
   readonly needsInputGradient: boolean;
+  /** Shards of this rank. */
+  readonly shards: number;
   /** The layer's index in its model, for keys of random numbers. */
   readonly layerIndex: number;
   /** A weight of the layer, or one of another layer that this one's operation was given (their names differ). */

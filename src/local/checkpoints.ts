@@ -11,6 +11,7 @@ import { learningRateAfter } from '../optimizers/rule.ts';
 import type { CheckpointEvent, EpochEvent } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { type CheckpointOptions, defaultEvery, defaultKeep, type Every, parseEvery } from './checkpoint-options.ts';
+import { numberOf } from './history.ts';
 import { layoutOf, type RunIdentity } from './resume.ts';
 import { checkpointsFolder, noteEpoch, type RunDirectory } from './run-directory.ts';
 import type { Station } from './station.ts';
@@ -158,10 +159,7 @@ function lowestIsBest(name: string): boolean {
   return name.endsWith('loss');
 }
 
-function metricOf({ loss, metrics, validation }: EpochEvent, name: string | undefined): CheckpointRecord['metric'] {
-  if (name === undefined) return undefined;
-  const from = name.startsWith('val_') ? validation : { loss, metrics };
-  const key = name.replace(/^val_/, '');
-  const value = key === 'loss' ? from?.loss : from?.metrics[key];
-  return value === undefined ? undefined : { name, value };
+function metricOf(event: EpochEvent, name: string | undefined): CheckpointRecord['metric'] {
+  const value = name === undefined ? undefined : numberOf(event, name);
+  return value === undefined ? undefined : { name: name!, value };
 }

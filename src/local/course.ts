@@ -21,12 +21,14 @@ export interface CourseOptions {
   readonly policy: Pick<TrainingSpec, 'onNonFinite' | 'haltAfterSkipped'>;
   /** Rows of the validation data; 0 without any. */
   readonly validationRows: number;
-  readonly signal: AbortSignal | undefined;
+  /** True once somebody asked for the end of the run. */
+  readonly isAsked: () => boolean;
   readonly checkpoints: Checkpoints | undefined;
   /** Of the epochs that were over before. */
   readonly told: readonly EpochEvent[];
   readonly onStep: (event: StepEvent) => void;
-  readonly onEpoch: (event: EpochEvent) => void;
+  /** The run goes on when it resolves. */
+  readonly onEpoch: (event: EpochEvent) => Promise<void>;
 }
 
 /** What it came to; seconds and samples are those of training here. */
@@ -39,7 +41,7 @@ export interface CourseEnd {
 
 /** Resolves when all steps are done, or a stop was asked for. Throws LOCKSTEP_NON_FINITE when the policy ends the run. */
 export async function follow(options: CourseOptions): Promise<CourseEnd> {
-  const { crew, stepsPerEpoch, steps, metrics, policy, validationRows, signal, checkpoints, onStep, onEpoch } = options;
+  const { crew, stepsPerEpoch, steps, metrics, policy, validationRows, isAsked, checkpoints, onStep, onEpoch } = options;
   // What reports and the standing are read from lasts, whatever becomes of the plan.
   const { plan, arena } = crew.station;
   const stop = (): void => crew.requestStop();
@@ -81,17 +83,17 @@ export async function follow(options: CourseOptions): Promise<CourseEnd> {
     return standing.step === end || paused;
   }
 
-  while (standing.step < steps && !signal?.aborted) {
+  while (standing.step < steps && !isAsked()) {
     const epoch = epochs.length;
     const end = Math.min(steps, (epoch + 1) * stepsPerEpoch);
-    while (standing.step < end && !signal?.aborted) {
+    while (standing.step < end && !isAsked()) {
       const goesOn = await trainUntil(checkpoints?.nextStop(standing.step, end) ?? end, epoch);
       checkpoints?.atStep(standing.step, epochs);
       if (!goesOn) break;
     }
     // Stopped before its first step: there is nothing to tell of the epoch.
     if (standing.step === epoch * stepsPerEpoch) break;
-    const evaluated = validationRows > 0 && !signal?.aborted ? await crew.evaluate() : undefined;
+    const evaluated = validationRows > 0 && !isAsked() ? await crew.evaluate() : undefined;
     const isPartial = standing.step < (epoch + 1) * stepsPerEpoch;
     const event: EpochEvent = {
       event: 'epoch',
@@ -101,7 +103,7 @@ export async function follow(options: CourseOptions): Promise<CourseEnd> {
       ...(isPartial && { partial: true as const }),
     };
     epochs.push(event);
-    onEpoch(event);
+    await onEpoch(event);
     if (isPartial) break;
     checkpoints?.atEpoch(standing.step, epochs);
   }

@@ -4,18 +4,22 @@
  */
 import { parseEvaluationSettings } from '../config/parse.ts';
 import type { EvaluationSettingsInput } from '../config/run.ts';
+import type { Learnt } from '../data/learnt.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
 import type { Evaluation } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
+import { type DataInput, openAlone } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
-import { type DataInput, openInput, openStation } from './session.ts';
+import { openStation } from './session.ts';
 import type { Station } from './station.ts';
 
 export interface EvaluateOptions extends EvaluationSettingsInput {
   /** Must have weights. */
   readonly model: Model;
   readonly data: DataInput;
+  /** What the training data taught, as the run of `train()` has it: rows get the same done to them. */
+  readonly learnt?: Learnt | undefined;
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
 }
 
@@ -36,10 +40,10 @@ const noTraining = {
 /** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun> {
   checkEvaluateOptions(options);
-  const { model, data, onKernels, ...given } = options;
+  const { model, data, learnt, onKernels, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, metrics, batchSize } = settings;
-  const source = openInput(data, 'data');
+  const source = await openAlone(data, learnt);
   const station = openStation({
     model,
     loss,

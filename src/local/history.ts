@@ -1,6 +1,8 @@
 /**
  * Room: local (level 6). From steps to epochs: weighted means, and Keras' history of a run.
  */
+import { show } from '../check.ts';
+import { LockstepError } from '../errors.ts';
 import type { EpochSums } from '../model/standing.ts';
 import type { EpochEvent, Metrics, StepEvent } from '../telemetry/events.ts';
 
@@ -33,6 +35,22 @@ export class Averages {
     this.#sums = new Map();
     return { loss, metrics };
   }
+}
+
+/** One number of the history: `loss`, `val_loss`, `accuracy`, `val_accuracy`; undefined when the epoch has none of that name. */
+export function numberOf({ loss, metrics, validation }: EpochEvent, name: string): number | undefined {
+  const from = name.startsWith('val_') ? validation : { loss, metrics };
+  const key = name.replace(/^val_/, '');
+  return key === 'loss' ? from?.loss : from?.metrics[key];
+}
+
+/** Throws LOCKSTEP_CONFIG when no epoch of the run has a number of this name; `place` is what asked for it. */
+export function checkMonitor(name: string, place: string, metrics: readonly string[], isValidated: boolean): void {
+  const own = ['loss', ...metrics];
+  const known = [...own, ...(isValidated ? own.map((metric) => `val_${metric}`) : [])];
+  if (known.includes(name)) return;
+  const mend = name.startsWith('val_') && !isValidated ? 'add validation data' : 'choose one, or add it to `metrics`';
+  throw new LockstepError('LOCKSTEP_CONFIG', `Expected \`${place}\` to be a number of the history (${known.join(', ')}), got ${show(name)}; ${mend}.`);
 }
 
 export function historyOf(epochs: readonly EpochEvent[]): History {

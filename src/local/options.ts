@@ -11,8 +11,8 @@ import { type CheckpointOptions, checkCheckpointOptions } from './checkpoint-opt
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "idx", images, labels }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
-const callbacks = ['onStep', 'onEpoch', 'onEvent', 'onStart', 'onCrew', 'onNews'] as const;
+const callbacks = ['onStep', 'onEpoch', 'onEnd', 'onEvent', 'onStart', 'onCrew', 'onNews'] as const;
+const inputWords = 'a set of rows: arrays ({ x, y }), files ({ format: "csv", file, label }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
 
 function refuse(place: string, rule: string, value: unknown, mend = ''): never {
   throw new LockstepError('LOCKSTEP_USAGE', `Expected \`${place}\` to be ${rule}, got ${show(value)}${mend && `; ${mend}`}.`);
@@ -41,10 +41,11 @@ export function checkTrainOptions(options: unknown): void {
 
 /** As `checkTrainOptions`, for `evaluate()`. */
 export function checkEvaluateOptions(options: unknown): void {
-  const { model, data, onKernels } = checkOptions(options, ['model', 'data', 'onKernels', ...evaluationKeys], '`loss`');
+  const { model, data, learnt, onKernels } = checkOptions(options, ['model', 'data', 'learnt', 'onKernels', ...evaluationKeys], '`loss`');
   checkModel(model);
   checkInput(data, 'data');
   checkCallback('onKernels', onKernels);
+  if (learnt !== undefined && !fieldsOf(learnt)) refuse('options.learnt', 'what `train()` returned', learnt);
 }
 
 /** Anything that may be rows passes: an object, whose fields are looked at when it is opened. */

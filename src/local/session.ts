@@ -3,12 +3,8 @@
  * evaluation have in common. Everything is checked before a thread is started.
  */
 import { availableParallelism } from 'node:os';
-import type { DataConfigInput } from '../config/data.ts';
-import { parseDataConfig } from '../config/parse.ts';
 import type { RunSettings } from '../config/run.ts';
-import { type ArrayData, arraySource } from '../data/arrays.ts';
-import { openData } from '../data/datasets.ts';
-import { checkSource, type DataSource } from '../data/source.ts';
+import type { DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type KernelSelection, selectKernels } from '../kernels/select.ts';
 import type { LossSpec } from '../losses/loss.ts';
@@ -20,19 +16,8 @@ import { storeWeights } from '../model/weights.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { OpenedDirectory } from './checkpoint-options.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
-import { checkInput } from './options.ts';
 import { Station, type StationOptions } from './station.ts';
 import type { TeamOptions } from './team.ts';
-
-/** Data as users give it: a description of files, arrays in memory, or a source of their own. */
-export type DataInput = DataConfigInput | ArrayData | DataSource;
-
-/** `where` is what messages call the data: `data.train`. */
-export function openInput(input: DataInput, where: string): DataSource {
-  checkInput(input, where);
-  if ('readRows' in input) return checkSource(input, where);
-  return checkSource('x' in input ? arraySource(input, where) : openData(parseDataConfig(input, where)), where);
-}
 
 /** What a plan is made from. */
 export interface PlanOptions {

@@ -3,90 +3,28 @@
  * their reports into events, and takes the weights home.
  */
 import { parseRunSettings } from '../config/parse.ts';
-import type { RunSettingsInput } from '../config/run.ts';
+import { learntFrom, newsOf } from '../data/learnt.ts';
 import { isLockstepError } from '../errors.ts';
-import type { KernelSelection } from '../kernels/select.ts';
-import type { Model } from '../model/model.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
 import { trainedNames } from '../model/topology.ts';
 import { slotsOf } from '../optimizers/rule.ts';
 import { checkPatterns } from '../optimizers/selection.ts';
-import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
-import { type CheckpointOptions, checkBest } from './checkpoint-options.ts';
+import type { EndEvent } from '../telemetry/events.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { follow } from './course.ts';
-import { type Crew, type OpenCrew, openLocalCrew } from './crew.ts';
+import { openLocalCrew } from './crew.ts';
 import { extentOf } from './extent.ts';
-import { type History, historyOf } from './history.ts';
+import { checkMonitor, historyOf } from './history.ts';
+import { openInputs } from './inputs.ts';
 import { checkTrainOptions } from './options.ts';
-import { Recordings, type RecordOptions } from './recordings.ts';
+import { Recordings } from './recordings.ts';
 import { goOn, identityOf, type RunIdentity } from './resume.ts';
 import { openRunDirectory } from './run-directory.ts';
-import { type DataInput, openInput } from './session.ts';
-import type { TeamOptions } from './team.ts';
+import { Steering } from './steering.ts';
+import type { Run, TrainOptions } from './train-options.ts';
 
-export interface TrainOptions extends RunSettingsInput {
-  /** Trained in place. A model without weights gets first ones from `seed`; one that has weights goes on from them. */
-  readonly model: Model;
-  readonly data: { readonly train: DataInput; readonly validation?: DataInput | undefined };
-  /** A safetensors file of first weights. */
-  readonly init?: string | undefined;
-  /** Called for every step in order, up to some 25 ms after it. What it throws ends the run. */
-  readonly onStep?: ((event: StepEvent) => void) | undefined;
-  readonly onEpoch?: ((event: EpochEvent) => void) | undefined;
-  /** Called for every event, those above included. */
-  readonly onEvent?: ((event: RunEvent) => void) | undefined;
-  /** Called once the run is checked and sized, before its first step. */
-  readonly onStart?: ((run: RunStart) => void) | undefined;
-  /** Where checkpoints are kept and when; absent: none are. */
-  readonly checkpoints?: CheckpointOptions | undefined;
-  /** Aborting ends the run after the step it is in; the run then returns, `interrupted`. */
-  readonly signal?: AbortSignal | undefined;
-  /** Told who does the work before `onStart`; for whoever watches. @internal */
-  readonly onCrew?: ((crew: Crew) => void | Promise<void>) | undefined;
-  /** Who does the work, when it is not this machine alone; the cluster's. @internal */
-  readonly openCrew?: OpenCrew | undefined;
-  /** Records the first steps of this machine's ranks. @internal */
-  readonly record?: RecordOptions | undefined;
-  /** Counts gradients in steps that are looked at closely. @internal */
-  readonly gradientHistograms?: boolean | undefined;
-  /** Told what befell ranks and what was done about it, a sentence each. */
-  readonly onNews?: ((sentence: string) => void) | undefined;
-  /** Makes a rank fail on purpose, and says when one is taken for stuck; for tests of recovery. @internal */
-  readonly fault?: TeamOptions['fault'];
-  readonly vigil?: TeamOptions['vigil'];
-}
-
-/** What a run turned out to be. */
-export interface RunStart {
-  readonly hosts: number;
-  /** Of all hosts. */
-  readonly workers: number;
-  readonly shards: number;
-  readonly kernels: KernelSelection;
-  /** Training rows, steps an epoch and steps in all. */
-  readonly samples: number;
-  readonly stepsPerEpoch: number;
-  readonly steps: number;
-  /** Steps and whole epochs that were done before; 0 for a run that begins. */
-  readonly from: number;
-  readonly epochsBefore: number;
-  /** Size of the arena. */
-  readonly arenaBytes: number;
-}
-
-export interface Run {
-  /** The model that was given, with the trained weights. */
-  readonly model: Model;
-  /** Keras' history: one number an epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`. */
-  readonly history: History;
-  readonly weightsSha256: string;
-  readonly steps: number;
-  readonly seconds: number;
-  readonly samplesPerSecond: number;
-  readonly interrupted: boolean;
-}
+export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts';
 
 /**
  * Trains `model` on all cores and returns when the run is done. The same options, data and `shards` give the same
@@ -100,6 +38,7 @@ export async function train(options: TrainOptions): Promise<Run> {
     init,
     onStep,
     onEpoch,
+    onEnd,
     onEvent,
     onStart,
     onCrew,
@@ -114,8 +53,7 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const trainSource = openInput(data.train, 'data.train');
-  const validation = data.validation && openInput(data.validation, 'data.validation');
+  const { train: trainSource, validation } = await openInputs(data, settings);
   model.build(trainSource.inputShape);
   if (init !== undefined) model.load(init);
 
@@ -123,8 +61,10 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { perEpoch, steps } = extentOf(settings, trainSource.length);
   checkPatterns(optimizer, trainedNames(model.topology));
   const tell = onNews ?? (() => {});
+  for (const sentence of newsOf(trainSource)) tell(sentence);
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
-  checkBest(checkpointOptions?.best, metrics, validation !== undefined);
+  if (settings.earlyStopping) checkMonitor(settings.earlyStopping.monitor, 'earlyStopping.monitor', metrics, validation !== undefined);
+  if (checkpointOptions?.best !== undefined) checkMonitor(checkpointOptions.best, 'options.checkpoints.best', metrics, validation !== undefined);
   const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));
   if (directory) checkpointOptions?.onOpened?.(directory);
   for (const { folder, reason } of directory?.passedOver ?? []) tell(`passed over the checkpoint ${folder}: ${reason}`);
@@ -156,14 +96,14 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { plan, arena, kernels } = station;
   const { shards } = plan.spec;
   const recordings = new Recordings(station, record?.onRecorded);
-  const stop = (): void => crew.requestStop();
+  const weights = () => resultingWeights(plan, arena, optimizer);
+  const { step: from } = readStanding(arena, plan);
+  // Of a run that goes on from an earlier step than it once reached, later epochs come again.
+  const told = directory?.epochs.filter(({ epoch }) => (epoch + 1) * perEpoch <= from) ?? [];
+  let steering: Steering | undefined;
   let checkpoints: Checkpoints | undefined;
   let failure: unknown;
-  signal?.addEventListener('abort', stop);
   try {
-    const { step: from } = readStanding(arena, plan);
-    // Of a run that goes on from an earlier step than it once reached, later epochs come again.
-    const told = directory?.epochs.filter(({ epoch }) => (epoch + 1) * perEpoch <= from) ?? [];
     await onCrew?.(crew);
     onStart?.({
       hosts,
@@ -177,7 +117,9 @@ export async function train(options: TrainOptions): Promise<Run> {
       epochsBefore: told.length,
       arenaBytes: plan.memory.bytes,
     });
-    if (signal?.aborted) stop();
+    const { earlyStopping } = settings;
+    const control = new Steering({ signal, earlyStopping, directory, told, weights, requestStop: () => crew.requestStop(), onNews: tell });
+    steering = control;
     if (directory && identity)
       checkpoints = new Checkpoints({
         directory,
@@ -202,22 +144,24 @@ export async function train(options: TrainOptions): Promise<Run> {
       metrics,
       policy: settings,
       validationRows: validation?.length ?? 0,
-      signal,
+      isAsked: () => control.isAsked,
       checkpoints,
       told,
       onStep(event) {
         recordings.handOver();
-        onStep?.(event);
+        onStep?.(event, control);
         onEvent?.(event);
       },
-      onEpoch(event) {
-        onEpoch?.(event);
+      async onEpoch(event) {
+        onEpoch?.(event, control);
         onEvent?.(event);
+        await control.epoch(event);
       },
     });
     const seconds = (performance.now() - began) / 1000;
-    model.setWeights(resultingWeights(plan, arena, optimizer));
-    const interrupted = done < steps;
+    model.setWeights(control.finalWeights());
+    const stopped = done < steps ? control.reason : undefined;
+    const interrupted = done < steps && stopped === undefined;
     const { weightsSha256 } = model;
     const samplesPerSecond = trainingSeconds > 0 ? samples / trainingSeconds : 0;
     const end: EndEvent = {
@@ -227,17 +171,20 @@ export async function train(options: TrainOptions): Promise<Run> {
       samplesPerSecond,
       weightsSha256,
       ...(interrupted && { interrupted: true as const }),
+      ...(stopped !== undefined && { stopped }),
       ...(crew.network && { network: crew.network }),
     };
+    onEnd?.(end);
     onEvent?.(end);
-    return { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
+    const result = { model, history: historyOf(epochs), weightsSha256, steps: done, seconds, samplesPerSecond, interrupted };
+    return { ...result, ...(stopped !== undefined && { stopped }), ...learntFrom(trainSource) };
   } catch (error) {
     failure = error;
     // All ranks are at rest and no skipped step left a trace: what was learnt before is worth keeping.
-    if (isLockstepError(error) && error.code === 'LOCKSTEP_NON_FINITE') model.setWeights(resultingWeights(plan, arena, optimizer));
+    if (isLockstepError(error) && error.code === 'LOCKSTEP_NON_FINITE') model.setWeights(weights());
     throw error;
   } finally {
-    signal?.removeEventListener('abort', stop);
+    steering?.release();
     await checkpoints?.close();
     await crew.end(failure);
     recordings.handOver(true);

@@ -42,8 +42,9 @@ export function fuseFirstNormalization(topology: Topology): Topology {
   };
 }
 
+/** Of a shard's own statistics dgamma and dbeta are not those of the batch. */
 function isNormalization(config: LayerConfig): config is LayerConfigOf<'batchNormalization'> {
-  return config.type === 'batchNormalization';
+  return config.type === 'batchNormalization' && config.synchronized;
 }
 
 function isDense(config: LayerConfig): config is LayerConfigOf<'dense'> {

@@ -90,6 +90,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
       input: current,
       inputShape,
       needsInputGradient: places.inputGradient || layer > firstTrained,
+      shards: shards.count,
       layerIndex: layer,
       weight: (name) => places.weightPlace(weights.find((weight) => weight.name === name)!.index, shards),
       rows,

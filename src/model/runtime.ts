@@ -49,6 +49,7 @@ export class RankRuntime {
       batch,
       rank,
       ranks: plan.spec.ranks,
+      totalShards: plan.spec.shards,
       seedLow,
       seedHigh,
     };

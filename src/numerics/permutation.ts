@@ -7,13 +7,13 @@ import { philox, purpose, seedKey } from './philox.ts';
 
 const rounds = 8;
 
-/** The eight round keys (uint32) of the order of `epoch` under `seed`. */
-export function orderKeys(seed: number, epoch: number): Uint32Array {
+/** The eight round keys (uint32) of the order of `epoch` under `seed`; orders of another `use` share nothing with it. */
+export function orderKeys(seed: number, epoch: number, use: number = purpose.shuffle): Uint32Array {
   const [low, high] = seedKey(seed);
   const keys = new Uint32Array(rounds);
   const block = new Uint32Array(4);
   for (let half = 0; half < 2; half++) {
-    keys.set(philox(block, half, epoch, 0, purpose.shuffle << 16, low, high), 4 * half);
+    keys.set(philox(block, half, epoch, 0, use << 16, low, high), 4 * half);
   }
   return keys;
 }

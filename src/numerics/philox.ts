@@ -5,7 +5,7 @@
  */
 
 /** What a stream of numbers is for: the fourth counter word's high half, so that purposes never share draws. */
-export const purpose = { initializer: 1, shuffle: 2, dropout: 3 } as const;
+export const purpose = { initializer: 1, shuffle: 2, dropout: 3, noise: 4, split: 9 } as const;
 
 /** The two 32-bit key words of a run's seed (an integer in [0, 2^53)). */
 export function seedKey(seed: number): readonly [low: number, high: number] {

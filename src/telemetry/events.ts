@@ -88,6 +88,8 @@ export interface EndEvent {
   readonly weightsSha256: string;
   /** True when the run was asked to stop before it was done. */
   readonly interrupted?: true;
+  /** Why it ended before its last step, when a callback or early stopping ended it. */
+  readonly stopped?: string;
   /** Present when the run has several hosts. */
   readonly network?: NetworkUse;
 }

@@ -36,8 +36,8 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
     Atomics.store(arena.i32, control.observeAgreed, Atomics.load(arena.i32, control.observeRequest));
   }
 
-  enterPhase(rank, 'data');
   runtime.setBatch(batchRows(data.spec.length, spec.batchSize, order.batch), order.step);
+  enterPhase(rank, 'data');
   gather(rank, data, order.batch * spec.batchSize, spec.shuffle);
   forwardBackward(rank);
   if (rank.uplink) reduceShare(rank);

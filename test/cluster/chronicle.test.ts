@@ -8,7 +8,12 @@ import { type MembershipEvent, newRun, type RunState } from '../../cluster/membe
 
 /** A run of a coordinator with two workers, told of one event after the other, a second apart. */
 function story(...events: MembershipEvent[]): Chronicle {
+  return storyOf({ trains: true }, events);
+}
+
+function storyOf({ trains }: { trains: boolean }, events: readonly MembershipEvent[]): Chronicle {
   const chronicle = new Chronicle();
+  chronicle.trains = trains;
   let state: RunState = newRun({ shards: 8, minHosts: 1, coordinator: { name: 'a', workers: 2, address: '' }, committed: 0 });
   events.forEach((event, i) => {
     const then = transition(state, event);
@@ -38,7 +43,9 @@ test('hosts that join, leave and are lost', (t) => {
   const left = story(...joined, { kind: 'leaveRequested', id: 1 }, boundary(0, 2), boundary(1, 2));
   t.deepEqual(left.changes, { joined: 1, left: 1, lost: 0 });
   t.deepEqual([left.replayedSteps, left.recoverySeconds], [0, []]);
-  const lost = story(...joined, { kind: 'lost', id: 1, reason: 'It broke.' }, boundary(0, 2), ...began(3));
+  const loss: MembershipEvent[] = [{ kind: 'lost', id: 1, reason: 'It broke.' }, boundary(0, 2), ...began(3)];
+  t.is(storyOf({ trains: false }, [...joined, ...loss]).replayedSteps, 0, 'an evaluation is no step');
+  const lost = story(...joined, ...loss);
   t.deepEqual(lost.changes, { joined: 1, left: 0, lost: 1 });
   t.is(lost.replayedSteps, 1);
   t.deepEqual(lost.recoverySeconds, [2], 'from the loss to the next command');

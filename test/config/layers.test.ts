@@ -21,6 +21,7 @@ test('a parsed layer has the defaults of Keras filled in', (t) => {
     epsilon: 1e-3,
     center: true,
     scale: true,
+    synchronized: true,
     betaInitializer: 'zeros',
     gammaInitializer: 'ones',
     movingMeanInitializer: 'zeros',
@@ -74,7 +75,7 @@ test('a target shape may leave one size open', (t) => {
 });
 
 test('an unknown layer type lists the supported ones', (t) => {
-  const rule = 'a supported layer type (dense, batchNormalization, activation, flatten, reshape, dropout)';
+  const rule = 'a supported layer type (dense, batchNormalization, layerNormalization, activation, flatten, reshape, dropout, alphaDropout, gaussianNoise)';
   t.deepEqual(layerProblems({ type: 'attention' }), [`Expected \`layer.type\` to be ${rule}, got \`"attention"\`.`]);
   t.deepEqual(layerProblems({ type: 'Dense' }), [`Expected \`layer.type\` to be ${rule}, got \`"Dense"\`; did you mean \`dense\`?`]);
   t.deepEqual(layerProblems({}), [`Expected \`layer.type\` to be ${rule}, got nothing; add it.`]);

@@ -25,6 +25,7 @@ test('the least config has every default of a run filled in', (t) => {
     optimizer: { type: 'sgd', learningRate: 0.01, momentum: 0, nesterov: false },
     batchSize: 32,
     shuffle: true,
+    stratify: false,
     dropRemainder: false,
     seed: 0,
     kernels: 'auto',
@@ -72,7 +73,7 @@ test('all problems are told at once, one sentence a line', (t) => {
       'Expected `optimizer.learningRate` to be 0 or a finite number > 0 in float32, got `-1`.',
       'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
       'Expected `batchSize` to be an integer >= 1, got `1.5`.',
-      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, seed, shards, workers, kernels, onNonFinite, haltAfterSkipped).',
+      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, haltAfterSkipped).',
     ],
   );
 });
@@ -148,7 +149,7 @@ test('the settings of a run keep their rules and their ranges', (t) => {
 
 test('data is a file format or a named data set, and the one that is meant is judged', (t) => {
   const data = (value: unknown) => problems(() => parseDataConfig(value, 'data.train'));
-  const either = 'an object with a file `format` (idx) or the name of a `dataset` (mnist, fashionMnist)';
+  const either = 'an object with a file `format` (idx, npy, npz, csv, jsonl, parquet, images) or the name of a `dataset` (mnist, fashionMnist)';
   t.deepEqual(data({}), [`Expected \`data.train\` to be ${either}, got \`{}\`.`]);
   t.deepEqual(data('mnist'), [`Expected \`data.train\` to be ${either}, got \`"mnist"\`.`]);
   t.deepEqual(data({ format: 'idx', images: 5, scale: 0 }), [
@@ -251,4 +252,39 @@ test('the JSON Schema knows the keys of a run and which are required', (t) => {
   t.false(schema.additionalProperties);
   t.like(schema.properties.batchSize, { type: 'integer', minimum: 1, default: 32, description: 'Rows of the global batch, over all workers.' });
   t.true(JSON.stringify(schema).includes('"batchNormalization"'));
+});
+
+test('a file format has its keys, and rows have classes or values to predict', (t) => {
+  const csv = { format: 'csv', file: 'x.csv' };
+  t.deepEqual(parseDataConfig({ ...csv, label: 'y' }), { ...csv, label: 'y', header: true, delimiter: ',', scale: 1 });
+  t.deepEqual(parseDataConfig({ format: 'npz', file: 'x.npz' }), { format: 'npz', file: 'x.npz', inputs: 'x', labels: 'y', scale: 1 });
+  t.deepEqual(parseDataConfig({ format: 'images', folder: 'x', size: [2, 3] }), { format: 'images', folder: 'x', size: [2, 3], channels: 3, scale: 255 });
+  const refused = (value: object) => problems(() => parseDataConfig(value));
+  t.deepEqual(refused(csv), ['Expected `data.label` to be what holds the classes, unless `target` names values, got nothing; add it.']);
+  t.deepEqual(refused({ ...csv, label: 'a', target: 'b' }), ['Expected `data.target` to be absent where `label` names classes, got `"b"`.']);
+  t.deepEqual(refused({ ...csv, label: -1 }), ['Expected `data.label` to be an integer >= 0, got `-1`.']);
+  for (const delimiter of ['', ',,', '"', '\n', '1', '.', 'e', '\u00e9']) {
+    t.regex(
+      refused({ ...csv, label: 'a', delimiter })[0]!,
+      /^Expected `data\.delimiter` to be a tab, a space or an ASCII sign that is no part of numbers or quotes, got /,
+    );
+  }
+  t.regex(refused({ format: 'images', folder: 'x', size: [2] })[0]!, /^Expected `data\.size` to be the height and width in pixels: \[height, width\], got `\[2\]`\.$/);
+  t.deepEqual(refused({ ...csv, label: 'a', normalize: 'zscore' }), ['Expected `data.normalize` to be one of standard, minMax, got `"zscore"`.']);
+});
+
+test('rows for validation come from one place', (t) => {
+  const data = { ...least.data, validation: least.data.train };
+  t.deepEqual(
+    problems(() => parseRunConfig({ ...least, data, validationSplit: 0.1 })),
+    ['Expected `validationSplit` to be absent where there is `data.validation`, got `0.1`.'],
+  );
+  t.deepEqual(
+    problems(() => parseRunConfig({ ...least, stratify: true })),
+    ['Expected `stratify` to be false without `validationSplit`, got `true`.'],
+  );
+  for (const validationSplit of [0, 1, -0.5, '0.1']) {
+    t.regex(problems(() => parseRunConfig({ ...least, validationSplit }))[0]!, /^Expected `validationSplit` to be a number > 0 and < 1, got /);
+  }
+  t.like(parseRunConfig({ ...least, validationSplit: 0.2, stratify: true }), { validationSplit: 0.2, stratify: true });
 });

@@ -51,7 +51,20 @@ const cases: readonly Case[] = [
     inputShape: [4, 2],
     rows: 6,
   },
+  { title: 'layerNormalization', layers: [{ type: 'layerNormalization' }], inputShape: [7], rows: 5 },
+  { title: 'layerNormalization of 3-D input', layers: [{ type: 'layerNormalization', epsilon: 1e-5 }], inputShape: [3, 4], rows: 4 },
+  { title: 'layerNormalization over axes [1, 2]', layers: [{ type: 'layerNormalization', axis: [1, 2] }], inputShape: [2, 3], rows: 5 },
+  { title: 'layerNormalization over axis 1', layers: [{ type: 'layerNormalization', axis: 1 }], inputShape: [4, 3], rows: 4 },
+  { title: 'layerNormalization without center', layers: [{ type: 'layerNormalization', center: false }], inputShape: [5], rows: 4 },
+  {
+    title: 'layerNormalization without center and scale, permuted',
+    layers: [{ type: 'layerNormalization', center: false, scale: false, axis: 1 }],
+    inputShape: [5, 2],
+    rows: 4,
+  },
   { title: 'dropout that drops nothing', layers: [{ type: 'dropout', rate: 0 }], inputShape: [5], rows: 4 },
+  { title: 'alphaDropout that drops nothing', layers: [{ type: 'alphaDropout', rate: 0 }], inputShape: [5], rows: 4 },
+  { title: 'gaussianNoise of deviation 0', layers: [{ type: 'gaussianNoise', stddev: 0 }], inputShape: [5], rows: 4 },
   { title: 'flatten alone', layers: [{ type: 'flatten' }], inputShape: [2, 3], rows: 4 },
   { title: 'reshape alone', layers: [{ type: 'reshape', targetShape: [3, -1] }], inputShape: [2, 3], rows: 4 },
   {
@@ -184,7 +197,17 @@ for (const example of cases) {
 
 test('every layer type is among the cases', (t) => {
   const types = new Set(cases.flatMap(({ layers }) => layers.map(({ type }) => type)));
-  const all: Record<LayerType, true> = { dense: true, batchNormalization: true, activation: true, flatten: true, reshape: true, dropout: true };
+  const all: Record<LayerType, true> = {
+    dense: true,
+    batchNormalization: true,
+    layerNormalization: true,
+    activation: true,
+    flatten: true,
+    reshape: true,
+    dropout: true,
+    alphaDropout: true,
+    gaussianNoise: true,
+  };
   t.deepEqual([...types].toSorted(), Object.keys(all).toSorted() as LayerType[]);
 });
 

@@ -110,7 +110,38 @@ function batchNormalization(
   });
 }
 
-/** The outputs of the chain for rows x. Dropout is not random here: use it with rate 0 only. */
+function layerNormalization(
+  { name, config, inputShape }: NamedLayer & { readonly config: LayerConfigOf<'layerNormalization'> },
+  weights: WeightValues,
+  x: Float64Array,
+): Float64Array {
+  const axes = [config.axis].flat().map((axis) => (axis < 0 ? axis + inputShape.length : axis - 1));
+  const others = inputShape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const sample = size(inputShape);
+  // What shares statistics: the same sample, and the same place along the other axes.
+  const groups = new Map<number, number[]>();
+  for (let i = 0; i < x.length; i++) {
+    const key = Math.floor(i / sample) * sample + channelOf(inputShape, others, i % sample);
+    groups.set(key, [...(groups.get(key) ?? []), i]);
+  }
+  const [gamma, beta] = [weights.get(`${name}/gamma`), weights.get(`${name}/beta`)];
+  const y = new Float64Array(x.length);
+  for (const members of groups.values()) {
+    const mean = members.reduce((sum, i) => sum + x[i]!, 0) / members.length;
+    const variance = members.reduce((sum, i) => sum + (x[i]! - mean) ** 2, 0) / members.length;
+    for (const i of members) {
+      const c = channelOf(
+        inputShape,
+        axes.toSorted((a, b) => a - b),
+        i % sample,
+      );
+      y[i] = ((x[i]! - mean) / Math.sqrt(variance + config.epsilon)) * (gamma?.[c] ?? 1) + (beta?.[c] ?? 0);
+    }
+  }
+  return y;
+}
+
+/** The outputs of the chain for rows x. Nothing is random here: use dropout with rate 0 and noise with deviation 0 only. */
 export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x: Float64Array, training: boolean): Float64Array {
   return layers.reduce((values, layer) => {
     const { config } = layer;
@@ -119,9 +150,13 @@ export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x:
         return dense({ ...layer, config }, weights, values);
       case 'batchNormalization':
         return batchNormalization({ ...layer, config }, weights, values, training);
+      case 'layerNormalization':
+        return layerNormalization({ ...layer, config }, weights, values);
       case 'activation':
         return activated(config.activation, values, layer.inputShape.at(-1)!);
       case 'dropout':
+      case 'alphaDropout':
+      case 'gaussianNoise':
       case 'flatten':
       case 'reshape':
         return values;

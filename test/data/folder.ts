@@ -25,6 +25,14 @@ export function idxBytes(shape: readonly number[], values: ArrayLike<number>, ty
   return Buffer.concat([header, Uint8Array.from(values)]);
 }
 
+/** The message of the LockstepError with this code by which `promise` is rejected. */
+export async function rejection(code: ErrorCode, promise: Promise<unknown>): Promise<string> {
+  const [result] = await Promise.allSettled([promise]);
+  return refusal(code, () => {
+    if (result.status === 'rejected') throw result.reason;
+  });
+}
+
 /** The message of the LockstepError with this code that `act` throws. */
 export function refusal(code: ErrorCode, act: () => unknown): string {
   try {

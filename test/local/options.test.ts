@@ -5,17 +5,17 @@ import test from 'ava';
 import type { ErrorCode } from '../../src/errors.ts';
 import { layers } from '../../src/layers/factories.ts';
 import { evaluate } from '../../src/local/evaluate.ts';
+import { openInput } from '../../src/local/inputs.ts';
 import { checkEvaluateOptions, checkTrainOptions } from '../../src/local/options.ts';
-import { openInput } from '../../src/local/session.ts';
 import { sequential } from '../../src/model/model.ts';
-import { refusal } from '../data/folder.ts';
+import { refusal, rejection } from '../data/folder.ts';
 
 const model = sequential([layers.dense({ units: 2, inputShape: [1] })]);
 const rows = { x: [[1], [2]], y: [0, 1] };
 const least = { model, data: { train: rows }, loss: 'sparseCategoricalCrossentropy', optimizer: { type: 'sgd' } };
 const refused = (changes: object, code: ErrorCode = 'LOCKSTEP_USAGE'): string => refusal(code, () => checkTrainOptions({ ...least, ...changes }));
 
-const either = 'a set of rows: arrays ({ x, y }), files ({ format: "idx", images, labels }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
+const either = 'a set of rows: arrays ({ x, y }), files ({ format: "csv", file, label }), a named data set ({ dataset: "mnist", split: "train" }) or a DataSource';
 
 test('options that are right pass', (t) => {
   t.notThrows(() => checkTrainOptions(least));
@@ -86,16 +86,10 @@ test('evaluate refuses the same mistakes', async (t) => {
   });
 });
 
-test('rows of any kind are checked when they are opened', (t) => {
+test('rows of any kind are checked when they are opened', async (t) => {
   for (const input of [undefined, null, 5, 'mnist', [[1]], new Float32Array(2)]) {
-    t.regex(
-      refusal('LOCKSTEP_USAGE', () => openInput(input as never, 'data.train')),
-      /^Expected `data\.train` to be a set of rows: /,
-    );
+    t.regex(await rejection('LOCKSTEP_USAGE', openInput(input as never, 'data.train')), /^Expected `data\.train` to be a set of rows: /);
   }
-  const own = { ...openInput(rows, 'data'), length: 0 };
-  t.is(
-    refusal('LOCKSTEP_USAGE', () => openInput(own, 'data.train')),
-    'Expected `data.train.length` to be an integer >= 1, got `0`.',
-  );
+  const own = { ...(await openInput(rows, 'data')), length: 0 };
+  t.is(await rejection('LOCKSTEP_USAGE', openInput(own, 'data.train')), 'Expected `data.train.length` to be an integer >= 1, got `0`.');
 });

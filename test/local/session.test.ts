@@ -4,8 +4,9 @@
 import { availableParallelism } from 'node:os';
 import test from 'ava';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
+import { arraySource } from '../../src/data/arrays.ts';
 import { layers } from '../../src/layers/factories.ts';
-import { openInput, type PlanOptions, planSpecFor } from '../../src/local/session.ts';
+import { type PlanOptions, planSpecFor } from '../../src/local/session.ts';
 import { train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
@@ -13,10 +14,10 @@ import { refusal } from '../data/folder.ts';
 import { classified, numbers } from '../toy.ts';
 
 const softmax = layers.dense({ units: 3, activation: 'softmax' });
-const source = (rows: number, shape: readonly number[]) => openInput(classified(rows, shape, 3), 'data');
+const source = (rows: number, shape: readonly number[]) => arraySource(classified(rows, shape, 3));
 const targets = (targetShape: readonly number[]) => {
   const size = targetShape.reduce((product, dimension) => product * dimension, 1);
-  return openInput({ x: numbers(20, 1), y: numbers(10 * size, 2), inputShape: [2], targetShape }, 'data');
+  return arraySource({ x: numbers(20, 1), y: numbers(10 * size, 2), inputShape: [2], targetShape });
 };
 
 /** The spec of a run over 10 rows of 4 numbers and 3 classes. */

@@ -7,6 +7,7 @@ export * from './sums';
 export * from './activations';
 export * from './losses';
 export * from './normalization';
+export * from './standardization';
 export * from './folding';
 export * from './rows';
 export * from './optimizers';
