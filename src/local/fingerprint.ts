@@ -102,9 +102,10 @@ function normalization(kernels: Kernels, tensors: Tensors): void {
   kernels.normalizeSums(dy, x, meanHi, meanLo, tensors.doubles(columns), tensors.doubles(columns), rows, columns);
   kernels.normalizeBackward(dy, x, dx, meanHi, meanLo, scale, beta, meanLo, rows, columns);
 
-  const [xhat, invStds] = [tensors.floats(count), tensors.floats(rows)];
-  kernels.standardizeRows(x, xhat, invStds, rows, columns, 1e-3);
-  kernels.standardizeRowsBackward(dy, xhat, invStds, tensors.floats(count), rows, columns);
+  // Into tensors of their own: what kernels before them wrote must be seen, too.
+  const [standardized, invStds] = [tensors.floats(count), tensors.floats(rows)];
+  kernels.standardizeRows(x, standardized, invStds, rows, columns, 1e-3);
+  kernels.standardizeRowsBackward(dy, standardized, invStds, tensors.floats(count), rows, columns);
 
   const [w, gamma, shift, db] = [tensors.given(count), tensors.given(rows), tensors.given(rows), tensors.given(columns)];
   kernels.fold(w, db, gamma, shift, tensors.floats(count), tensors.floats(columns), rows, columns);

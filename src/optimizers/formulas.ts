@@ -141,7 +141,7 @@ function adagrad({ initialAccumulatorValue, epsilon }: Options<'adagrad'>): Form
  */
 function adadelta({ rho, epsilon }: Options<'adadelta'>): Formula {
   return {
-    slots: ['accumulated_gradient', 'accumulated_delta'],
+    slots: ['accumulated_grad', 'accumulated_delta_var'],
     prepare: nothing,
     apply(kernels, w, slots, offset, g, count, gradScale, gradLimit, learningRate) {
       kernels.adadelta(w, slots[0]! + offset, slots[1]! + offset, g, count, gradScale, gradLimit, learningRate, rho, epsilon);
