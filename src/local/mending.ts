@@ -3,6 +3,7 @@
  * being applied is finished or the one that was computed is forgotten, so that the state is that of a step. A rank that fails again and again is left out.
  */
 import { readStanding, type Standing } from '../model/standing.ts';
+import type { TrainOrder } from '../train/loop.ts';
 import { remaining } from '../train/remaining.ts';
 import { FailureRecord, failureError, patience, type RankFailure } from './failures.ts';
 import type { Station } from './station.ts';
@@ -33,12 +34,19 @@ export class Mending {
     const station = this.#station;
     const failure = station.team.failure!;
     await station.team.rest();
-    await station.settle(command.kind === 'train' ? remaining(command, this.#standing, station.training) : undefined);
+    await station.settle(this.#unfinished(command));
     const { step } = this.#standing;
     const evicted = this.#failures.note(failure.rank, step);
     if (evicted && !station.evict()) throw failureError(failure, `${end}, as its only rank failed ${patience.failures} times in ${patience.steps} steps`);
     if (evicted) this.#failures.forget();
     return { failure, step, evicted };
+  }
+
+  /** What is left of a command to train; its first step is the one that ranks were at. */
+  #unfinished(command: Command): TrainOrder | undefined {
+    if (command.kind !== 'train') return undefined;
+    const { kind: _, ...order } = command;
+    return remaining(order, this.#standing, this.#station.training);
   }
 
   get #standing(): Standing {

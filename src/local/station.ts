@@ -119,7 +119,7 @@ export class Station {
         );
       }
       this.#team.begin(this.#plan, this.#arena);
-      await this.#team.obey({ kind: 'complete', ...next });
+      await this.#team.obey({ ...next, kind: 'complete' });
       await this.#team.rest();
     }
   }

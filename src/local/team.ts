@@ -4,7 +4,6 @@
  * the layer are known; nothing hangs, and no thread outlives `end`. The main thread never blocks.
  * A plan lasts as long as its tasks: another one begins with `begin`, on the same threads.
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { abort, type ControlIndex, controlIndex, resetControl } from '../collectives/control.ts';
@@ -210,7 +209,8 @@ export class Team {
     const stuck = this.#vigil.look(this.#arena, this.#plan, performance.now());
     if (!stuck) return;
     const threads = this.#pool.threads;
-    this.#gone = Promise.race(threads.map((thread) => once(thread, 'exit')));
+    // It may also die of an error meanwhile, which its task tells.
+    this.#gone = Promise.race(threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
     this.#ends[stuck.rank]!.abort(new Error(`it neither went on nor waited for ${Math.round(stuck.forMs / 1000)} s and was ended`));
   }
 

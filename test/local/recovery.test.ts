@@ -59,6 +59,24 @@ for (const phase of places) {
   }
 }
 
+// What ranks were doing is found out otherwise at the first step of an order, at its last, and between; the epochs here have eleven steps.
+for (const step of [1, 11, 12, 33]) {
+  for (const phase of ['clip', 'optimizer', 'commit', 'wait'] as const) {
+    test.serial(`a rank that dies in phase ${phase} of step ${step} costs no bit and no step`, async (t) => {
+      const fault = { rank: 1, step, phase, kind: 'exit', times: 1 } as const;
+      t.deepEqual(await within(deadlineMs, 'the run', trace(run({ fault }))), await undisturbed);
+    });
+  }
+}
+
+test.serial('a stuck rank that is ended while it runs out of memory is told once, and costs nothing', async (t) => {
+  const news: string[] = [];
+  const fault = { rank: 1, step: 14, phase: 'backward', kind: 'memory', times: 1 } as const;
+  const impatient = { everyMs: 1, floorMs: 200, steps: 1 };
+  t.deepEqual(await within(deadlineMs, 'the run', trace(run({ fault, vigil: impatient, onNews: (sentence) => news.push(sentence) }))), await undisturbed);
+  t.true(news.length >= 1);
+});
+
 test.serial('a rank that dies in an evaluation costs nothing', async (t) => {
   t.deepEqual(await within(deadlineMs, 'the run', trace(run({ fault: { rank: 1, step: noStep, phase: 'forward', kind: 'exit', times: 2 } }))), await undisturbed);
 });
