@@ -109,6 +109,16 @@ function isError(t: ExecutionContext, error: unknown, code: ErrorCode, message: 
 
 const places = ['forward', 'bn_sync', 'backward', 'reduce', 'network', 'optimizer', 'commit'] as const;
 
+for (const who of ['coordinator', 'host'] as const) {
+  for (const phase of ['optimizer', 'commit'] as const) {
+    test.serial(`a rank of the ${who} that dies in phase ${phase} of the first step of an order costs no bit and no step`, async (t) => {
+      const { told, ends } = await disturbed(t, { topology: 'mesh', [who]: { rank: 1, step: 1, phase, kind: 'exit', times: 1 } });
+      t.deepEqual(told, await undisturbed);
+      t.deepEqual(ends, [undefined, undefined]);
+    });
+  }
+}
+
 for (const topology of ['star', 'mesh'] as const) {
   for (const who of ['coordinator', 'host'] as const) {
     for (const [at, phase] of places.entries()) {
