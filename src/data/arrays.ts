@@ -20,6 +20,8 @@ export interface ArrayData {
   readonly inputShape?: readonly number[] | undefined;
   /** Shape of one row of a Float32Array `y`. */
   readonly targetShape?: readonly number[] | undefined;
+  /** How much each row counts in the loss: numbers >= 0; absent: all alike. */
+  readonly sampleWeights?: readonly number[] | Float32Array | undefined;
   /** Values of x are divided by this; default 1. */
   readonly scale?: number | undefined;
   /** What messages call the data; default `the arrays`. */
@@ -30,19 +32,30 @@ function refuse(message: string): never {
   throw new LockstepError('LOCKSTEP_DATA', message);
 }
 
-const keys = ['x', 'y', 'inputShape', 'targetShape', 'scale', 'name'] as const satisfies readonly (keyof ArrayData)[];
+const keys = ['x', 'y', 'inputShape', 'targetShape', 'sampleWeights', 'scale', 'name'] as const satisfies readonly (keyof ArrayData)[];
 
 /** A source over arrays, which messages call `place`. Typed arrays are kept, not copied: do not change them while the run lasts. */
 export function arraySource(data: ArrayData, place = 'data'): DataSource {
   checkKeys(data, keys, place);
-  const { x, y, inputShape, targetShape, scale = 1, name = 'the arrays' } = data;
+  const { x, y, inputShape, targetShape, sampleWeights, scale = 1, name = 'the arrays' } = data;
   checkScale('scale', scale);
   const input = block('x', x, 'inputShape', inputShape);
   const labels = labelsOf(y, targetShape);
   const rows = input.values.length / sizeOf(input.shape);
   const labelRows = labels.values.length / (labels.kind === 'class' ? 1 : sizeOf(labels.shape));
   if (labelRows !== rows) refuse(`Expected \`y\` to have as many rows as \`x\`, ${rows}, got ${labelRows}; give each row one label.`);
-  return memorySource({ name, inputShape: input.shape, scale, labels, values: input.values });
+  const weights = sampleWeights === undefined ? undefined : weightsOf(sampleWeights, rows);
+  return memorySource({ name, inputShape: input.shape, scale, labels, values: input.values, ...(weights && { weights }) });
+}
+
+function weightsOf(given: unknown, rows: number): Float32Array {
+  const list = given instanceof Float32Array || Array.isArray(given) ? (given as ArrayLike<unknown>) : undefined;
+  if (list?.length !== rows)
+    refuse(`Expected \`sampleWeights\` to be ${rows} numbers, one for each row of \`x\`, got ${list ? list.length : show(given)}; give every row its weight.`);
+  const values = Array.from(list!);
+  const row = values.findIndex((value) => typeof value !== 'number' || !(value >= 0 && Number.isFinite(Math.fround(value))));
+  if (row !== -1) refuse(`Expected \`sampleWeights\` to hold finite numbers >= 0, got ${show(values[row])} in row ${row}; mend the weight.`);
+  return Float32Array.from(values as number[]);
 }
 
 interface Block {

@@ -24,6 +24,8 @@ export interface DataSource {
   /** Stored numbers are divided by this on their way into the model; > 0. */
   readonly scale: number;
   readonly labels: Labels;
+  /** How much each row counts in the loss: `length` finite numbers >= 0; absent: all alike. */
+  readonly weights?: Float32Array | undefined;
   /** Writes the rows at `indices` (each in [0, length)) one after the other, row-major, not scaled. */
   readRows(indices: Int32Array, into: Uint8Array | Float32Array): void;
   /** Writes all rows in order, row-major, not scaled. */
@@ -66,11 +68,24 @@ export function checkSource(source: DataSource, place: string): DataSource {
       `Expected \`${place}.labels.values\` to be ${kind === 'class' ? 'an Int32Array' : 'a Float32Array'} of ${rows * size} numbers for ${rows} rows, got ${received}; give every row its label.`,
     );
   }
+  checkWeights(source, place);
   return source;
 }
 
+function checkWeights({ weights, length }: DataSource, place: string): void {
+  if (weights === undefined) return;
+  const isList = (weights as unknown) instanceof Float32Array && weights.length === length;
+  const row = isList ? weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) : -1;
+  if (isList && row === -1) return;
+  const received = row === -1 ? show(weights) : `\`${weights[row]}\` in row ${row}`;
+  throw new LockstepError(
+    'LOCKSTEP_DATA',
+    `Expected \`${place}.weights\` to be a Float32Array of ${length} finite numbers >= 0, one for each row, got ${received}; mend the weights.`,
+  );
+}
+
 /** A source whose rows are already in memory. The values are kept, not copied: do not change them. */
-export function memorySource({ name, inputShape, scale, labels, values }: Rows): DataSource {
+export function memorySource({ name, inputShape, scale, labels, weights, values }: Rows): DataSource {
   const rowSize = sizeOf(inputShape);
   const length = values.length / rowSize;
   const inputType = values instanceof Uint8Array ? 'uint8' : 'float32';
@@ -89,6 +104,7 @@ export function memorySource({ name, inputShape, scale, labels, values }: Rows):
     inputType,
     scale,
     labels,
+    ...(weights && { weights }),
     readRows(indices, into) {
       checkTarget(into, indices.length);
       for (let i = 0; i < indices.length; i++) {

@@ -11,6 +11,7 @@ import { updateRule } from '../optimizers/rule.ts';
 import type { CheckpointEvent, EpochEvent } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { type CheckpointOptions, defaultEvery, defaultKeep, type Every, parseEvery } from './checkpoint-options.ts';
+import { recordedSums } from './epoch-sums.ts';
 import { numberOf } from './history.ts';
 import { layoutOf, type RunIdentity } from './resume.ts';
 import { checkpointsFolder, noteEpoch, type RunDirectory } from './run-directory.ts';
@@ -117,9 +118,11 @@ export class Checkpoints {
     this.#taken = done;
     this.#takenAt = performance.now();
     const epoch = Math.floor(done / stepsPerEpoch);
+    const standing = readStanding(arena, plan);
     const record = {
       runId: directory.runId,
-      ...readStanding(arena, plan),
+      ...standing,
+      epochSums: recordedSums(standing.epochSums, plan.measures),
       epoch,
       cursor: done - epoch * stepsPerEpoch,
       learningRate: updateRule(training.optimizer).learningRate,

@@ -41,9 +41,10 @@ export function checkTrainOptions(options: unknown): void {
 
 /** As `checkTrainOptions`, for `evaluate()`. */
 export function checkEvaluateOptions(options: unknown): void {
-  const { model, data, onKernels } = checkOptions(options, ['model', 'data', 'onKernels', ...evaluationKeys], '`loss`');
+  const { model, data, confusionMatrix, onKernels } = checkOptions(options, ['model', 'data', 'confusionMatrix', 'onKernels', ...evaluationKeys], '`loss`');
   checkModel(model);
   checkInput(data, 'data');
+  if (confusionMatrix !== undefined && typeof confusionMatrix !== 'boolean') refuse('options.confusionMatrix', 'true or false', confusionMatrix);
   checkCallback('onKernels', onKernels);
 }
 

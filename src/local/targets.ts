@@ -18,5 +18,10 @@ export function suitedTo(source: DataSource, model: Model, loss: LossSpec): Data
       `Expected the labels of ${name} to be 0 or 1 for the loss ${lossName(loss)} and a single output, got \`${labels.values[row]}\` in row ${row}; mend the labels, or give the model an output for each class.`,
     );
   }
-  return { ...source, labels: { kind: 'target', values: Float32Array.from(labels.values), shape: model.topology.outputShape } };
+  return asTargets(source, model.topology.outputShape);
+}
+
+/** The same rows with their class labels as targets of `shape`, of one number each. */
+export function asTargets(source: DataSource, shape: readonly number[]): DataSource {
+  return { ...source, labels: { kind: 'target', values: Float32Array.from(source.labels.values), shape } };
 }

@@ -3,7 +3,9 @@
  * their reports into events, and takes the weights home.
  */
 import { parseRunSettings } from '../config/parse.ts';
+import { metricName } from '../config/resolve.ts';
 import { isLockstepError } from '../errors.ts';
+import { sizeOf } from '../memory/shape.ts';
 import { readStanding } from '../model/standing.ts';
 import { loadWeights } from '../model/weights.ts';
 import { updateRule } from '../optimizers/rule.ts';
@@ -21,6 +23,7 @@ import { openInput } from './session.ts';
 import { Steering } from './steering.ts';
 import { suitedTo } from './targets.ts';
 import type { Run, TrainOptions } from './train-options.ts';
+import { classWeightList } from './weights.ts';
 
 export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts';
 
@@ -51,7 +54,8 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
+  const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
+  const metrics = settings.metrics.map(metricName);
   const opened = { train: openInput(data.train, 'data.train'), validation: data.validation && openInput(data.validation, 'data.validation') };
   model.build(opened.train.inputShape);
   if (init !== undefined) model.load(init);
@@ -70,6 +74,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const crew = await openCrew({
     model,
     loss,
+    ...(settings.classWeight && { classWeights: classWeightList(settings.classWeight, sizeOf(model.topology.outputShape)) }),
     // Another number of workers makes no other run of one that goes on.
     settings: { ...settings, shards: settings.shards ?? directory?.shards },
     training,
@@ -139,7 +144,6 @@ export async function train(options: TrainOptions): Promise<Run> {
       crew,
       stepsPerEpoch: perEpoch,
       steps,
-      metrics,
       policy: settings,
       validationRows: validation?.length ?? 0,
       isAsked: () => control.isAsked,

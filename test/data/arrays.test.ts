@@ -89,7 +89,7 @@ test('options that are wrong are refused as usage', (t) => {
 test('a misspelt key is refused with the right one', (t) => {
   t.is(
     refusal('LOCKSTEP_CONFIG', () => arraySource({ x: new Uint8Array(2), y: [0], inputshape: [2] } as never, 'data.train')),
-    'Unknown key `data.train.inputshape`; did you mean `inputShape`? (known: x, y, inputShape, targetShape, scale, name).',
+    'Unknown key `data.train.inputshape`; did you mean `inputShape`? (known: x, y, inputShape, targetShape, sampleWeights, scale, name).',
   );
 });
 
