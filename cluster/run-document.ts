@@ -5,8 +5,9 @@
 import { z } from 'zod';
 import { modelSchema } from '../src/config/layers.ts';
 import { lossSchema } from '../src/config/losses.ts';
+import { metricsSchema } from '../src/config/metrics.ts';
 import { optimizerSchema } from '../src/config/optimizers.ts';
-import { choice, flag, integer, positiveRule, record } from '../src/config/rules.ts';
+import { choice, flag, integer, nonNegative, positiveRule, record } from '../src/config/rules.ts';
 import { sentences } from '../src/config/sentences.ts';
 import { LockstepError } from '../src/errors.ts';
 import type { PlanSpec } from '../src/model/plan.ts';
@@ -26,12 +27,15 @@ const data = record('a data set', {
   inputType: choice('uint8', 'float32'),
   scale: z.number().refine((value) => positiveRule.accepts(value), positiveRule.words),
   targetSize: integer(0, 2 ** 31 - 1),
+  weighted: flag.optional(),
+  classWeights: z.array(nonNegative).optional(),
 });
 const document = record('a run', {
   plan: record('a plan', {
     model: modelSchema,
     inputShape: shape,
     loss: lossSchema,
+    metrics: metricsSchema.optional(),
     shards: count,
     batchRows: count,
     optimizerSlots: integer(0, 8),

@@ -39,10 +39,11 @@ export function chunkBytes(bytes: number): number {
   return size;
 }
 
-/** Bytes of the inputs in their stored type, and of inputs and labels together. */
-export function dataBytes({ length, inputShape, inputType, targetSize }: DataSpec): { readonly inputs: number; readonly all: number } {
+/** Bytes of the inputs in their stored type, of the labels, and of these and the weights of rows together. */
+export function dataBytes({ length, inputShape, inputType, targetSize, weighted }: DataSpec): { readonly inputs: number; readonly labels: number; readonly all: number } {
   const inputs = length * sizeOf(inputShape) * (inputType === 'uint8' ? 1 : 4);
-  return { inputs, all: inputs + length * 4 * Math.max(1, targetSize) };
+  const labels = length * 4 * Math.max(1, targetSize);
+  return { inputs, labels, all: inputs + labels + (weighted ? 4 * length : 0) };
 }
 
 /** True when data sets of both specs lie in memory alike and mean the same. */
@@ -62,17 +63,19 @@ export interface Range {
   readonly bytes: number;
 }
 
-/** Where bytes [start, start + bytes) of a data set are in the arena: in its inputs, its labels, or both, in this order. */
-export function rangesOf({ spec, inputs, labels }: DataPlace, start: number, bytes: number): Range[] {
-  const boundary = dataBytes(spec).inputs;
+/** Where bytes [start, start + bytes) of a data set are in the arena: in its inputs, its labels and its weights, in this order. */
+export function rangesOf({ spec, inputs, labels, weights }: DataPlace, start: number, bytes: number): Range[] {
+  const sizes = dataBytes(spec);
   const end = start + bytes;
-  const ranges: Range[] = [];
-  if (start < boundary && bytes > 0) ranges.push({ address: inputs + start, bytes: Math.min(end, boundary) - start });
-  if (end > boundary && bytes > 0) {
-    const from = Math.max(start, boundary);
-    ranges.push({ address: labels + from - boundary, bytes: end - from });
-  }
-  return ranges;
+  const parts = [
+    { address: inputs, from: 0, to: sizes.inputs },
+    { address: labels, from: sizes.inputs, to: sizes.inputs + sizes.labels },
+    { address: weights, from: sizes.inputs + sizes.labels, to: sizes.all },
+  ];
+  return parts.flatMap(({ address, from, to }): Range[] => {
+    const [first, last] = [Math.max(start, from), Math.min(end, to)];
+    return first < last ? [{ address: address + first - from, bytes: last - first }] : [];
+  });
 }
 
 /** Views of bytes [start, start + bytes) of a data set: nothing is copied. */
@@ -136,6 +139,6 @@ function hashOfAll(spec: DataSpec, chunks: readonly string[]): string {
 }
 
 /** The fields that are part of the hash, and no others. */
-function plainSpec({ length, inputShape, inputType, scale, targetSize }: DataSpec): DataSpec {
-  return { length, inputShape, inputType, scale, targetSize };
+function plainSpec({ length, inputShape, inputType, scale, targetSize, weighted, classWeights }: DataSpec): DataSpec {
+  return { length, inputShape, inputType, scale, targetSize, ...(weighted && { weighted }), ...(classWeights && { classWeights }) };
 }

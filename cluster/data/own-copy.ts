@@ -14,10 +14,11 @@ import { openSets, type Sets } from '../../src/data/sets.ts';
 import type { DataSource, Texts } from '../../src/data/source.ts';
 import { isLockstepError, LockstepError } from '../../src/errors.ts';
 import { dataSpec, storeData } from '../../src/local/session.ts';
+import { asTargets } from '../../src/local/targets.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { MemoryPlan } from '../../src/memory/plan.ts';
-import type { DataSpec } from '../../src/model/plan.ts';
-import { dataBytes, type Manifest, makeManifest, type StoredData, sameSpec, shortHash } from './manifest.ts';
+import { type DataSpec, placeData } from '../../src/model/data-place.ts';
+import { type Manifest, makeManifest, type StoredData, sameSpec, shortHash } from './manifest.ts';
 
 type SetConfig = DataDescription['train'];
 
@@ -46,8 +47,10 @@ export interface OwnCopy {
 }
 
 /** Loads a set of the host's own copy. Throws LOCKSTEP_DATA when it is not the data of the run. */
-export async function loadOwnCopy({ folder, source, manifest, data }: OwnCopy): Promise<void> {
-  const spec = dataSpec(source);
+export async function loadOwnCopy({ folder, source: opened, manifest, data }: OwnCopy): Promise<void> {
+  // Two classes of a single output are its targets.
+  const source = data.place.spec.targetSize === 1 && opened.labels.kind === 'class' ? asTargets(opened, [1]) : opened;
+  const spec = dataSpec(source, data.place.spec.classWeights);
   // Data of another spec do not fit the place; they get one of their own, for the sake of the sentence.
   const own = sameSpec(spec, data.place.spec) ? data : temporaryPlace(spec);
   storeData(source, own.place, own.arena);
@@ -111,8 +114,7 @@ function refused(rule: string, received: unknown): LockstepError {
 }
 
 function temporaryPlace(spec: DataSpec): StoredData {
-  const { inputs, all } = dataBytes(spec);
   const memory = new MemoryPlan();
-  const place = { spec, inputs: memory.reserve('data', inputs), labels: memory.reserve('data', all - inputs) };
+  const place = placeData(memory, spec);
   return { arena: Arena.create(memory.bytes), place };
 }

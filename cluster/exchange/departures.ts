@@ -79,7 +79,7 @@ export class Departures {
   }
 
   #make(kind: OutboxKind, index: number): Departure {
-    const { shards, ranks, gradients, lossBlocks, squareSums, verdict, verdictBytes, findings, spec } = this.#plan;
+    const { shards, ranks, gradients, lossBlocks, measures, squareSums, verdict, verdictBytes, findings, spec } = this.#plan;
     const hosts = shards.hosts!;
     const roots = this.#roots;
     switch (kind) {
@@ -111,7 +111,8 @@ export class Departures {
       case 'losses':
       case 'sums': {
         const { first, end } = kind === 'sums' ? this.#gradients.shares[this.#host]! : { first: 0, end: 0 };
-        const losses = roots.map(({ start }) => ({ address: lossBlocks + 16 * start, bytes: 16 }));
+        const sumBytes = 8 * measures.length;
+        const losses = roots.map(({ start }) => ({ address: lossBlocks + sumBytes * start, bytes: sumBytes }));
         return { note: { to: [0], fields: { type: 'sums' }, places: [...losses, { address: squareSums + 8 * first, bytes: 8 * (end - first) }] } };
       }
       case 'verdict':

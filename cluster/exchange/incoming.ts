@@ -108,7 +108,7 @@ export class Incoming {
   }
 
   #expectNew(from: number, message: StepMessage, bytes: number): Arriving {
-    const { ranks, spec, lossBlocks, squareSums, verdict, verdictBytes, gradients } = this.#plan;
+    const { ranks, spec, lossBlocks, measures, squareSums, verdict, verdictBytes, gradients } = this.#plan;
     if (!this.#awaits(message, from)) {
       throw new LockstepError('LOCKSTEP_PROTOCOL', `Expected no \`${message.type}\` from host ${from} of the generation, got one.`);
     }
@@ -129,9 +129,10 @@ export class Incoming {
         return this.#piece('reduced', from, bytes, this.#shares.get(from)!.take(0, 0, message.offset, bytes));
       case 'sums': {
         const { first, end } = gradients.hosts!.shares[from]!;
-        const losses = this.#roots[from]!.map(({ start }) => ({ address: lossBlocks + 16 * start, bytes: 16 }));
+        const sumBytes = 8 * measures.length;
+        const losses = this.#roots[from]!.map(({ start }) => ({ address: lossBlocks + sumBytes * start, bytes: sumBytes }));
         // An evaluation has losses alone.
-        const squares = bytes === 16 * losses.length ? [] : [{ address: squareSums + 8 * first, bytes: 8 * (end - first) }];
+        const squares = bytes === sumBytes * losses.length ? [] : [{ address: squareSums + 8 * first, bytes: 8 * (end - first) }];
         return this.#counted('sums', from, checked(message, [...losses, ...squares], bytes));
       }
       case 'verdict':

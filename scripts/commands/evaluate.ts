@@ -15,6 +15,7 @@ interface EvaluateFlags {
   readonly shards?: number;
   readonly kernels?: 'auto' | 'wasm' | 'blas';
   readonly json?: boolean;
+  readonly confusion?: boolean;
 }
 
 export function evaluateCommand(): Command {
@@ -25,6 +26,7 @@ export function evaluateCommand(): Command {
     .addOption(workersOption())
     .addOption(shardsOption())
     .addOption(kernelsOption())
+    .option('--confusion', 'count the rows of each class by the class that is predicted')
     .option('--json', 'print one JSON object')
     .action(runEvaluate);
 }
@@ -42,6 +44,7 @@ async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
     data: source,
     loss,
     metrics,
+    ...(flags.confusion && { confusionMatrix: true }),
     batchSize: validationBatchSize ?? batchSize,
     workers,
     shards,
@@ -53,4 +56,13 @@ async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
   }
   const words = [`${source.name}: ${result.samples.toLocaleString('en-US')} samples`, `loss ${result.loss.toFixed(4)}`, ...named(result.metrics)];
   process.stdout.write(`${words.join('  ')}\n`);
+  if (result.confusionMatrix) process.stdout.write(`\n${confusionTable(result.confusionMatrix)}\n`);
+}
+
+/** A line a class, a column a predicted class, each as wide as its widest number. */
+function confusionTable(matrix: readonly (readonly number[])[]): string {
+  const lines = [['class', ...matrix.map((_, c) => String(c))], ...matrix.map((row, c) => [String(c), ...row.map(String)])];
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
+  const body = lines.map((line) => line.map((cell, column) => cell.padStart(widths[column]!)).join('  '));
+  return ['rows are classes, columns what was predicted', ...body].join('\n');
 }

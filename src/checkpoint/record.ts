@@ -21,7 +21,7 @@ export interface CheckpointRecord {
   readonly updates: number;
   readonly skippedInARow: number;
   /** Of the epoch so far. */
-  readonly epochSums: { readonly loss: number; readonly correct: number; readonly rows: number };
+  readonly epochSums: RecordedSums;
   readonly seed: number;
   readonly shards: number;
   /** The schedule's position. */
@@ -37,6 +37,15 @@ export interface CheckpointRecord {
   /** What says whether it is the best. */
   readonly metric?: { readonly name: string; readonly value: number };
   readonly files: Readonly<Record<TensorFile, FileDigest>>;
+}
+
+/** What an epoch adds up; a weight when rows have any, and the numbers of metrics by what they are, as JSON. */
+export interface RecordedSums {
+  readonly loss: number;
+  readonly correct: number;
+  readonly rows: number;
+  readonly weight?: number;
+  readonly metrics?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** What is known of a file before it is read; the hash is in hex. */
@@ -60,7 +69,13 @@ const recordSchema = z.strictObject({
   cursor: count,
   updates: count,
   skippedInARow: count,
-  epochSums: z.strictObject({ loss: number, correct: number, rows: number }),
+  epochSums: z.strictObject({
+    loss: number,
+    correct: number,
+    rows: number,
+    weight: number.exactOptional(),
+    metrics: z.record(z.string(), z.array(number)).exactOptional(),
+  }),
   seed: count,
   shards: z.int().min(1),
   learningRate: number,

@@ -139,6 +139,16 @@ export const dataDefaults = {
   fashionMnistFolder: '/usr/share/datasets/fashion-mnist',
 } as const;
 
+/** Defaults of the metrics: Keras'. */
+export const metricDefaults = {
+  /** A probability above it is a yes. */
+  threshold: 0.5,
+  /** How many of the largest predictions count. */
+  k: 5,
+  /** Points of the ROC curve: an area within half a percent. */
+  numThresholds: 200,
+} as const;
+
 /** Defaults of the losses: Keras'. */
 export const lossDefaults = {
   /** Softmax and sigmoid sit in the model (tfjs-layers' default), where the trainer fuses them with the loss again. */

@@ -1,5 +1,5 @@
 /**
- * Room: config (level 1). Which losses and metrics there are: a name, or an object with options.
+ * Room: config (level 1). Which losses there are: a name, or an object with options.
  */
 import { z } from 'zod';
 import { lossDefaults as d } from './defaults.ts';
@@ -44,6 +44,3 @@ export const lossSchema = z.union([choice(...lossNames), lossObject], lossWords)
 export type LossConfig = z.output<typeof lossSchema>;
 /** A loss with all its options, never a bare name. */
 export type ResolvedLoss = z.output<typeof lossObject>;
-
-const metricsRule = 'a list of different metrics (accuracy)';
-export const metricsSchema = z.array(choice('accuracy'), metricsRule).refine((list) => new Set(list).size === list.length, metricsRule);

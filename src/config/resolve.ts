@@ -2,9 +2,10 @@
  * Room: config (level 1). Names written out: 'elu' is { type: 'elu', alpha: 1 }. Ranks need this and nothing else of the room,
  * so it never imports a schema: loading those would delay every thread's start.
  */
-import { layerDefaults, lossDefaults } from './defaults.ts';
+import { layerDefaults, lossDefaults, metricDefaults } from './defaults.ts';
 import type { ActivationConfig, ActivationName, InitializerConfig, ResolvedInitializer } from './initializers.ts';
 import type { LossConfig, ResolvedLoss } from './losses.ts';
+import type { MetricConfig, ResolvedMetric } from './metrics.ts';
 
 /** The object form of an initialiser: 'randomNormal' is { type: 'randomNormal', mean: 0, stddev: 0.05 }. */
 export function resolveInitializer(config: InitializerConfig): ResolvedInitializer {
@@ -51,4 +52,29 @@ export function resolveLoss(config: LossConfig): ResolvedLoss {
     default:
       return { type: config };
   }
+}
+
+/** The object form of a metric. */
+export function resolveMetric(config: MetricConfig): ResolvedMetric {
+  if (typeof config !== 'string') return config;
+  const { threshold, k, numThresholds } = metricDefaults;
+  switch (config) {
+    case 'binaryAccuracy':
+    case 'precision':
+    case 'recall':
+      return { type: config, threshold };
+    case 'topKCategoricalAccuracy':
+    case 'sparseTopKCategoricalAccuracy':
+      return { type: config, k };
+    case 'auc':
+      return { type: config, numThresholds };
+    default:
+      return { type: config };
+  }
+}
+
+/** What the history calls a metric. */
+export function metricName(config: MetricConfig): string {
+  const { type, name = type } = resolveMetric(config);
+  return name;
 }

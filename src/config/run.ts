@@ -6,10 +6,12 @@ import { z } from 'zod';
 import { dataSchema } from './data.ts';
 import { runDefaults as d } from './defaults.ts';
 import { modelSchema } from './layers.ts';
-import { lossSchema, metricsSchema } from './losses.ts';
+import { lossSchema } from './losses.ts';
+import { metricsSchema } from './metrics.ts';
 import { earlyStoppingSchema } from './monitors.ts';
 import { optimizerSchema } from './optimizers.ts';
 import { across, choice, field, flag, fractionInside, integer, type Report, record } from './rules.ts';
+import { classWeightSchema } from './weights.ts';
 
 /** What is done to rows before a run begins. */
 const preparation = {
@@ -21,6 +23,7 @@ const settings = {
   loss: lossSchema,
   metrics: metricsSchema.default([]).describe('What to report beside the loss.'),
   optimizer: optimizerSchema,
+  classWeight: classWeightSchema.optional().describe('How much the rows of each class count in the loss of training; 1 for a class that is not named.'),
   batchSize: integer(1).default(d.batchSize).describe('Rows of the global batch, over all workers.'),
   validationBatchSize: integer(1).optional().describe('Rows of a batch in validation; batchSize when absent.'),
   epochs: integer(1).optional().describe('Passes over the training data; 1 when `steps` is absent too, as many as the steps take when only that is given.'),

@@ -11,6 +11,7 @@ import { learningRateAfter } from '../optimizers/rule.ts';
 import type { CheckpointEvent, EpochEvent } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { type CheckpointOptions, defaultEvery, defaultKeep, type Every, parseEvery } from './checkpoint-options.ts';
+import { recordedSums } from './epoch-sums.ts';
 import { numberOf } from './history.ts';
 import { layoutOf, type RunIdentity } from './resume.ts';
 import { checkpointsFolder, noteEpoch, type RunDirectory } from './run-directory.ts';
@@ -121,6 +122,7 @@ export class Checkpoints {
     const record = {
       runId: directory.runId,
       ...standing,
+      epochSums: recordedSums(standing.epochSums, plan.measures),
       epoch,
       cursor: done - epoch * stepsPerEpoch,
       learningRate: learningRateAfter(training.optimizer, standing.updates),

@@ -9,7 +9,7 @@ import type { TrainingSpec } from '../train/rank.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Crew } from './crew.ts';
 import { evaluationOf } from './evaluate.ts';
-import { Averages } from './history.ts';
+import { epochMeans } from './history.ts';
 import { ReportReader } from './reports.ts';
 
 export interface CourseOptions {
@@ -17,7 +17,6 @@ export interface CourseOptions {
   readonly stepsPerEpoch: number;
   /** In all. */
   readonly steps: number;
-  readonly metrics: readonly string[];
   readonly policy: Pick<TrainingSpec, 'onNonFinite' | 'haltAfterSkipped'>;
   /** Rows of the validation data; 0 without any. */
   readonly validationRows: number;
@@ -41,22 +40,20 @@ export interface CourseEnd {
 
 /** Resolves when all steps are done, or a stop was asked for. Throws LOCKSTEP_NON_FINITE when the policy ends the run. */
 export async function follow(options: CourseOptions): Promise<CourseEnd> {
-  const { crew, stepsPerEpoch, steps, metrics, policy, validationRows, isAsked, checkpoints, onStep, onEpoch } = options;
+  const { crew, stepsPerEpoch, steps, policy, validationRows, isAsked, checkpoints, onStep, onEpoch } = options;
   // What reports and the standing are read from lasts, whatever becomes of the plan.
   const { plan, arena } = crew.station;
   const stop = (): void => crew.requestStop();
   let standing = readStanding(arena, plan);
   const epochs = [...options.told];
-  const averages = new Averages(standing.step > epochs.length * stepsPerEpoch ? standing.epochSums : undefined, metrics);
   let last: StepEvent | undefined;
   let samples = 0;
   let trainingSeconds = 0;
-  const reader = new ReportReader(plan, arena, metrics, (event) => {
+  const reader = new ReportReader(plan, arena, (event) => {
     // The report of a step that was finished after a rank's death may come twice.
     if (event.step <= (last?.step ?? 0)) return;
     last = event;
     samples += event.samples;
-    averages.add(event);
     onStep(event);
   });
 
@@ -98,8 +95,8 @@ export async function follow(options: CourseOptions): Promise<CourseEnd> {
     const event: EpochEvent = {
       event: 'epoch',
       epoch,
-      ...averages.take(),
-      ...(evaluated && { validation: evaluationOf(evaluated, validationRows, metrics) }),
+      ...epochMeans(standing.epochSums, plan.measures),
+      ...(evaluated && { validation: evaluationOf(crew.station, evaluated) }),
       ...(isPartial && { partial: true as const }),
     };
     epochs.push(event);

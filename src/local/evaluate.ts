@@ -6,9 +6,12 @@ import { parseEvaluationSettings } from '../config/parse.ts';
 import type { EvaluationSettingsInput } from '../config/run.ts';
 import type { Learnt } from '../data/learnt.ts';
 import type { KernelSelection } from '../kernels/select.ts';
+import { matrixIn, metricValues } from '../metrics/measures.ts';
+import { wholeWeight } from '../model/data-place.ts';
 import type { Model } from '../model/model.ts';
 import type { Evaluation } from '../telemetry/events.ts';
 import type { TrainingSpec } from '../train/rank.ts';
+import { meanLoss } from './history.ts';
 import { type DataInput, openAlone } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
 import { openStation } from './session.ts';
@@ -21,12 +24,16 @@ export interface EvaluateOptions extends EvaluationSettingsInput {
   readonly data: DataInput;
   /** What the training data taught, as the run of `train()` has it: rows get the same done to them. */
   readonly learnt?: Learnt | undefined;
+  /** True to count the rows of each class by the class that is predicted. */
+  readonly confusionMatrix?: boolean | undefined;
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
 }
 
 export interface EvaluationRun extends Evaluation {
   readonly samples: number;
   readonly seconds: number;
+  /** `matrix[class][predicted class]`, rows counted; present when it was asked for. */
+  readonly confusionMatrix?: readonly (readonly number[])[];
 }
 
 /** What ranks are told that never train: no update, no order, no policy is asked for. */
@@ -41,16 +48,16 @@ const noTraining = {
 /** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun> {
   checkEvaluateOptions(options);
-  const { model, data, learnt, onKernels, ...given } = options;
+  const { model, data, learnt, confusionMatrix, onKernels, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
-  const { loss, metrics, batchSize } = settings;
+  const { loss, batchSize } = settings;
   const opened = await openAlone(data, learnt);
   model.build(opened.inputShape);
   const source = suitedTo(opened, model, loss);
   const station = openStation({
     model,
     loss,
-    settings,
+    settings: { ...settings, metrics: [...settings.metrics, ...(confusionMatrix ? [{ type: 'confusionMatrix' } as const] : [])] },
     training: { ...noTraining, batchSize, validationBatchSize: batchSize },
     optimizerSlots: 0,
     validation: source,
@@ -60,25 +67,26 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
     station.begin();
     const began = performance.now();
     await station.team.obey({ kind: 'evaluate' });
-    return { ...evaluationOf(readLossSums(station), source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
+    const sums = readLossSums(station);
+    const seconds = (performance.now() - began) / 1000;
+    const matrix = confusionMatrix && matrixIn(station.plan.measures, sums);
+    return { ...evaluationOf(station, sums), samples: source.length, seconds, ...(matrix && { confusionMatrix: matrix }) };
   } finally {
     await station.team.end();
   }
 }
 
-/** What an evaluation comes to, summed over the rows. */
-export interface LossSums {
-  readonly loss: number;
-  readonly correct: number;
-}
+/** What an evaluation comes to, summed over the rows: the numbers of the plan's measures. */
+export type LossSums = readonly number[];
 
 /** Of the ranks' last evaluation. */
 export function readLossSums({ plan, arena: { f64 } }: Station): LossSums {
   const sums = plan.ranks[0]!.lossSums.result >>> 3;
-  return { loss: f64[sums]!, correct: f64[sums + 1]! };
+  return Array.from(f64.subarray(sums, sums + plan.measures.length));
 }
 
-/** Means over the rows, under the names of metrics. */
-export function evaluationOf({ loss, correct }: LossSums, rows: number, metrics: readonly string[]): Evaluation {
-  return { loss: loss / rows, metrics: metrics.includes('accuracy') ? { accuracy: correct / rows } : {} };
+/** Means over the rows of the validation data, under the names of metrics. */
+export function evaluationOf({ plan, arena }: Station, sums: LossSums): Evaluation {
+  const { validation, measures } = plan;
+  return { loss: meanLoss(sums[0]!, wholeWeight(arena, validation!)), metrics: metricValues(measures, sums, validation!.spec.length) };
 }

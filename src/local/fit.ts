@@ -5,14 +5,16 @@
 import { checkLabels, type DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type LossSpec, lossName, lossOf } from '../losses/loss.ts';
-import { formatShape, sameShape } from '../memory/shape.ts';
+import { formatShape, sameShape, sizeOf } from '../memory/shape.ts';
+import { type MetricSpec, planMeasures } from '../metrics/measures.ts';
 import type { Model } from '../model/model.ts';
 import { endsIn } from '../model/topology.ts';
 
 /** Model, loss and metrics, whatever the data. Throws LOCKSTEP_CONFIG or LOCKSTEP_SHAPE. */
-export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly string[]): void {
+export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly MetricSpec[]): void {
   const { outputShape } = model.topology;
-  const { logitsOf, fuses, isOverClasses, countsCorrect } = lossOf(loss);
+  const traits = lossOf(loss);
+  const { logitsOf, fuses, isOverClasses } = traits;
   const name = lossName(loss);
   const endsSo = logitsOf !== undefined && endsIn(model.config, logitsOf);
   if (fuses && !endsSo) {
@@ -27,18 +29,13 @@ export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly s
       `Expected the last layer to give logits for a loss with \`fromLogits: true\`, got one that ends in ${logitsOf}; leave out \`fromLogits\` or the ${logitsOf}.`,
     );
   }
-  if (metrics.includes('accuracy') && !countsCorrect) {
-    throw new LockstepError(
-      'LOCKSTEP_CONFIG',
-      'Expected `metrics` without accuracy for a loss on target values, got `accuracy`; leave it out or train on classes with sparseCategoricalCrossentropy.',
-    );
-  }
   if (isOverClasses && outputShape.length !== 1) {
     throw new LockstepError(
       'LOCKSTEP_SHAPE',
       `Expected the model to give one number a class, shape (classes,), got ${formatShape(outputShape)}; end with flatten and dense layers.`,
     );
   }
+  planMeasures(metrics, traits, sizeOf(outputShape));
 }
 
 /** A training changes weights: a model of flatten and dropout has none. Throws LOCKSTEP_CONFIG. */

@@ -3,38 +3,23 @@
  */
 import { show } from '../check.ts';
 import { LockstepError } from '../errors.ts';
+import { type Measures, metricValues } from '../metrics/measures.ts';
 import type { EpochSums } from '../model/standing.ts';
-import type { EpochEvent, Metrics, StepEvent } from '../telemetry/events.ts';
+import type { EpochEvent, Evaluation } from '../telemetry/events.ts';
 
-/** One number an epoch, under Keras' names: `loss`, `accuracy`, `val_loss`, `val_accuracy`. */
+/** One number an epoch, under Keras' names: `loss`, `accuracy`, `val_loss`, `val_accuracy`, each metric under its own. */
 export type History = Record<string, number[]>;
 
-/** Means over the rows of the steps since the last `take`; skipped steps do not count. */
-export class Averages {
-  #rows: number;
-  #sums = new Map<string, number>();
+/** What an epoch's sums come to. Loss and metrics are NaN when no step was applied. */
+export function epochMeans({ sums, rows, weight }: EpochSums, measures: Measures): Evaluation {
+  const values = metricValues(measures, sums, rows);
+  if (rows > 0) return { loss: meanLoss(sums[0]!, weight), metrics: values };
+  return { loss: Number.NaN, metrics: Object.fromEntries(Object.keys(values).map((name) => [name, Number.NaN])) };
+}
 
-  /** `before` are the sums of an epoch that goes on. */
-  constructor(before?: EpochSums, metrics: readonly string[] = []) {
-    this.#rows = before?.rows ?? 0;
-    if (!before || before.rows === 0) return;
-    this.#sums.set('loss', before.loss);
-    if (metrics.includes('accuracy')) this.#sums.set('accuracy', before.correct);
-  }
-
-  add({ samples, loss, metrics, skipped }: StepEvent): void {
-    if (skipped) return;
-    this.#rows += samples;
-    for (const [name, value] of Object.entries({ loss, ...metrics })) this.#sums.set(name, (this.#sums.get(name) ?? 0) + value * samples);
-  }
-
-  /** The means, and a new beginning. Loss is NaN when no step was applied. */
-  take(): { loss: number; metrics: Metrics } {
-    const { loss = Number.NaN, ...metrics } = Object.fromEntries([...this.#sums].map(([name, sum]) => [name, sum / this.#rows]));
-    this.#rows = 0;
-    this.#sums = new Map();
-    return { loss, metrics };
-  }
+/** The mean of losses; rows without any weight lose nothing. */
+export function meanLoss(sum: number, weight: number): number {
+  return weight === 0 ? 0 : sum / weight;
 }
 
 /** One number of the history: `loss`, `val_loss`, `accuracy`, `val_accuracy`; undefined when the epoch has none of that name. */

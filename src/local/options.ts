@@ -41,9 +41,14 @@ export function checkTrainOptions(options: unknown): void {
 
 /** As `checkTrainOptions`, for `evaluate()`. */
 export function checkEvaluateOptions(options: unknown): void {
-  const { model, data, learnt, onKernels } = checkOptions(options, ['model', 'data', 'learnt', 'onKernels', ...evaluationKeys], '`loss`');
+  const { model, data, learnt, confusionMatrix, onKernels } = checkOptions(
+    options,
+    ['model', 'data', 'learnt', 'confusionMatrix', 'onKernels', ...evaluationKeys],
+    '`loss`',
+  );
   checkModel(model);
   checkInput(data, 'data');
+  if (confusionMatrix !== undefined && typeof confusionMatrix !== 'boolean') refuse('options.confusionMatrix', 'true or false', confusionMatrix);
   checkCallback('onKernels', onKernels);
   if (learnt !== undefined && !fieldsOf(learnt)) refuse('options.learnt', 'what `train()` returned', learnt);
 }

@@ -6,7 +6,7 @@ import { controlIndex } from '../collectives/control.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
 import type { StepEvent } from '../telemetry/events.ts';
-import { findingPhases, reportIndex, reportStart } from '../telemetry/reports.ts';
+import { findingPhases, reportFields, reportIndex, reportStart } from '../telemetry/reports.ts';
 
 /** How often reports are read, ms: often enough for a live line, seldom enough to leave the cores to the ranks. */
 const readEveryMs = 25;
@@ -15,14 +15,12 @@ const readEveryMs = 25;
 export class ReportReader {
   readonly #plan: RunPlan;
   readonly #arena: Arena;
-  readonly #tellsAccuracy: boolean;
   readonly #listener: (event: StepEvent) => void;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(plan: RunPlan, arena: Arena, metrics: readonly string[], listener: (event: StepEvent) => void) {
+  constructor(plan: RunPlan, arena: Arena, listener: (event: StepEvent) => void) {
     this.#plan = plan;
     this.#arena = arena;
-    this.#tellsAccuracy = metrics.includes('accuracy');
     this.#listener = listener;
   }
 
@@ -69,13 +67,21 @@ export class ReportReader {
       epoch: f64[at + reportIndex.epoch]!,
       samples: f64[at + reportIndex.samples]!,
       loss: f64[at + reportIndex.loss]!,
-      metrics: this.#tellsAccuracy ? { accuracy: f64[at + reportIndex.accuracy]! } : {},
+      metrics: this.#metrics(at + reportFields.length),
       gradNorm: f64[at + reportIndex.gradNorm]!,
       clipScale: f64[at + reportIndex.clipScale]!,
       learningRate: f64[at + reportIndex.learningRate]!,
       seconds: f64[at + reportIndex.seconds]!,
     };
     return f64[at + reportIndex.skipped] === 0 ? event : { ...event, skipped: this.#finding(at) };
+  }
+
+  #metrics(at: number): StepEvent['metrics'] {
+    const values: Record<string, number> = {};
+    this.#plan.measures.metrics.forEach(({ metric }, m) => {
+      values[metric.name] = this.#arena.f64[at + m]!;
+    });
+    return values;
   }
 
   #finding(at: number): NonNullable<StepEvent['skipped']> {

@@ -16,6 +16,7 @@ import { writeStanding } from '../model/standing.ts';
 import { slotsOf } from '../optimizers/rule.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { CheckpointOptions } from './checkpoint-options.ts';
+import { sumsOfRecord } from './epoch-sums.ts';
 import { numericFingerprint } from './fingerprint.ts';
 import type { Station } from './station.ts';
 
@@ -40,11 +41,13 @@ export function identityOf(station: Station, training: TrainingSpec, settings: P
 }
 
 /** SHA-256, in hex, of a data set's spec and rows. */
-function dataHash({ arena }: Station, { spec, inputs, labels }: DataPlace): string {
+function dataHash({ arena }: Station, { spec, inputs, labels, weights }: DataPlace): string {
   const count = spec.length * sizeOf(spec.inputShape) * (spec.inputType === 'uint8' ? 1 : 4);
   const hash = createHash('sha256').update(canonicalJson(spec));
   hash.update(arena.u8.subarray(inputs, inputs + count));
-  return hash.update(arena.u8.subarray(labels, labels + 4 * spec.length * Math.max(1, spec.targetSize))).digest('hex');
+  hash.update(arena.u8.subarray(labels, labels + 4 * spec.length * Math.max(1, spec.targetSize)));
+  if (spec.weighted) hash.update(arena.u8.subarray(weights, weights + 4 * spec.length));
+  return hash.digest('hex');
 }
 
 /** The station goes on from a checkpoint, if that is of its run. */
@@ -127,5 +130,5 @@ function restoreState(station: Station, found: Found, layout: SnapshotLayout): v
     }
   }
   const { step, updates, skippedInARow, epochSums } = found.record;
-  writeStanding(arena, plan, { step, updates, skippedInARow, epochSums });
+  writeStanding(arena, plan, { step, updates, skippedInARow, epochSums: sumsOfRecord(epochSums, plan.measures) });
 }

@@ -10,6 +10,7 @@ import { type KernelSelection, selectKernels } from '../kernels/select.ts';
 import type { LossSpec } from '../losses/loss.ts';
 import type { Arena } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
+import type { MetricSpec } from '../metrics/measures.ts';
 import type { Model } from '../model/model.ts';
 import type { DataPlace, DataSpec, PlanSpec } from '../model/plan.ts';
 import { storeWeights } from '../model/weights.ts';
@@ -18,16 +19,19 @@ import type { OpenedDirectory } from './checkpoint-options.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
 import { Station, type StationOptions } from './station.ts';
 import type { TeamOptions } from './team.ts';
+import { weightsOf } from './weights.ts';
 
 /** What a plan is made from. */
 export interface PlanOptions {
   readonly model: Model;
   readonly loss: LossSpec;
-  readonly settings: Pick<RunSettings, 'workers' | 'shards' | 'batchSize' | 'validationBatchSize' | 'metrics'>;
+  readonly settings: Pick<RunSettings, 'workers' | 'shards' | 'batchSize' | 'validationBatchSize'> & { readonly metrics: readonly MetricSpec[] };
   readonly optimizerSlots: number;
   readonly train?: DataSource;
   readonly validation?: DataSource;
   readonly inputGradient?: boolean;
+  /** Of each class, in the loss of training. */
+  readonly classWeights?: readonly number[];
   /** As in `PlanSpec`. */
   readonly traceSteps?: number;
   readonly gradientHistograms?: boolean;
@@ -52,7 +56,18 @@ export interface SessionOptions extends PlanOptions {
  * What a run of `model`, built for its data, must be planned for, once everything about it was checked. `settings.workers` defaults
  * to the number of cores, but no more than a batch has rows or there are shards; `shards` to the number of workers. Nothing is changed.
  */
-export function planSpecFor({ model, loss, settings, optimizerSlots, train, validation, inputGradient = false, traceSteps, gradientHistograms }: PlanOptions): PlanSpec {
+export function planSpecFor({
+  model,
+  loss,
+  settings,
+  optimizerSlots,
+  train,
+  validation,
+  inputGradient = false,
+  classWeights,
+  traceSteps,
+  gradientHistograms,
+}: PlanOptions): PlanSpec {
   const { batchSize, validationBatchSize = batchSize, metrics } = settings;
   checkModelFits(model, loss, metrics);
   // What is asked for its input's gradient has that to compute.
@@ -64,12 +79,13 @@ export function planSpecFor({ model, loss, settings, optimizerSlots, train, vali
     model: model.config,
     inputShape: model.topology.inputShape,
     loss,
+    ...(metrics.length > 0 && { metrics }),
     shards: settings.shards ?? ranks,
     ranks,
     // A batch larger than the data never comes.
     batchRows: Math.max(train ? Math.min(batchSize, train.length) : 0, validation ? Math.min(validationBatchSize, validation.length) : 0),
     optimizerSlots,
-    ...(train && { train: dataSpec(train) }),
+    ...(train && { train: dataSpec(train, classWeights) }),
     ...(validation && { validation: dataSpec(validation) }),
     ...(inputGradient && { inputGradient: true }),
     ...(traceSteps !== undefined && { traceSteps }),
@@ -108,12 +124,20 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
 }
 
 /** How the rows of a source are stored. */
-export function dataSpec({ length, inputShape, inputType, scale, labels }: DataSource): DataSpec {
-  return { length, inputShape, inputType, scale, targetSize: labels.kind === 'class' ? 0 : sizeOf(labels.shape) };
+export function dataSpec({ length, inputShape, inputType, scale, labels, weights }: DataSource, classWeights?: readonly number[]): DataSpec {
+  return {
+    length,
+    inputShape,
+    inputType,
+    scale,
+    targetSize: labels.kind === 'class' ? 0 : sizeOf(labels.shape),
+    ...((weights || classWeights) && { weighted: true }),
+    ...(classWeights && { classWeights }),
+  };
 }
 
 /** Writes all rows and labels of a source to the place that was planned for its `dataSpec`. */
-export function storeData(source: DataSource, { spec, inputs, labels }: DataPlace, { u8, f32, i32 }: Arena): void {
+export function storeData(source: DataSource, { spec, inputs, labels, weights }: DataPlace, { u8, f32, i32 }: Arena): void {
   const expected = spec.length * Math.max(1, spec.targetSize);
   if (source.labels.values.length !== expected) {
     throw new LockstepError('LOCKSTEP_INTERNAL', `Expected ${expected} labels of ${source.name} as planned, got ${source.labels.values.length}; report this defect.`);
@@ -122,4 +146,5 @@ export function storeData(source: DataSource, { spec, inputs, labels }: DataPlac
   source.readAll(spec.inputType === 'uint8' ? u8.subarray(inputs, inputs + count) : f32.subarray(inputs >>> 2, (inputs >>> 2) + count));
   if (source.labels.kind === 'class') i32.set(source.labels.values, labels >>> 2);
   else f32.set(source.labels.values, labels >>> 2);
+  if (spec.weighted) f32.set(weightsOf(source, spec.classWeights), weights >>> 2);
 }

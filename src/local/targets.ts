@@ -18,7 +18,12 @@ export function suitedTo(source: DataSource, model: Model, loss: LossSpec): Data
       `Expected the labels of ${name} to be 0 or 1 for the loss ${lossName(loss)} and a single output, got \`${labels.values[row]}\` in row ${row}; mend the labels, or give the model an output for each class.`,
     );
   }
-  const { length, inputShape, inputType, scale } = source;
+  return asTargets(source, model.topology.outputShape);
+}
+
+/** The same rows with their class labels as targets of `shape`, of one number each. */
+export function asTargets(source: DataSource, shape: readonly number[]): DataSource {
+  const { name, length, inputShape, inputType, scale, labels } = source;
   return {
     ...source,
     // A source may be of a class, of which a copy has no more than its own fields.
@@ -29,6 +34,6 @@ export function suitedTo(source: DataSource, model: Model, loss: LossSpec): Data
     scale,
     readRows: (indices, into) => source.readRows(indices, into),
     readAll: (into) => source.readAll(into),
-    labels: { kind: 'target', values: Float32Array.from(labels.values), shape: model.topology.outputShape },
+    labels: { kind: 'target', values: Float32Array.from(labels.values), shape },
   };
 }

@@ -3,8 +3,10 @@
  * their reports into events, and takes the weights home.
  */
 import { parseRunSettings } from '../config/parse.ts';
+import { metricName } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
 import { isLockstepError } from '../errors.ts';
+import { sizeOf } from '../memory/shape.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
 import { trainedNames } from '../model/topology.ts';
@@ -24,6 +26,7 @@ import { openRunDirectory } from './run-directory.ts';
 import { Steering } from './steering.ts';
 import { suitedTo } from './targets.ts';
 import type { Run, TrainOptions } from './train-options.ts';
+import { classWeightList } from './weights.ts';
 
 export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts';
 
@@ -54,7 +57,8 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss, metrics } = settings;
+  const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
+  const metrics = settings.metrics.map(metricName);
   const opened = await openInputs(data, settings);
   model.build(opened.train.inputShape);
   if (init !== undefined) model.load(init);
@@ -75,6 +79,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const crew = await openCrew({
     model,
     loss,
+    ...(settings.classWeight && { classWeights: classWeightList(settings.classWeight, sizeOf(model.topology.outputShape)) }),
     // Another number of workers makes no other run of one that goes on.
     settings: { ...settings, shards: settings.shards ?? directory?.shards },
     training,
@@ -144,7 +149,6 @@ export async function train(options: TrainOptions): Promise<Run> {
       crew,
       stepsPerEpoch: perEpoch,
       steps,
-      metrics,
       policy: settings,
       validationRows: validation?.length ?? 0,
       isAsked: () => control.isAsked,

@@ -14,11 +14,13 @@ import { type LossSpec, lossOf } from '../losses/loss.ts';
 import { type Address, arenaLimitBytes } from '../memory/arena.ts';
 import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
+import { type Measures, type MetricSpec, planMeasures } from '../metrics/measures.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ObservationPlan, reserveObservation } from '../telemetry/observation.ts';
 import { entriesPerStep, type RecordingPlace, reserveRecording } from '../telemetry/recording.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { reserveTraffic } from '../telemetry/traffic.ts';
+import { type DataPlace, type DataSpec, placeData } from './data-place.ts';
 import { fuseFirstNormalization } from './fusion.ts';
 import { type GradientPlan, type ParameterTensor, planGradients } from './gradients.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
@@ -26,16 +28,7 @@ import { reserveStanding } from './standing.ts';
 import { resolveTopology, type Topology, withoutFinal } from './topology.ts';
 import { reserveUpdating } from './updating.ts';
 
-/** One set of rows in the arena. */
-export interface DataSpec {
-  readonly length: number;
-  readonly inputShape: Shape;
-  readonly inputType: 'uint8' | 'float32';
-  /** Every input is divided by this. */
-  readonly scale: number;
-  /** float32 targets a row; 0 for class labels (one int32 a row). */
-  readonly targetSize: number;
-}
+export type { DataPlace, DataSpec } from './data-place.ts';
 
 /** Everything a plan depends on. Plain data: it crosses threads as it is. */
 export interface PlanSpec {
@@ -43,6 +36,8 @@ export interface PlanSpec {
   readonly inputShape: Shape;
   /** Absent when the plan is for predictions only. */
   readonly loss?: LossSpec;
+  /** What is told beside the loss; absent: nothing. */
+  readonly metrics?: readonly MetricSpec[];
   readonly shards: number;
   readonly ranks: number;
   /** Among several hosts, which shards are computed here; absent: all. */
@@ -61,13 +56,6 @@ export interface PlanSpec {
   readonly gradientHistograms?: boolean;
 }
 
-/** A data set's place: inputs in their stored type, then labels (int32) or targets (float32). */
-export interface DataPlace {
-  readonly spec: DataSpec;
-  readonly inputs: Address;
-  readonly labels: Address;
-}
-
 /**
  * A plan has two parts. Up to `lasting` everything stands at the same address whatever the host's part of the run and its ranks:
  * control words, the state (weights, optimizer vectors and how it stands, [state.from, state.to)), the data, and for as many ranks as there are their
@@ -84,6 +72,8 @@ export interface RunPlan {
   readonly reports: ReportLayout;
   /** How the state stands (rank 0, while training), see standing.ts: the last bytes of the state. */
   readonly standing: Address;
+  /** What a shard adds up over its rows: the loss's numbers and the metrics'. */
+  readonly measures: Measures;
   /** Where the value of every weight is, in model order. */
   readonly weights: readonly Address[];
   readonly tensors: readonly ParameterTensor[];
@@ -121,14 +111,15 @@ export interface RunPlan {
 /** Makes the plan. Throws LOCKSTEP_SHAPE when layers do not fit each other and LOCKSTEP_MEMORY when the arena would be too large. */
 export function planRun(spec: PlanSpec): RunPlan {
   const memory = new MemoryPlan();
-  const loss = spec.loss && lossOf(spec.loss);
-  const resolved = resolveTopology(loss?.fuses && loss.logitsOf ? withoutFinal(spec.model, loss.logitsOf) : spec.model, spec.inputShape);
+  const loss = lossOf(spec.loss ?? { type: 'given' });
+  const resolved = resolveTopology(loss.fuses && loss.logitsOf ? withoutFinal(spec.model, loss.logitsOf) : spec.model, spec.inputShape);
   const topology = spec.inputGradient ? resolved : fuseFirstNormalization(resolved);
   const shards = planShards(spec.shards, spec.ranks, spec.part);
   const trains = spec.train !== undefined;
+  const measures = planMeasures(spec.metrics ?? [], loss, sizeOf(topology.outputShape));
 
   const control = reserveControl(memory);
-  const reports = reserveReports(memory);
+  const reports = reserveReports(memory, measures.metrics.length);
   const tensors: ParameterTensor[] = [];
   let vectorBytes = 0;
   for (const [weight, { definition, size, operation }] of topology.weights.entries()) {
@@ -143,7 +134,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     return tensor ? parameters + tensor.offset : memory.reserve('parameters', 4 * size);
   });
   const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
-  const standing = reserveStanding(memory);
+  const standing = reserveStanding(memory, measures);
   const state = { from: parameters, to: memory.bytes };
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);
@@ -166,7 +157,9 @@ export function planRun(spec: PlanSpec): RunPlan {
     labelSize: Math.max(1, spec.train?.targetSize ?? 0, spec.validation?.targetSize ?? 0),
     privateBlocks: privateBlocks(shards),
     exchangeBlocks: (index, channels) => (exchangeBlocks[index] ??= memory.reserve('statistics', areaBlocks * 16 * channels)),
-    lossBlocks: memory.reserve('statistics', areaBlocks * 16),
+    lossBlocks: memory.reserve('statistics', areaBlocks * 8 * measures.length),
+    measures,
+    weighted: spec.train?.weighted ? spec.batchRows : 0,
     inputGradient: spec.inputGradient ?? false,
     weightPlace: (weight, owner) => weightPlace(weight, owner),
   };
@@ -193,8 +186,8 @@ export function planRun(spec: PlanSpec): RunPlan {
   const uplink = shards.hosts ? reserveUplink(memory) : 0;
   const trouble = shards.hosts ? reserveTrouble(memory) : 0;
   const traffic = shards.hosts ? reserveTraffic(memory) : 0;
-  // Eight numbers and the factor of each tensor, see train/verdict.ts.
-  const verdictBytes = 8 * (8 + tensors.length);
+  // Eight numbers, the factor of each tensor and the metrics' numbers, see train/verdict.ts.
+  const verdictBytes = 8 * (8 + tensors.length + measures.length - 2);
   const verdict = shards.hosts ? memory.reserve('control', verdictBytes) : 0;
   memory.checkFits();
   return {
@@ -207,6 +200,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     control,
     reports,
     standing,
+    measures,
     weights,
     tensors,
     blocks,
@@ -237,13 +231,4 @@ const noGradients: GradientPlan = { vectors: [], merges: [], global: 0, hosts: u
 function operationBytes(tensors: readonly ParameterTensor[], layer: number): number {
   const own = tensors.filter((tensor) => tensor.layer === layer);
   return own.reduce((bytes, { size }) => bytes + Math.ceil((4 * size) / alignmentBytes) * alignmentBytes, 0);
-}
-
-function placeData(memory: MemoryPlan, spec: DataSpec): DataPlace {
-  const bytesEach = spec.inputType === 'uint8' ? 1 : 4;
-  return {
-    spec,
-    inputs: memory.reserve('data', spec.length * sizeOf(spec.inputShape) * bytesEach),
-    labels: memory.reserve('data', spec.length * 4 * Math.max(1, spec.targetSize)),
-  };
 }

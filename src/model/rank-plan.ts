@@ -9,6 +9,7 @@ import type { Builder, ExchangeArea, Operation, WeightPlace } from '../layers/la
 import type { Address } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 import { sizeOf } from '../memory/shape.ts';
+import type { Measures } from '../metrics/measures.ts';
 import { reserveTimes } from '../telemetry/timing.ts';
 import type { Topology } from './topology.ts';
 
@@ -48,7 +49,12 @@ export interface RankPlan {
   readonly outputSize: number;
   /** The gradient of the output, written by the loss. */
   readonly outputGradient: Address;
+  /** Where the model's last activation goes when only metrics ask for it; 0 otherwise. */
+  readonly activated: Address;
+  /** A block a shard of the measures' numbers. */
   readonly lossSums: Area;
+  /** The samples of the whole global batch (int32), when their weights must be summed; 0 otherwise. */
+  readonly batchSamples: Address;
   /** Those of the sync points, by index. */
   readonly areas: readonly Area[];
   /** int32 values that are written once, when the rank starts. */
@@ -70,6 +76,9 @@ export interface SharedPlaces {
   /** The shared blocks of the n-th exchange area of the plan, reserved by whoever asks first. */
   exchangeBlocks(index: number, channels: number): Address;
   readonly lossBlocks: Address;
+  readonly measures: Pick<Measures, 'length' | 'activation'>;
+  /** Rows of the largest global batch when rows have weights; 0 otherwise. */
+  readonly weighted: number;
   readonly inputGradient: boolean;
   /** The place of weight `weight` of the model, with gradients for this rank's buffers. */
   weightPlace(weight: number, shards: RankShards): WeightPlace;
@@ -149,7 +158,15 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
     output: current,
     outputSize: sizeOf(topology.outputShape),
     outputGradient: gradients[0],
-    lossSums: { index: -1, blocks: places.lossBlocks, result: memory.reserve('statistics', places.privateBlocks * 16), channels: 1, positions: 1 },
+    activated: places.measures.activation ? rows(sizeOf(topology.outputShape)) : 0,
+    lossSums: {
+      index: -1,
+      blocks: places.lossBlocks,
+      result: memory.reserve('statistics', places.privateBlocks * 8 * places.measures.length),
+      channels: places.measures.length / 2,
+      positions: 1,
+    },
+    batchSamples: places.weighted > 0 ? memory.reserve('activations', 4 * places.weighted) : 0,
     areas,
     constants,
     times: reserveTimes(memory),

@@ -7,9 +7,11 @@ import type { MemoryPlan } from '../memory/plan.ts';
 
 /** Sums over the rows of an epoch's applied steps so far. */
 export interface EpochSums {
-  readonly loss: number;
-  readonly correct: number;
+  /** The loss's and the metrics' numbers, as `Measures` places them. */
+  readonly sums: readonly number[];
   readonly rows: number;
+  /** What the sum of losses is divided by: the rows, or the sum of their weights. */
+  readonly weight: number;
 }
 
 export interface Standing {
@@ -22,15 +24,22 @@ export interface Standing {
 
 interface StandingPlace {
   readonly standing: Address;
+  readonly measures: { readonly length: number };
 }
 
 /** Where its words are: `step` is written last. */
 export const standingIndex = { step: 0, updates: 1, skippedInARow: 2 } as const;
-/** float64 [loss, correct, rows] from this byte on. */
-export const epochSumsAt = 16;
 
-export function reserveStanding(plan: MemoryPlan): Address {
-  return plan.reserve('control', epochSumsAt + 24);
+/**
+ * Index into `arena.f64` of the sums after `step`: float64 [numbers of the measures ..., rows, weight]. Even and odd steps take turns,
+ * so that a step that is concluded twice adds to what was before it both times.
+ */
+export function epochSumsAt({ standing, measures }: StandingPlace, step: number): number {
+  return ((standing + 16) >>> 3) + (step & 1) * (measures.length + 2);
+}
+
+export function reserveStanding(plan: MemoryPlan, measures: StandingPlace['measures']): Address {
+  return plan.reserve('control', 16 + 2 * 8 * (measures.length + 2));
 }
 
 /** The last step that was committed or skipped here. */
@@ -44,14 +53,17 @@ export function forgetStanding({ i32 }: Arena, { standing }: StandingPlace): voi
 }
 
 /** Only while no rank is in a step. */
-export function readStanding({ i32, f64 }: Arena, { standing }: StandingPlace): Standing {
+export function readStanding({ i32, f64 }: Arena, place: StandingPlace): Standing {
+  const { standing, measures } = place;
   const [step, updates, skippedInARow] = i32.subarray(standing >>> 2) as unknown as [number, number, number];
-  const [loss, correct, rows] = f64.subarray((standing + epochSumsAt) >>> 3) as unknown as [number, number, number];
-  return { step, updates, skippedInARow, epochSums: { loss, correct, rows } };
+  const at = epochSumsAt(place, step);
+  const rows = at + measures.length;
+  return { step, updates, skippedInARow, epochSums: { sums: Array.from(f64.subarray(at, rows)), rows: f64[rows]!, weight: f64[rows + 1]! } };
 }
 
-export function writeStanding({ i32, f64 }: Arena, { standing }: StandingPlace, { step, updates, skippedInARow, epochSums: { loss, correct, rows } }: Standing): void {
-  f64.set([loss, correct, rows], (standing + epochSumsAt) >>> 3);
+export function writeStanding({ i32, f64 }: Arena, place: StandingPlace, { step, updates, skippedInARow, epochSums: { sums, rows, weight } }: Standing): void {
+  const { standing } = place;
+  f64.set([...sums, rows, weight], epochSumsAt(place, step));
   i32[(standing >>> 2) + 1] = updates;
   i32[(standing >>> 2) + 2] = skippedInARow;
   Atomics.store(i32, standing >>> 2, step);

@@ -6,7 +6,7 @@
 import type { Address } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 
-/** The numbers of one step, all float64. */
+/** The numbers of one step, all float64; behind them the values of the run's metrics, in their order. */
 export const reportFields = [
   'step',
   'epoch',
@@ -14,8 +14,6 @@ export const reportFields = [
   'samples',
   /** The mean over the global batch. */
   'loss',
-  /** Share of correct predictions; NaN when the loss has no classes. */
-  'accuracy',
   /** Of the global mean gradient, before clipping. */
   'gradNorm',
   'clipScale',
@@ -37,18 +35,27 @@ export const findingPhases = ['data', 'forward', 'loss', 'backward', 'gradient']
 /** Steps that can be on their way at once: a power of two, so that the count of reports may wrap around. */
 export const ringLength = 1024;
 
-const recordLength = 16;
+/** Numbers of a record: whole cache lines, two at least. */
+function lengthOfRecord(metrics: number): number {
+  return Math.max(16, Math.ceil((reportFields.length + metrics) / 8) * 8);
+}
 
-export type ReportLayout = Address;
+export interface ReportLayout {
+  readonly address: Address;
+  /** Numbers of a record. */
+  readonly recordLength: number;
+}
 
-export function reserveReports(plan: MemoryPlan): ReportLayout {
-  return plan.reserve('control', ringLength * recordLength * 8);
+/** Room for reports of a run that has so many `metrics`. */
+export function reserveReports(plan: MemoryPlan, metrics: number): ReportLayout {
+  const length = lengthOfRecord(metrics);
+  return { address: plan.reserve('control', ringLength * length * 8), recordLength: length };
 }
 
 /** The place of each field in a record. */
 export const reportIndex = Object.fromEntries(reportFields.map((field, i) => [field, i])) as Readonly<Record<ReportField, number>>;
 
 /** Index into `arena.f64` of the record of report number `report` (counted over the run). */
-export function reportStart(layout: ReportLayout, report: number): number {
-  return (layout >>> 3) + (report & (ringLength - 1)) * recordLength;
+export function reportStart({ address, recordLength }: ReportLayout, report: number): number {
+  return (address >>> 3) + (report & (ringLength - 1)) * recordLength;
 }

@@ -5,6 +5,7 @@
 import { batchRows } from '../data/sampler.ts';
 import { noFinding } from './diagnose.ts';
 import type { TrainOrder } from './loop.ts';
+import { setDivisor, setOrder } from './pass.ts';
 import type { Rank } from './rank.ts';
 import { conclude, update } from './step.ts';
 import { recallVerdict } from './verdict.ts';
@@ -15,6 +16,8 @@ export function completeStep(rank: Rank, { epoch, firstBatch, firstStep, updates
   const began = performance.now();
   rank.clock.restart(0);
   runtime.setBatch(batchRows(runtime.plan.train!.spec.length, spec.batchSize, firstBatch), firstStep);
+  setOrder(rank, epoch);
+  setDivisor(rank, runtime.plan.train!, firstBatch * spec.batchSize);
   recallVerdict(rank);
   // Only steps that are applied change the state.
   rank.updates = updates + 1;

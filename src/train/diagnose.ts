@@ -42,7 +42,7 @@ export function diagnose(rank: Rank): Finding {
 
   look('data', -1, own.input, sizeOf(plan.topology.inputShape));
   runtime.forward(true, undefined, (i) => look('forward', own.operations[i]!.layer, own.operations[i]!.operation.output, own.operations[i]!.size));
-  computeLoss(rank, true);
+  computeLoss(rank, plan.train!, true);
   look('loss', -1, own.outputGradient, own.outputSize);
   rank.uplink?.waitFor('flushed');
   runtime.backward(undefined, (i) => {

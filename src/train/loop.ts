@@ -48,18 +48,21 @@ function recordedStep(rank: Rank, order: StepOrder): boolean {
 }
 
 /**
- * Loss sum and number of correct predictions over a whole data set, with moving statistics, in its own order. Each shard
+ * The loss's and the metrics' sums over a whole data set, with moving statistics, in its own order. Each shard
  * adds its batches in order, then the shards meet once along the tree: the same bits for any number of ranks.
- * Afterwards the two sums are at `own.lossSums.result` of every rank; among hosts, of the coordinator's leader.
+ * Afterwards the sums are at `own.lossSums.result` of every rank; among hosts, of the coordinator's leader.
  */
 export function evaluate(rank: Rank, data: DataPlace): void {
   const { runtime, spec, arena } = rank;
   const { own, context, plan } = runtime;
   const { shards } = context;
   const batchSize = spec.validationBatchSize;
-  const sums = new Float64Array(2 * shards.count);
+  const { length } = plan.measures;
+  const sums = new Float64Array(length * shards.count);
   rank.clock.restart(0);
-  const blocks = (own.lossSums.blocks >>> 3) + 2 * shards.first;
+  // Nothing is divided here: there is no gradient.
+  rank.divisor = 1;
+  const blocks = (own.lossSums.blocks >>> 3) + length * shards.first;
   for (let batch = 0; batch < stepsPerEpoch(data.spec.length, batchSize, false); batch++) {
     runtime.setBatch(batchRows(data.spec.length, batchSize, batch), noStep);
     throwIfAborted(arena.i32, rank.control);
@@ -68,7 +71,7 @@ export function evaluate(rank: Rank, data: DataPlace): void {
     enterPhase(rank, 'forward');
     runtime.forward(false, rank.markLayer);
     enterPhase(rank, 'loss');
-    computeLoss(rank, false);
+    computeLoss(rank, data, false);
     for (let i = 0; i < sums.length; i++) sums[i]! += arena.f64[blocks + i]!;
   }
   arena.f64.set(sums, blocks);

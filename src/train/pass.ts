@@ -2,7 +2,8 @@
  * Room: train (level 5). The three parts of a pass that training, evaluation and diagnosis share: gather rows, forward,
  * loss and backward. Nothing here changes a weight.
  */
-
+import { activationCode } from '../kernels/contract.ts';
+import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { orderKeys } from '../numerics/permutation.ts';
@@ -40,9 +41,30 @@ export function gather({ arena, runtime }: Rank, data: DataPlace, first: number,
   for (let row = 0; row < batch.rows; row++) i32[labels + row] = i32[source + i32[indices + row]!]!;
 }
 
-/** Each own shard's loss sums go to its block; with `training` the gradient of the mean loss goes to the output gradient. */
-export function computeLoss({ arena, runtime, loss }: Rank, training: boolean): void {
+/**
+ * What the losses of the batch that starts at position `first` of the epoch's order are divided by. Weights of all rows are in every
+ * host's memory and are added in the order of the batch: the same number everywhere. The batch must have been set.
+ */
+export function setDivisor(rank: Rank, { spec, weights }: DataPlace, first: number): void {
+  const { runtime, arena } = rank;
   const { own, context } = runtime;
+  const { kernels, batch } = context;
+  rank.divisor = batch.globalRows;
+  if (!spec.weighted) return;
+  const { f32, i32 } = arena;
+  const samples = own.batchSamples >>> 2;
+  if (rank.spec.shuffle) kernels.epochOrder(own.batchSamples, first, batch.globalRows, spec.length, own.orderKeys);
+  else for (let row = 0; row < batch.globalRows; row++) i32[samples + row] = first + row;
+  let sum = 0;
+  for (let row = 0; row < batch.globalRows; row++) sum += f32[(weights >>> 2) + i32[samples + row]!]!;
+  rank.divisor = sum;
+}
+
+/** Each own shard's sums go to its block; with `training` the gradient of the mean loss goes to the output gradient. */
+export function computeLoss(rank: Rank, data: DataPlace, training: boolean): void {
+  const { arena, runtime, loss } = rank;
+  const { own, context, plan } = runtime;
+  const { measures } = plan;
   const { kernels, batch, shards } = context;
   const columns = own.outputSize;
   const labelBytes = loss.labels === 'class' ? 4 : 4 * columns;
@@ -51,8 +73,55 @@ export function computeLoss({ arena, runtime, loss }: Rank, training: boolean): 
     const at = 4 * first * columns;
     const rows = batch.shardStart[s + 1]! - first;
     const dy = training ? own.outputGradient + at : 0;
-    const sums = own.lossSums.blocks + 16 * (shards.first + s);
-    loss.run(kernels, arena, own.output + at, own.labels + first * labelBytes, dy, rows, columns, batch.globalRows, sums);
+    const sums = own.lossSums.blocks + 8 * measures.length * (shards.first + s);
+    if (data.spec.weighted) runWeighted(rank, data, first, rows, dy, sums);
+    else loss.run(kernels, arena, own.output + at, own.labels + first * labelBytes, dy, rows, columns, rank.divisor, sums);
+  }
+  if (measures.metrics.length > 0) measure(rank);
+}
+
+/** The loss of rows that count differently: row by row, each with a divisor of its own. A row of weight 0 has no say at all. */
+function runWeighted({ arena, runtime, loss, divisor }: Rank, { weights }: DataPlace, first: number, rows: number, dy: Address, sums: Address): void {
+  const { own, context } = runtime;
+  const { f32, f64, i32 } = arena;
+  const columns = own.outputSize;
+  const labelBytes = loss.labels === 'class' ? 4 : 4 * columns;
+  const at = sums >>> 3;
+  let total = 0;
+  let correct = 0;
+  for (let row = 0; row < rows; row++) {
+    const weight = f32[(weights >>> 2) + i32[(own.indices >>> 2) + first + row]!]!;
+    const dyRow = dy === 0 ? 0 : dy + 4 * row * columns;
+    const counts = weight > 0;
+    const predictions = own.output + 4 * (first + row) * columns;
+    const labels = own.labels + (first + row) * labelBytes;
+    loss.run(context.kernels, arena, predictions, labels, counts ? dyRow : 0, 1, columns, divisor / weight, sums);
+    if (counts) total += weight * f64[at]!;
+    else if (dyRow !== 0) f32.fill(0, dyRow >>> 2, (dyRow >>> 2) + columns);
+    correct += f64[at + 1]!;
+  }
+  f64[at] = total;
+  f64[at + 1] = correct;
+}
+
+/** Each own shard's numbers of the metrics go behind those of the loss. */
+function measure({ arena, runtime, loss }: Rank): void {
+  const { own, context, plan } = runtime;
+  const { kernels, batch, shards } = context;
+  const { metrics, activation, length } = plan.measures;
+  const columns = own.outputSize;
+  const labelBytes = loss.labels === 'class' ? 4 : 4 * columns;
+  if (activation === 'softmax') kernels.softmax(own.output, own.activated, batch.rows, columns);
+  if (activation === 'sigmoid') kernels.biasActivation(activationCode.sigmoid, 0, own.output, 0, own.activated, batch.rows, columns);
+  for (let s = 0; s < shards.count; s++) {
+    const first = batch.shardStart[s]!;
+    const rows = batch.shardStart[s + 1]! - first;
+    const sums = own.lossSums.blocks + 8 * length * (shards.first + s);
+    for (let m = 0; m < metrics.length; m++) {
+      const { metric, at } = metrics[m]!;
+      const predictions = (metric.activated && activation ? own.activated : own.output) + 4 * first * columns;
+      metric.measure(kernels, arena, predictions, own.labels + first * labelBytes, rows, columns, sums + 8 * at);
+    }
   }
 }
 
@@ -62,7 +131,7 @@ export function forwardBackward(rank: Rank): void {
   enterPhase(rank, 'forward');
   runtime.forward(true, markLayer);
   enterPhase(rank, 'loss');
-  computeLoss(rank, true);
+  computeLoss(rank, runtime.plan.train!, true);
   enterPhase(rank, 'backward');
   rank.uplink?.waitFor('flushed');
   if (buckets.length === 0) {

@@ -59,6 +59,8 @@ export interface Rank {
   readonly awaitsReduced: boolean;
   /** How far this rank is in applying the step. */
   readonly updating: Updating;
+  /** What the sum of the step's losses is divided by: the rows of the global batch, or the sum of their weights. */
+  divisor: number;
   /** Whether training ends after the step, as agreed with everybody. */
   stops: boolean;
   /** The last of main's wishes to observe that was met. */
@@ -109,6 +111,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     buckets: bucketWork(plan, rank),
     awaitsReduced: awaitsReduced(plan),
     updating: new Updating(arena, plan.updating, rank),
+    divisor: 0,
     stops: false,
     observed: 0,
     updates: 0,

@@ -6,13 +6,13 @@
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows } from '../data/sampler.ts';
 import { epochSumsAt, standingIndex } from '../model/standing.ts';
-import { reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
+import { reportFields, reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
 import { phaseIndex } from '../telemetry/timing.ts';
 import type { Decision } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
 import { settleNorms } from './norms.ts';
 import { beginObservation } from './observe.ts';
-import { forwardBackward, gather } from './pass.ts';
+import { forwardBackward, gather, setDivisor } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { reduceShare, sumOnHost } from './reduce.ts';
 import { reachVerdict } from './verdict.ts';
@@ -38,6 +38,7 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
 
   runtime.setBatch(batchRows(data.spec.length, spec.batchSize, order.batch), order.step);
   enterPhase(rank, 'data');
+  setDivisor(rank, data, order.batch * spec.batchSize);
   gather(rank, data, order.batch * spec.batchSize, spec.shuffle);
   forwardBackward(rank);
   if (rank.uplink) reduceShare(rank);
@@ -96,17 +97,21 @@ export function conclude(rank: Rank, order: StepOrder, seconds: number, decision
 }
 
 /** As in Keras, skipped steps do not count in the means of an epoch. */
-function stand({ runtime, arena: { i32, f64 }, loss, updates, skippedInARow }: Rank, { batch, step }: StepOrder, applied: boolean): void {
+function stand({ runtime, arena: { i32, f64 }, updates, skippedInARow, divisor }: Rank, { batch, step }: StepOrder, applied: boolean): void {
   const { plan, own, context } = runtime;
   const { globalRows } = context.batch;
-  const losses = own.lossSums.result >>> 3;
-  const sums = (plan.standing + epochSumsAt) >>> 3;
-  if (batch === 0) f64.fill(0, sums, sums + 3);
+  const { length } = plan.measures;
+  const of = own.lossSums.result >>> 3;
+  const sums = epochSumsAt(plan, step);
+  const before = epochSumsAt(plan, step - 1);
+  if (batch === 0) f64.fill(0, sums, sums + length + 2);
+  else f64.copyWithin(sums, before, before + length + 2);
   if (applied) {
     // What a mean over the steps' reports comes to, bit for bit.
-    f64[sums]! += (f64[losses]! / globalRows) * globalRows;
-    if (loss.countsCorrect) f64[sums + 1]! += (f64[losses + 1]! / globalRows) * globalRows;
-    f64[sums + 2]! += globalRows;
+    f64[sums]! += divisor === 0 ? 0 : (f64[of]! / divisor) * divisor;
+    for (let i = 1; i < length; i++) f64[sums + i]! += f64[of + i]!;
+    f64[sums + length]! += globalRows;
+    f64[sums + length + 1]! += divisor;
   }
   const at = plan.standing >>> 2;
   i32[at + standingIndex.updates] = updates;
@@ -125,8 +130,7 @@ function report(rank: Rank, order: StepOrder, seconds: number, decision: Decisio
   f64[at + reportIndex.step] = order.step;
   f64[at + reportIndex.epoch] = order.epoch;
   f64[at + reportIndex.samples] = batch.globalRows;
-  f64[at + reportIndex.loss] = f64[sums]! / batch.globalRows;
-  f64[at + reportIndex.accuracy] = rank.loss.countsCorrect ? f64[sums + 1]! / batch.globalRows : Number.NaN;
+  f64[at + reportIndex.loss] = rank.divisor === 0 ? 0 : f64[sums]! / rank.divisor;
   f64[at + reportIndex.gradNorm] = rank.clip.gradNorm;
   f64[at + reportIndex.clipScale] = rank.clip.clipScale;
   f64[at + reportIndex.learningRate] = rank.rule.learningRate;
@@ -135,6 +139,8 @@ function report(rank: Rank, order: StepOrder, seconds: number, decision: Decisio
   f64[at + reportIndex.phase] = finding.phase;
   f64[at + reportIndex.layer] = finding.layer;
   f64[at + reportIndex.shard] = finding.shard;
+  const { metrics } = runtime.plan.measures;
+  for (let m = 0; m < metrics.length; m++) f64[at + reportFields.length + m] = metrics[m]!.metric.value(f64, sums + metrics[m]!.at, batch.globalRows);
   Atomics.store(i32, control.reported, (reported + 1) | 0);
 }
 

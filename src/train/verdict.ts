@@ -9,7 +9,7 @@ import { enterPhase, type Rank } from './rank.ts';
 
 const decisions = ['apply', 'skip', 'halt'] as const satisfies readonly Decision[];
 
-/** The record: these numbers, then the factor of each tensor from `scales` on. */
+/** The record: these numbers, then the factor of each tensor from `scales` on, then the metrics' sums. */
 const record = { decision: 0, stops: 1, loss: 2, correct: 3, gradNorm: 4, clipScale: 5, scales: 8 } as const;
 
 /** Comes to the decision on the step and to whether training stops after it, and remembers both. */
@@ -66,6 +66,8 @@ function writeRecord({ runtime, clip: { gradNorm, clipScale, tensorScale }, aren
   f64[at + record.gradNorm] = gradNorm;
   f64[at + record.clipScale] = clipScale;
   f64.set(tensorScale, at + record.scales);
+  const metrics = at + record.scales + tensorScale.length;
+  for (let i = 2; i < runtime.plan.measures.length; i++) f64[metrics + i - 2] = f64[sums + i]!;
 }
 
 function readRecord(rank: Rank): Decision {
@@ -79,5 +81,7 @@ function readRecord(rank: Rank): Decision {
   outcome.gradNorm = f64[at + record.gradNorm]!;
   outcome.clipScale = f64[at + record.clipScale]!;
   for (let t = 0; t < outcome.tensorScale.length; t++) outcome.tensorScale[t] = f64[at + record.scales + t]!;
+  const metrics = at + record.scales + outcome.tensorScale.length;
+  for (let i = 2; i < runtime.plan.measures.length; i++) f64[sums + i] = f64[metrics + i - 2]!;
   return decisions[f64[at + record.decision]!]!;
 }

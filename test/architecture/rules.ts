@@ -14,7 +14,7 @@ const levels: readonly (readonly [level: number, rooms: readonly string[]])[] = 
   [0, ['src/errors.ts', 'src/check.ts']],
   [1, ['src/config/', 'src/memory/', 'src/numerics/']],
   [2, ['src/kernels/', 'src/telemetry/']],
-  [3, ['src/layers/', 'src/losses/', 'src/optimizers/', 'src/collectives/', 'src/data/', 'src/checkpoint/']],
+  [3, ['src/layers/', 'src/losses/', 'src/metrics/', 'src/optimizers/', 'src/collectives/', 'src/data/', 'src/checkpoint/']],
   [4, ['src/model/', 'src/interop/']],
   [5, ['src/train/']],
   [6, ['src/local/']],

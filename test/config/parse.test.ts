@@ -73,7 +73,7 @@ test('all problems are told at once, one sentence a line', (t) => {
       'Expected `optimizer.learningRate` to be 0 or a finite number > 0 in float32, got `-1`.',
       'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
       'Expected `batchSize` to be an integer >= 1, got `1.5`.',
-      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, haltAfterSkipped).',
+      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, haltAfterSkipped).',
     ],
   );
 });
@@ -136,8 +136,10 @@ test('the settings of a run keep their rules and their ranges', (t) => {
   t.deepEqual(runProblems({ seed: 2 ** 53 }), ['Expected `seed` to be an integer >= 0, got `9007199254740992`.']);
   t.deepEqual(runProblems({ seed: -1 }), ['Expected `seed` to be an integer >= 0, got `-1`.']);
   t.deepEqual(runProblems({ shuffle: 'no' }), ['Expected `shuffle` to be true or false, got `"no"`.']);
-  t.deepEqual(runProblems({ metrics: ['acuracy'] }), ['Expected `metrics[0]` to be one of accuracy, got `"acuracy"`; did you mean `accuracy`?']);
-  t.deepEqual(runProblems({ metrics: ['accuracy', 'accuracy'] }), ['Expected `metrics` to be a list of different metrics (accuracy), got `["accuracy","accuracy"]`.']);
+  t.deepEqual(runProblems({ metrics: ['acuracy'] }), [
+    'Expected `metrics[0]` to be one of accuracy, sparseCategoricalAccuracy, categoricalAccuracy, binaryAccuracy, topKCategoricalAccuracy, sparseTopKCategoricalAccuracy, precision, recall, auc, meanAbsoluteError, meanSquaredError, or an object like { type: "topKCategoricalAccuracy", k: 3 }, got `"acuracy"`; did you mean `accuracy`?',
+  ]);
+  t.deepEqual(runProblems({ metrics: ['accuracy', 'accuracy'] }), ['Expected `metrics` to be a list of metrics with different names, got `["accuracy","accuracy"]`.']);
   t.deepEqual(runProblems({ kernels: 'gpu' }), ['Expected `kernels` to be one of auto, wasm, blas, got `"gpu"`.']);
   t.deepEqual(runProblems({ loss: { type: 'meanSquaredError', fromLogits: true } }), ['Unknown key `loss.fromLogits` (known: type).']);
   t.deepEqual(

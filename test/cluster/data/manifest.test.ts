@@ -20,6 +20,7 @@ import { refusal } from '../../data/folder.ts';
 import { bytesOf, emptySet, filledSet, threeChunks } from './stored.ts';
 
 const anySpec: fc.Arbitrary<DataSpec> = fc.record({
+  weighted: fc.boolean(),
   length: fc.integer({ min: 1, max: 20 }),
   inputShape: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }),
   inputType: fc.constantFrom('uint8', 'float32'),
@@ -30,8 +31,8 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 test('inputs and labels are counted in their stored types', (t) => {
   const spec = { length: 10, inputShape: [2, 3], scale: 1 } as const;
-  t.deepEqual(dataBytes({ ...spec, inputType: 'uint8', targetSize: 0 }), { inputs: 60, all: 100 });
-  t.deepEqual(dataBytes({ ...spec, inputType: 'float32', targetSize: 2 }), { inputs: 240, all: 320 });
+  t.deepEqual(dataBytes({ ...spec, inputType: 'uint8', targetSize: 0 }), { inputs: 60, labels: 40, all: 100 });
+  t.deepEqual(dataBytes({ ...spec, inputType: 'float32', targetSize: 2 }), { inputs: 240, labels: 80, all: 320 });
 });
 
 test('chunks are 4 MiB, doubled when there would be too many', (t) => {
@@ -68,7 +69,7 @@ test('any bytes of a data set are found in its two ranges, in order', (t) => {
 });
 
 test('bytes on both sides of the boundary are two ranges', (t) => {
-  const place = { spec: { length: 10, inputShape: [6], inputType: 'uint8', scale: 1, targetSize: 0 }, inputs: 1000, labels: 5000 } as const;
+  const place = { spec: { length: 10, inputShape: [6], inputType: 'uint8', scale: 1, targetSize: 0 }, inputs: 1000, labels: 5000, weights: 0 } as const;
   t.deepEqual(rangesOf(place, 50, 10), [{ address: 1050, bytes: 10 }]);
   t.deepEqual(rangesOf(place, 50, 20), [
     { address: 1050, bytes: 10 },
@@ -77,6 +78,13 @@ test('bytes on both sides of the boundary are two ranges', (t) => {
   t.deepEqual(rangesOf(place, 60, 40), [{ address: 5000, bytes: 40 }]);
   t.deepEqual(rangesOf(place, 60, 0), []);
   t.deepEqual(rangesOf(place, 0, 0), []);
+  const weighted = { ...place, spec: { ...place.spec, weighted: true }, weights: 9000 };
+  t.deepEqual(rangesOf(weighted, 50, 85), [
+    { address: 1050, bytes: 10 },
+    { address: 5000, bytes: 40 },
+    { address: 9000, bytes: 35 },
+  ]);
+  t.deepEqual(rangesOf(weighted, 110, 30), [{ address: 9010, bytes: 30 }]);
 });
 
 test('a manifest has the hashes of the bytes as they stand, and the event loop runs between them', async (t) => {

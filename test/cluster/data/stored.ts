@@ -7,13 +7,14 @@ import type { DataSpec } from '../../../src/model/plan.ts';
 /** 9 MiB of inputs and 36 KiB of labels: three chunks, the last of which holds both. */
 export const threeChunks: DataSpec = { length: 9 * 1024, inputShape: [32, 32], inputType: 'uint8', scale: 255, targetSize: 0 };
 
-/** Room for a data set of zeros, inputs and labels apart. */
+/** Room for a data set of zeros, inputs, labels and weights apart. */
 export function emptySet(spec: DataSpec): StoredData {
-  const { inputs, all } = dataBytes(spec);
+  const sizes = dataBytes(spec);
   const memory = new MemoryPlan();
-  const labels = memory.reserve('data', all - inputs);
+  const weights = memory.reserve('data', sizes.all - sizes.inputs - sizes.labels);
+  const labels = memory.reserve('data', sizes.labels);
   memory.reserve('control', 192);
-  const place = { spec, inputs: memory.reserve('data', inputs), labels };
+  const place = { spec, inputs: memory.reserve('data', sizes.inputs), labels, weights };
   return { arena: Arena.create(memory.bytes), place };
 }
 
@@ -30,7 +31,7 @@ export function filledSet(spec: DataSpec): StoredData {
   return data;
 }
 
-/** A copy of all bytes: inputs, then labels. */
+/** A copy of all bytes: inputs, labels, weights. */
 export function bytesOf(data: StoredData): Uint8Array {
   return Buffer.concat(viewsOf(data, 0, dataBytes(data.place.spec).all).map((view) => Uint8Array.from(view)));
 }
