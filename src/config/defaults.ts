@@ -107,6 +107,20 @@ export const scheduleDefaults = {
   annealStrategy: 'cos',
 } as const;
 
+/** Defaults of penalties on weights and of their bounds: Keras'. */
+export const regularizerDefaults = {
+  l1: 0.01,
+  l2: 0.01,
+  /** The norm of the weights into a unit. */
+  axis: 0,
+  maxValue: 2,
+  minValue: 0,
+  /** Of minMaxNorm. */
+  mostValue: 1,
+  /** Bounds hold at once. */
+  rate: 1,
+} as const;
+
 /** Defaults of what watches a number of the history: Keras'. */
 export const monitorDefaults = {
   /** What is learnt by heart does not count. */

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { layerDefaults as d } from './defaults.ts';
 import { activationSchema, initializerSchema } from './initializers.ts';
+import { constraintSchema, regularizerSchema } from './regularizers.ts';
 import { across, field, flag, fraction, fractionBelowOne, integer, listOf, nonNegative, positive, record, text, variantError } from './rules.ts';
 
 const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
@@ -33,6 +34,14 @@ const targetShape = z
   .refine((list) => list.every((size) => Number.isSafeInteger(size) && (size >= 1 || size === -1)), targetRule)
   .refine((list) => list.filter((size) => size === -1).length <= 1, targetRule);
 
+/** Of gamma and beta. */
+const affineBounds = {
+  betaRegularizer: regularizerSchema.optional(),
+  gammaRegularizer: regularizerSchema.optional(),
+  betaConstraint: constraintSchema.optional(),
+  gammaConstraint: constraintSchema.optional(),
+};
+
 const layerTypes = ['dense', 'batchNormalization', 'layerNormalization', 'activation', 'flatten', 'reshape', 'dropout', 'alphaDropout', 'gaussianNoise'] as const;
 export type LayerType = (typeof layerTypes)[number];
 
@@ -48,6 +57,10 @@ export const layerSchema = z.discriminatedUnion(
       useBias: flag.default(d.useBias),
       kernelInitializer: initializerSchema.default(d.kernelInitializer),
       biasInitializer: initializerSchema.default(d.biasInitializer),
+      kernelRegularizer: regularizerSchema.optional(),
+      biasRegularizer: regularizerSchema.optional(),
+      kernelConstraint: constraintSchema.optional(),
+      biasConstraint: constraintSchema.optional(),
     }),
     record(layerWords, {
       type: z.literal('batchNormalization'),
@@ -60,6 +73,7 @@ export const layerSchema = z.discriminatedUnion(
       synchronized: flag.default(d.synchronized),
       betaInitializer: initializerSchema.default(d.betaInitializer),
       gammaInitializer: initializerSchema.default(d.gammaInitializer),
+      ...affineBounds,
       movingMeanInitializer: initializerSchema.default(d.movingMeanInitializer),
       movingVarianceInitializer: initializerSchema.default(d.movingVarianceInitializer),
     }),
@@ -72,6 +86,7 @@ export const layerSchema = z.discriminatedUnion(
       scale: flag.default(d.scale),
       betaInitializer: initializerSchema.default(d.betaInitializer),
       gammaInitializer: initializerSchema.default(d.gammaInitializer),
+      ...affineBounds,
     }),
     record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema }),
     record(layerWords, { type: z.literal('flatten'), ...common }),

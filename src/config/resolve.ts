@@ -2,10 +2,11 @@
  * Room: config (level 1). Names written out: 'elu' is { type: 'elu', alpha: 1 }. Ranks need this and nothing else of the room,
  * so it never imports a schema: loading those would delay every thread's start.
  */
-import { layerDefaults, lossDefaults, metricDefaults } from './defaults.ts';
+import { layerDefaults, lossDefaults, metricDefaults, regularizerDefaults } from './defaults.ts';
 import type { ActivationConfig, ActivationName, InitializerConfig, ResolvedInitializer } from './initializers.ts';
 import type { LossConfig, ResolvedLoss } from './losses.ts';
 import type { MetricConfig, ResolvedMetric } from './metrics.ts';
+import type { ConstraintConfig, RegularizerConfig, ResolvedConstraint } from './regularizers.ts';
 
 /** The object form of an initialiser: 'randomNormal' is { type: 'randomNormal', mean: 0, stddev: 0.05 }. */
 export function resolveInitializer(config: InitializerConfig): ResolvedInitializer {
@@ -17,6 +18,9 @@ export function resolveInitializer(config: InitializerConfig): ResolvedInitializ
     case 'randomNormal':
     case 'truncatedNormal':
       return { type: config, mean: 0, stddev: spread };
+    case 'orthogonal':
+    case 'identity':
+      return { type: config, gain: 1 };
     default:
       return { type: config };
   }
@@ -35,6 +39,29 @@ export function resolveActivation(config: ActivationConfig): ResolvedActivation 
   const type = typeof config === 'string' ? config : config.type;
   const alpha = typeof config === 'object' && 'alpha' in config ? config.alpha : defaultAlpha[type];
   return { type, alpha: alpha ?? 0 };
+}
+
+/** The factors of a regularizer; 0 for what it does not have. */
+export function resolveRegularizer(config: RegularizerConfig): { readonly l1: number; readonly l2: number } {
+  const { l1, l2 } = regularizerDefaults;
+  if (typeof config === 'string') return { l1: config === 'l2' ? 0 : l1, l2: config === 'l1' ? 0 : l2 };
+  return { l1: 'l1' in config ? config.l1 : 0, l2: 'l2' in config ? config.l2 : 0 };
+}
+
+/** The object form of a constraint. */
+export function resolveConstraint(config: ConstraintConfig): ResolvedConstraint {
+  if (typeof config !== 'string') return config;
+  const { axis, maxValue, minValue, mostValue, rate } = regularizerDefaults;
+  switch (config) {
+    case 'maxNorm':
+      return { type: config, maxValue, axis };
+    case 'minMaxNorm':
+      return { type: config, minValue, maxValue: mostValue, rate, axis };
+    case 'unitNorm':
+      return { type: config, axis };
+    default:
+      return { type: config };
+  }
 }
 
 /** The object form of a loss. */

@@ -17,13 +17,16 @@ import { type ChannelLayout, channelLayout } from './channels.ts';
 import { GhostBatchNormalization } from './ghost-batch-normalization.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
 import { type ChannelVectors, channelShare, movingVectors, reserveVectors } from './normalization-vectors.ts';
+import { bounded } from './penalties.ts';
 
 export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
   const layout = normalizationLayout(config, inputShape, place);
   const shape = [layout.channels];
   const weights: WeightDefinition[] = [];
-  if (config.scale) weights.push({ name: 'gamma', shape, initializer: config.gammaInitializer, role: 'synced' });
-  if (config.center) weights.push({ name: 'beta', shape, initializer: config.betaInitializer, role: 'synced' });
+  if (config.scale)
+    weights.push({ name: 'gamma', shape, initializer: config.gammaInitializer, role: 'synced', ...bounded(config.gammaRegularizer, config.gammaConstraint) });
+  if (config.center)
+    weights.push({ name: 'beta', shape, initializer: config.betaInitializer, role: 'synced', ...bounded(config.betaRegularizer, config.betaConstraint) });
   weights.push({ name: 'moving_mean', shape, initializer: config.movingMeanInitializer, role: 'state' });
   weights.push({ name: 'moving_variance', shape, initializer: config.movingVarianceInitializer, role: 'state' });
   return {

@@ -8,6 +8,7 @@ import type { Address } from '../memory/arena.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { activationParts, keepsPreActivation } from './activation.ts';
 import type { Builder, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
+import { bounded } from './penalties.ts';
 
 /** What a Dense whose inputs are scaled and shifted does otherwise: see scaled-dense.ts. */
 interface InputScaling {
@@ -29,8 +30,11 @@ export type CompileScaling = (builder: Builder, kernel: WeightPlace, bias: Weigh
 export function defineDense(config: LayerConfigOf<'dense'>, inputShape: Shape, compileScaling?: CompileScaling): LayerDefinition {
   const inputs = inputShape.at(-1) ?? 1;
   const { units } = config;
-  const weights: WeightDefinition[] = [{ name: 'kernel', shape: [inputs, units], initializer: config.kernelInitializer, role: 'summed' }];
-  if (config.useBias) weights.push({ name: 'bias', shape: [units], initializer: config.biasInitializer, role: 'summed' });
+  const weights: WeightDefinition[] = [
+    { name: 'kernel', shape: [inputs, units], initializer: config.kernelInitializer, role: 'summed', ...bounded(config.kernelRegularizer, config.kernelConstraint) },
+  ];
+  if (config.useBias)
+    weights.push({ name: 'bias', shape: [units], initializer: config.biasInitializer, role: 'summed', ...bounded(config.biasRegularizer, config.biasConstraint) });
   return {
     outputShape: [...inputShape.slice(0, -1), units],
     weights,

@@ -7,18 +7,25 @@ import { resolveInitializer } from '../config/resolve.ts';
 import { log } from '../numerics/elementary.ts';
 import { philox, purpose, seedKey } from '../numerics/philox.ts';
 import type { WeightDefinition } from './layer.ts';
+import { orthogonalize } from './orthogonal.ts';
 
 /** Fills `values` (as many as the weight's shape holds) with the first values of weight number `index` of the model. */
 export function initialize(values: Float32Array, weight: WeightDefinition, seed: number, index: number): void {
   const fan = { in: weight.shape[0] ?? 1, out: weight.shape.at(-1) ?? 1 };
-  const value = elementValue(resolveInitializer(weight.initializer), fan, new Draws(seed, index));
+  const initializer = resolveInitializer(weight.initializer);
+  const draws = new Draws(seed, index);
+  if (initializer.type === 'orthogonal') {
+    orthogonalize(values, fan.out, initializer.gain, (i) => draws.normal(i));
+    return;
+  }
+  const value = elementValue(initializer, fan, draws);
   for (let i = 0; i < values.length; i++) values[i] = value(i);
 }
 
 type ElementValue = (element: number) => number;
 
 /** The value of each element under an initialiser. */
-function elementValue(initializer: ResolvedInitializer, fan: { readonly in: number; readonly out: number }, draws: Draws): ElementValue {
+function elementValue(initializer: Exclude<ResolvedInitializer, { type: 'orthogonal' }>, fan: { readonly in: number; readonly out: number }, draws: Draws): ElementValue {
   switch (initializer.type) {
     case 'zeros':
       return () => 0;
@@ -26,6 +33,11 @@ function elementValue(initializer: ResolvedInitializer, fan: { readonly in: numb
       return () => 1;
     case 'constant':
       return () => initializer.value;
+    case 'identity':
+      // Row i has its one in column i.
+      return (i) => (Math.floor(i / fan.out) === i % fan.out ? initializer.gain : 0);
+    case 'varianceScaling':
+      return varianceScaling(initializer, fan, draws);
     case 'randomUniform':
       return (i) => draws.uniform(i, initializer.minval, initializer.maxval);
     case 'randomNormal':
@@ -52,6 +64,18 @@ function elementValue(initializer: ResolvedInitializer, fan: { readonly in: numb
 function scaledUniform(draws: Draws, squaredLimit: number): ElementValue {
   const limit = Math.sqrt(squaredLimit);
   return (i) => draws.uniform(i, -limit, limit);
+}
+
+/** Keras: variance scale / fan; `normal` is the one that is cut at two deviations. */
+function varianceScaling(
+  { scale, mode, distribution }: Extract<ResolvedInitializer, { type: 'varianceScaling' }>,
+  fan: { readonly in: number; readonly out: number },
+  draws: Draws,
+): ElementValue {
+  const variance = scale / Math.max(1, mode === 'fanIn' ? fan.in : mode === 'fanOut' ? fan.out : (fan.in + fan.out) / 2);
+  if (distribution === 'uniform') return scaledUniform(draws, 3 * variance);
+  const deviation = Math.sqrt(variance);
+  return distribution === 'truncatedNormal' ? scaledNormal(draws, variance) : (i) => deviation * draws.normal(i);
 }
 
 /** The standard deviation of a normal number cut at two: what Keras divides by to keep the variance. */

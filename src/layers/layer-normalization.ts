@@ -13,6 +13,7 @@ import { type Shape, sizeOf } from '../memory/shape.ts';
 import { checkedAxes } from './axes.ts';
 import { type ChannelLayout, channelLayout } from './channels.ts';
 import type { Builder, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
+import { bounded } from './penalties.ts';
 
 type LayerNormalizationConfig = LayerConfigOf<'layerNormalization'>;
 
@@ -22,8 +23,10 @@ export function defineLayerNormalization(config: LayerNormalizationConfig, input
   const layout = channelLayout(inputShape, axes);
   const shape = axes.map((axis) => inputShape[axis]!);
   const weights: WeightDefinition[] = [];
-  if (config.scale) weights.push({ name: 'gamma', shape, initializer: config.gammaInitializer, role: 'summed' });
-  if (config.center) weights.push({ name: 'beta', shape, initializer: config.betaInitializer, role: 'summed' });
+  if (config.scale)
+    weights.push({ name: 'gamma', shape, initializer: config.gammaInitializer, role: 'summed', ...bounded(config.gammaRegularizer, config.gammaConstraint) });
+  if (config.center)
+    weights.push({ name: 'beta', shape, initializer: config.betaInitializer, role: 'summed', ...bounded(config.betaRegularizer, config.betaConstraint) });
   return { outputShape: inputShape, weights, inPlaceBackward: true, compile: (builder) => new LayerNormalization(config, layout, builder) };
 }
 

@@ -5,6 +5,7 @@
  * It never knows who else takes part: where shards must meet it asks the `ShardSync` it was handed.
  */
 import type { InitializerConfig } from '../config/initializers.ts';
+import type { ResolvedConstraint } from '../config/regularizers.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Address, Arena } from '../memory/arena.ts';
 import type { Shape } from '../memory/shape.ts';
@@ -20,6 +21,10 @@ export interface WeightDefinition {
    * global gradient. `state`: not trained; the layer changes it in `commit`.
    */
   readonly role: 'summed' | 'synced' | 'state';
+  /** Added to the loss; of a trained weight. */
+  readonly penalty?: { readonly l1: number; readonly l2: number };
+  /** Holds after every update; of a trained weight. */
+  readonly constraint?: ResolvedConstraint;
 }
 
 /** The area of one sync point: a block of 2 x channels float64 for every shard, and the rank's own merged block. */

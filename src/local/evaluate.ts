@@ -6,6 +6,7 @@ import { parseEvaluationSettings } from '../config/parse.ts';
 import type { EvaluationSettingsInput } from '../config/run.ts';
 import type { Learnt } from '../data/learnt.ts';
 import type { KernelSelection } from '../kernels/select.ts';
+import { penaltyOf } from '../layers/penalties.ts';
 import { matrixIn, metricValues } from '../metrics/measures.ts';
 import { wholeWeight } from '../model/data-place.ts';
 import type { Model } from '../model/model.ts';
@@ -85,8 +86,13 @@ export function readLossSums({ plan, arena: { f64 } }: Station): LossSums {
   return Array.from(f64.subarray(sums, sums + plan.measures.length));
 }
 
+/** All penalties on weights, which are part of a loss wherever it is told. */
+function penaltiesOf({ topology, weights }: Station['plan'], { f32 }: Station['arena']): number {
+  return topology.weights.reduce((sum, { definition: { penalty }, size }, i) => sum + (penalty ? penaltyOf(f32, weights[i]! >>> 2, size, penalty) : 0), 0);
+}
+
 /** Means over the rows of the validation data, under the names of metrics. */
 export function evaluationOf({ plan, arena }: Station, sums: LossSums): Evaluation {
   const { validation, measures } = plan;
-  return { loss: meanLoss(sums[0]!, wholeWeight(arena, validation!)), metrics: metricValues(measures, sums, validation!.spec.length) };
+  return { loss: meanLoss(sums[0]!, wholeWeight(arena, validation!)) + penaltiesOf(plan, arena), metrics: metricValues(measures, sums, validation!.spec.length) };
 }

@@ -10,6 +10,7 @@ import type { OptimizerConfig } from '../config/optimizers.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { type Loss, lossOf } from '../losses/loss.ts';
 import type { Arena } from '../memory/arena.ts';
+import { type Bounds, boundsOf } from '../model/bounds.ts';
 import type { RunPlan } from '../model/plan.ts';
 import { RankRuntime, type Visit } from '../model/runtime.ts';
 import { trainedNames } from '../model/topology.ts';
@@ -43,6 +44,7 @@ export interface Rank {
   readonly loss: Loss;
   readonly rule: UpdateRule;
   readonly clip: ClipOutcome;
+  readonly bounds: Bounds;
   /** The norm blocks [from, to) that this rank updates, and on a single host reduces. */
   readonly blocksFrom: number;
   readonly blocksTo: number;
@@ -97,6 +99,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     control,
     loss: lossOf(plan.spec.loss!),
     rule: updateRule(spec.optimizer, trainedNames(plan.topology)),
+    bounds: boundsOf(plan),
     clip: clipOutcome(spec.optimizer, plan.tensors.length),
     blocksFrom,
     blocksTo,

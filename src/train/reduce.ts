@@ -5,6 +5,7 @@
  * The additions are the same, so the bits are.
  */
 import type { VectorMerge } from '../model/gradients.ts';
+import { measurePenalties, penalizeBlock } from './bounds.ts';
 import { enterPhase, type Rank } from './rank.ts';
 
 /** One host: the global gradient, its blocks' square sums and the loss sums. Two meetings. */
@@ -12,6 +13,7 @@ export function sumOnHost(rank: Rank): void {
   const { runtime, blocksFrom, blocksTo, meeting } = rank;
   const { plan, own } = runtime;
   enterPhase(rank, 'reduce');
+  measurePenalties(rank);
   // The loss's sums travel with the first meeting.
   runtime.sync.mergeSums(own.lossSums);
   reduceBlocks(rank, plan.gradients.merges, blocksFrom, blocksTo, true);
@@ -40,6 +42,7 @@ export function reduceShare(rank: Rank): void {
   const { host, owners, direct } = plan.shards.hosts!;
   const isOwner = owners.includes(host);
   enterPhase(rank, 'reduce');
+  if (host === 0) measurePenalties(rank);
   runtime.sync.publishSums(own.lossSums);
   if (host !== 0 && !isOwner) uplink.announce('losses');
   for (let i = 0; i < buckets.length; i++) {
@@ -58,8 +61,9 @@ export function reduceShare(rank: Rank): void {
   if (host !== 0 && isOwner) uplink.announce(direct ? 'losses' : 'sums');
 }
 
-function reduceBlocks({ runtime }: Rank, merges: readonly VectorMerge[], first: number, end: number, squares: boolean): void {
-  const { plan, context } = runtime;
+/** `completes` says that the blocks are then those of the global gradient. */
+function reduceBlocks(rank: Rank, merges: readonly VectorMerge[], first: number, end: number, completes: boolean): void {
+  const { plan, context } = rank.runtime;
   const { kernels } = context;
   const { blocks, tensors, gradients, squareSums } = plan;
   for (let block = first; block < end; block++) {
@@ -67,6 +71,8 @@ function reduceBlocks({ runtime }: Rank, merges: readonly VectorMerge[], first: 
     const offset = tensor.offset + 4 * blocks.start[block]!;
     const length = blocks.length[block]!;
     if (tensor.summed) for (const { into, from } of merges) kernels.add(into + offset, from + offset, length);
-    if (squares) kernels.squareSum(gradients.global + offset, length, squareSums + 8 * block);
+    if (!completes) continue;
+    penalizeBlock(rank, block);
+    kernels.squareSum(gradients.global + offset, length, squareSums + 8 * block);
   }
 }

@@ -8,6 +8,7 @@ import { batchRows } from '../data/sampler.ts';
 import { epochSumsAt, standingIndex } from '../model/standing.ts';
 import { reportFields, reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
 import { phaseIndex } from '../telemetry/timing.ts';
+import { constrain } from './bounds.ts';
 import type { Decision } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
 import { settleNorms } from './norms.ts';
@@ -62,7 +63,7 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
  * the step already is not done again; `isBegun` says that there was one.
  */
 export function update(rank: Rank, step: number, isBegun = false): void {
-  const { runtime, rule, clip: outcomeOfClip, blocksFrom, blocksTo, updating } = rank;
+  const { runtime, rule, clip: outcomeOfClip, bounds, blocksFrom, blocksTo, updating } = rank;
   const { plan, context } = runtime;
   const { blocks, tensors, gradients, parameters, optimizerSlots } = plan;
   const observation = beginObservation(rank);
@@ -81,12 +82,22 @@ export function update(rank: Rank, step: number, isBegun = false): void {
     observation?.after(block, parameters + offset, blocks.length[block]!);
   }
   observation?.end(step);
+  let unit = blocksTo - blocksFrom;
+  if (bounds.constraints.length > 0) {
+    // A constraint looks at whole columns, which several ranks may update.
+    rank.meeting.meet();
+    if (done <= unit) {
+      updating.enter(unit);
+      constrain(rank);
+      updating.leave(unit);
+    }
+    unit++;
+  }
   enterPhase(rank, 'commit');
-  const last = blocksTo - blocksFrom;
-  if (done > last) return;
-  updating.enter(last);
+  if (done > unit) return;
+  updating.enter(unit);
   runtime.commit();
-  updating.leave(last);
+  updating.leave(unit);
 }
 
 /** The step is over for everybody on this host, and all of it is in memory: told where the run is, and then true. */

@@ -4,6 +4,7 @@
  * record goes to everybody.
  */
 import { clip } from '../optimizers/clip.ts';
+import { addPenalties } from './bounds.ts';
 import { type Decision, decide } from './decision.ts';
 import { enterPhase, type Rank } from './rank.ts';
 
@@ -18,6 +19,7 @@ export function reachVerdict(rank: Rank): Decision {
   const { hosts } = runtime.plan.shards;
   let decision: Decision;
   if (!uplink) {
+    addPenalties(rank);
     decision = judge(rank);
     rank.stops = Atomics.load(arena.i32, control.stopAgreed) !== 0;
   } else if (hosts!.host === 0) {
@@ -26,6 +28,7 @@ export function reachVerdict(rank: Rank): Decision {
     if (rank.awaitsReduced) uplink.take('reduced');
     if (runtime.rank === 0) {
       runtime.sync.combineSums(runtime.own.lossSums);
+      addPenalties(rank);
       writeRecord(rank, judge(rank), Atomics.load(arena.i32, control.stopRequest) !== 0);
     }
     rank.meeting.meet();

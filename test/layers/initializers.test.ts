@@ -153,3 +153,43 @@ test('the first values for a seed are the same bits in every version', (t) => {
     t.deepEqual(bits, pinned[name], name);
   }
 });
+
+test('varianceScaling has the variance of its scale, mode and distribution', (t) => {
+  for (const [mode, fan] of [
+    ['fanIn', inputs],
+    ['fanOut', units],
+    ['fanAvg', (inputs + units) / 2],
+  ] as const) {
+    for (const distribution of ['normal', 'truncatedNormal', 'uniform'] as const) {
+      const kurtosis = distribution === 'uniform' ? uniform : normal;
+      t.true(isLike(kernel({ type: 'varianceScaling', scale: 3, mode, distribution }), 0, 3 / fan, kurtosis), `${mode} ${distribution}`);
+    }
+  }
+  t.deepEqual(kernel({ type: 'varianceScaling', scale: 2, mode: 'fanIn', distribution: 'truncatedNormal' }), kernel('heNormal'));
+});
+
+test('identity has its gain on the diagonal', (t) => {
+  const values = kernel({ type: 'identity', gain: 2 });
+  t.true(values.every((value, i) => value === (Math.floor(i / units) === i % units ? 2 : 0)));
+});
+
+test('orthogonal rows, or columns where these are fewer, stand on each other with the length of the gain', (t) => {
+  for (const [rows, columns] of [
+    [inputs, units],
+    [30, 7],
+    [9, 9],
+  ] as const) {
+    const [weight] = defineLayer(parseLayer({ type: 'dense', units: columns, kernelInitializer: { type: 'orthogonal', gain: 1.5 } }), [rows], 'layer').weights;
+    const values = new Float32Array(rows * columns);
+    initialize(values, weight!, 4, 0);
+    const wide = columns >= rows;
+    const vector = (v: number): number[] => Array.from({ length: wide ? columns : rows }, (_, i) => values[wide ? v * columns + i : i * columns + v]!);
+    for (let a = 0; a < Math.min(rows, columns); a++) {
+      for (let b = a; b < Math.min(rows, columns); b++) {
+        const other = vector(b);
+        const product = vector(a).reduce((sum, value, i) => sum + value * other[i]!, 0);
+        t.true(Math.abs(product - (a === b ? 2.25 : 0)) < 1e-5, `${rows} x ${columns}: ${a} and ${b}: ${product}`);
+      }
+    }
+  }
+});

@@ -1,0 +1,113 @@
+/**
+ * Room: tests of equivalence. Runs drawn from everything that a config can say: their bits do not depend on the number of workers. `PROPERTY_RUNS` says how many
+ * are drawn.
+ */
+import test from 'ava';
+import fc from 'fast-check';
+import type { LayerConfigInput } from '../../src/config/layers.ts';
+import type { OptimizerConfigInput } from '../../src/config/optimizers.ts';
+import type { TrainOptions } from '../../src/local/train.ts';
+import { sequential } from '../../src/model/model.ts';
+import { classified, numbers, trace } from '../toy.ts';
+
+const runs = Number(process.env['PROPERTY_RUNS'] ?? 25);
+const [rows, features, classes] = [47, 8, 3];
+
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
+const activation = fc.constantFrom('linear', 'relu', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'tanh', 'sigmoid', 'softmax');
+const initializer = fc.constantFrom('heNormal', 'glorotUniform', 'leCunNormal', 'truncatedNormal', 'orthogonal');
+const regularizer = maybe(fc.constantFrom('l1', 'l2', 'l1l2', { type: 'l2', l2: 0.001 } as const));
+const constraint = maybe(
+  fc.constantFrom('maxNorm', 'unitNorm', 'nonNeg', { type: 'minMaxNorm', rate: 0.5 } as const, { type: 'maxNorm', maxValue: 0.5, axis: 1 } as const),
+);
+const affine = { center: fc.boolean(), scale: fc.boolean(), gammaRegularizer: regularizer, betaConstraint: constraint };
+
+const hidden = fc.oneof(
+  fc.record({
+    type: fc.constant('dense'),
+    units: fc.integer({ min: 1, max: 20 }),
+    activation,
+    useBias: fc.boolean(),
+    kernelInitializer: initializer,
+    kernelRegularizer: regularizer,
+    biasRegularizer: regularizer,
+    kernelConstraint: constraint,
+    biasConstraint: constraint,
+  }),
+  fc.record({ type: fc.constant('batchNormalization'), momentum: fc.constantFrom(0.9, 0.99), synchronized: fc.boolean(), ...affine }),
+  fc.record({ type: fc.constant('layerNormalization'), ...affine }),
+  fc.record({ type: fc.constant('activation'), activation }),
+  fc.record({ type: fc.constantFrom('dropout', 'alphaDropout'), rate: fc.constantFrom(0.1, 0.5) }),
+  fc.record({ type: fc.constant('gaussianNoise'), stddev: fc.constant(0.1) }),
+);
+
+const learningRate = fc.oneof(
+  fc.constantFrom(0.001, 0.01),
+  fc.record({ type: fc.constant('cosineDecay'), initialLearningRate: fc.constant(0.01), decaySteps: fc.constant(5), warmupSteps: fc.constantFrom(0, 2) }),
+  fc.record({
+    type: fc.constant('exponentialDecay'),
+    initialLearningRate: fc.constant(0.01),
+    decaySteps: fc.constant(3),
+    decayRate: fc.constant(0.5),
+    staircase: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('oneCycle'), maxLearningRate: fc.constant(0.01), totalSteps: fc.constant(10) }),
+);
+const optimizer = fc
+  .record({
+    type: fc.constantFrom('sgd', 'adam', 'adamw', 'rmsprop', 'adagrad', 'adadelta', 'adamax', 'nadam', 'lion', 'lars', 'lamb'),
+    learningRate,
+    weightDecay: maybe(fc.constant(0.01)),
+    useEma: fc.boolean(),
+    clipper: fc.constantFrom({}, { clipvalue: 0.01 }, { clipnorm: 0.1 }, { globalClipnorm: 0.1 }),
+  })
+  .map(({ clipper, ...options }) => ({ ...options, ...clipper }) as OptimizerConfigInput);
+
+type Goal = Pick<TrainOptions, 'data' | 'loss' | 'metrics'> & { readonly last: LayerConfigInput };
+const sampleWeights = maybe(fc.constant(Float32Array.from(numbers(rows, 9), (value) => Math.max(0, value + 0.3))));
+const goal: fc.Arbitrary<Goal> = sampleWeights.chain((weights) => {
+  const weighted = weights && { sampleWeights: weights };
+  const targets = { x: numbers(rows * features, 1), y: numbers(rows * 2, 2).map(Math.abs), inputShape: [features], targetShape: [2], ...weighted };
+  const regression = fc.record({
+    loss: fc.constantFrom<TrainOptions['loss']>('meanSquaredError', 'meanAbsoluteError', { type: 'huber', delta: 0.5 }, 'hinge', 'binaryCrossentropy'),
+    metrics: fc.constantFrom<TrainOptions['metrics']>([], ['meanAbsoluteError']),
+    data: fc.constant({ train: targets, validation: targets }),
+    last: fc.constant<LayerConfigInput>({ type: 'dense', units: 2, activation: 'sigmoid' }),
+  });
+  const labelled = { ...classified(rows, [features], classes), ...weighted };
+  const classification = fc.record({
+    loss: fc.constant<TrainOptions['loss']>('sparseCategoricalCrossentropy'),
+    metrics: fc.constantFrom<TrainOptions['metrics']>([], ['accuracy'], ['accuracy', { type: 'sparseTopKCategoricalAccuracy', k: 2 }]),
+    data: fc.constant({ train: labelled, validation: labelled }),
+    last: fc.constant<LayerConfigInput>({ type: 'dense', units: classes, activation: 'softmax' }),
+  });
+  return fc.oneof(regression, classification);
+});
+
+const run = fc.record({
+  hidden: fc.array(hidden as fc.Arbitrary<LayerConfigInput>, { minLength: 1, maxLength: 4 }),
+  goal,
+  optimizer,
+  batchSize: fc.integer({ min: 7, max: 24 }),
+  shards: fc.integer({ min: 1, max: 7 }),
+  seed: fc.nat(1000),
+  shuffle: fc.boolean(),
+});
+
+/** Options that are absent rather than undefined. */
+const plain = (layer: LayerConfigInput): LayerConfigInput =>
+  Object.fromEntries(Object.entries(layer).filter(([, value]) => value !== undefined)) as unknown as LayerConfigInput;
+
+test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of', async (t) => {
+  t.timeout(900_000);
+  await fc.assert(
+    fc.asyncProperty(run, async ({ hidden: layers, goal: { last, ...of }, ...options }) => {
+      const of_ = (workers: number) =>
+        trace({ ...of, ...options, model: sequential([...layers.map(plain), last]), onNonFinite: 'skip', steps: 7, kernels: 'wasm', workers } as TrainOptions);
+      const expected = await of_(1);
+      for (const workers of [2, 3, 5]) t.deepEqual(await of_(workers), expected);
+    }),
+    { numRuns: runs, seed: Number(process.env['PROPERTY_SEED'] ?? 1) },
+  );
+  t.pass();
+});
