@@ -46,7 +46,7 @@ const metricObject = z.discriminatedUnion(
   ],
   variantError(metricWords, 'a supported metric', metricNames),
 );
-export const metricSchema = z.union([choice(...metricNames), metricObject], metricWords);
+const metricSchema = z.union([choice(...metricNames), metricObject], metricWords);
 
 export type MetricConfig = z.output<typeof metricSchema>;
 /** A metric with all its options, never a bare name. */

@@ -42,7 +42,7 @@ export function recall(name: string, threshold: number): Metric {
 }
 
 /** Keras' thresholds: evenly from 0 to 1, the ends moved out a little so that 0 is above the first and 1 is not above the last. */
-export function rocThresholds(count: number): Float64Array {
+function rocThresholds(count: number): Float64Array {
   const margin = 1e-7;
   return Float64Array.from({ length: count }, (_, i) => (i === 0 ? -margin : i === count - 1 ? 1 + margin : i / (count - 1)));
 }

@@ -85,7 +85,7 @@ export interface RunPlan {
   readonly gradients: GradientPlan;
   /** float64 square sum of each block. */
   readonly squareSums: Address;
-  /** Two float64 a block: square sums of weights and of their step, for optimizers that ask for norms. */
+  /** Two float64 a block: square sums of weights and of their step, for optimizers that ask for norms; then one a block: its penalty. */
   readonly updateSums: Address;
   /** One int32 a rank: what a diagnosis found, see train/diagnose.ts; then the least of the other hosts'. */
   readonly findings: Address;
@@ -175,7 +175,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     return { value, size, gradients: [...roots, ...own] };
   }
   const squareSums = memory.reserve('gradients', 8 * blocks.count);
-  const updateSums = trains ? memory.reserve('gradients', 16 * blocks.count) : 0;
+  const updateSums = trains ? memory.reserve('gradients', 24 * blocks.count) : 0;
   const findings = memory.reserve('control', 4 * (spec.ranks + 1));
   const updating = reserveUpdating(memory, spec.ranks);
   const ranks = shards.ranks.map((owner) => {

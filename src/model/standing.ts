@@ -30,16 +30,21 @@ interface StandingPlace {
 /** Where its words are: `step` is written last. */
 export const standingIndex = { step: 0, updates: 1, skippedInARow: 2 } as const;
 
+/** Bytes of the sums, which stand before the words: whoever copies the state in pieces has all of it when the words come. */
+function sumsBytes({ length }: StandingPlace['measures']): number {
+  return 2 * 8 * (length + 2);
+}
+
 /**
  * Index into `arena.f64` of the sums after `step`: float64 [numbers of the measures ..., rows, weight]. Even and odd steps take turns,
  * so that a step that is concluded twice adds to what was before it both times.
  */
 export function epochSumsAt({ standing, measures }: StandingPlace, step: number): number {
-  return ((standing + 16) >>> 3) + (step & 1) * (measures.length + 2);
+  return ((standing - sumsBytes(measures)) >>> 3) + (step & 1) * (measures.length + 2);
 }
 
 export function reserveStanding(plan: MemoryPlan, measures: StandingPlace['measures']): Address {
-  return plan.reserve('control', 16 + 2 * 8 * (measures.length + 2));
+  return plan.reserve('control', sumsBytes(measures) + 12) + sumsBytes(measures);
 }
 
 /** The last step that was committed or skipped here. */

@@ -16,7 +16,7 @@ export function penalizeBlock({ runtime: { plan }, bounds: { penalties }, arena:
   addPenaltyGradient(f32, (parameters + offset) >>> 2, (gradients.global + offset) >>> 2, blocks.length[block]!, penalty);
 }
 
-/** The penalty on each of this rank's blocks; all ranks must meet before `addPenalties`. The room is that of norms, which are taken after the verdict. */
+/** The penalty on each of this rank's blocks; all ranks must meet before `addPenalties`. */
 export function measurePenalties({ runtime: { plan }, bounds: { penalties }, arena: { f32, f64 }, blocksFrom, blocksTo }: Rank): void {
   if (!penalties) return;
   const { blocks, tensors, parameters, updateSums } = plan;
@@ -24,15 +24,17 @@ export function measurePenalties({ runtime: { plan }, bounds: { penalties }, are
     const tensor = blocks.tensor[block]!;
     const penalty = penalties[tensor];
     const at = (parameters + tensors[tensor]!.offset + 4 * blocks.start[block]!) >>> 2;
-    f64[(updateSums >>> 3) + 2 * block] = penalty ? penaltyOf(f32, at, blocks.length[block]!, penalty) : 0;
+    f64[(updateSums >>> 3) + 2 * blocks.count + block] = penalty ? penaltyOf(f32, at, blocks.length[block]!, penalty) : 0;
   }
 }
 
 /** Adds all penalties to the sum of losses, so that its mean is the mean loss and the penalties. */
 export function addPenalties({ runtime: { plan, own }, bounds: { penalties }, arena: { f64 }, divisor }: Rank): void {
   if (!penalties) return;
+  const { count } = plan.blocks;
+  const at = (plan.updateSums >>> 3) + 2 * count;
   let sum = 0;
-  for (let block = 0; block < plan.blocks.count; block++) sum += f64[(plan.updateSums >>> 3) + 2 * block]!;
+  for (let block = 0; block < count; block++) sum += f64[at + block]!;
   f64[own.lossSums.result >>> 3]! += sum * divisor;
 }
 

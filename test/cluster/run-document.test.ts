@@ -34,6 +34,11 @@ test('a document is the same for every host, and survives JSON and the check', (
   t.deepEqual(Object.keys(document.plan).sort(), ['batchRows', 'inputShape', 'loss', 'model', 'optimizerSlots', 'shards', 'train', 'validation']);
   t.deepEqual(runDocument({ ...plan, ranks: 7, part: { ...plan.part!, host: 1 }, traceSteps: 50 }, training), document);
   t.deepEqual(checkRunDocument(JSON.parse(JSON.stringify(document))), document);
+  const told = runDocument(
+    { ...plan, metrics: ['accuracy', { type: 'auc', numThresholds: 20 }], train: { ...data, weighted: true, classWeights: [1, 2.5, 0] } },
+    training,
+  );
+  t.deepEqual(checkRunDocument(JSON.parse(JSON.stringify(told))), told);
   const { validation: _, ...rest } = plan;
   t.deepEqual(checkRunDocument(runDocument(rest, training)), runDocument(rest, training));
 });

@@ -88,3 +88,12 @@ test("a user's own source is refused where it does not keep to its type", (t) =>
     'Expected `data.train.labels.values` to be a Float32Array of 6 numbers for 3 rows, got 3; give every row its label.',
   );
 });
+
+test('weights of rows are as many as rows, finite and >= 0', (t) => {
+  t.notThrows(() => checkSource({ ...source, weights: Float32Array.of(0, 1, 2.5) }, 'data.train'));
+  const refused = (weights: unknown): string => refusal('LOCKSTEP_DATA', () => checkSource({ ...source, weights } as DataSource, 'data.train'));
+  const rule = 'Expected `data.train.weights` to be a Float32Array of 3 finite numbers >= 0, one for each row, got';
+  t.is(refused(Float32Array.of(1, -1, 0)), `${rule} \`-1\` in row 1; mend the weights.`);
+  t.is(refused(Float32Array.of(1, 1, Number.NaN)), `${rule} \`NaN\` in row 2; mend the weights.`);
+  for (const weights of [[1, 1, 1], new Float32Array(2), 1]) t.true(refused(weights).startsWith(rule));
+});

@@ -59,6 +59,39 @@ test.serial('stopped at every step and resumed with another number of workers: t
   }
 });
 
+test.serial('metrics and weights of an epoch that was broken off go on with it; a metric that is new then is not known for that epoch', async (t) => {
+  const { x, y } = classified(60, [16], 3);
+  const rows = {
+    x,
+    y: Array.from(y as Int32Array, (label) => [0, 1, 2].map((c) => (c === label ? 1 : 0))),
+    inputShape: [16],
+    sampleWeights: Array.from({ length: 60 }, (_, row) => row % 4),
+  };
+  const weighted = (options: Partial<TrainOptions> = {}): TrainOptions =>
+    run({
+      data: { train: rows, validation: rows },
+      loss: 'categoricalCrossentropy',
+      metrics: ['auc', 'precision', 'categoricalAccuracy'],
+      classWeight: { 1: 3 },
+      steps: 6,
+      ...options,
+    });
+  const expected = await trace(weighted());
+  for (let stop = 1; stop < 6; stop++) {
+    const runDir = folder(t);
+    await trace(weighted({ steps: stop, checkpoints: { runDir } }));
+    const rest = await trace(weighted({ workers: 1, checkpoints: { runDir, resume: true } }));
+    t.is(rest.weightsSha256, expected.weightsSha256, `stopped at ${stop}`);
+    t.deepEqual(rest.history, expected.history);
+  }
+  const runDir = folder(t);
+  await trace(weighted({ steps: 1, checkpoints: { runDir } }));
+  const { history } = await trace(weighted({ metrics: ['recall', 'auc'], checkpoints: { runDir, resume: true } }));
+  t.deepEqual(history['auc'], expected.history['auc']);
+  t.is(history['recall']![0], Number.NaN);
+  t.true(history['recall']![1]! > 0);
+});
+
 test.serial('checkpoints on the way change nothing, come when they are due, and each goes on to the same bits', async (t) => {
   const expected = await undisturbed;
   const runDir = folder(t);

@@ -113,6 +113,16 @@ test('evaluate prints the loss that training ended with, and as JSON the very sa
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   t.is(stdout, `\`${at('test-images')}\`: 30 samples  loss ${loss.toFixed(4)}  accuracy ${(100 * metrics.accuracy).toFixed(2)} %\n`);
   const json = JSON.parse((await lockstep('evaluate', run, '--weights', weights, '--json', '--workers', '1', '--shards', '2')).stdout) as Line;
+  const counted = await lockstep('evaluate', run, '--weights', weights, '--confusion');
+  t.is(counted.code, 0);
+  const table = counted.stdout
+    .trim()
+    .split('\n')
+    .slice(4)
+    .map((line) => line.trim().split(/ +/).slice(1).map(Number));
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  t.is(sum(table.map(sum)), 30);
+  t.is(sum(table.map((row, c) => row[c]!)) / 30, metrics.accuracy);
   t.like(json, { loss, metrics, samples: 30, weightsSha256: lines.at(-1)!['weightsSha256'] });
 });
 

@@ -2,12 +2,13 @@
  * Room: tests of contracts. Small runs that show every number which hosts exchange: moments and sums of normalisations, dropout,
  * gradients of several tensors, clipping, an uneven last batch, losses of an evaluation. And their states, step by step, on one host.
  */
+import type { ArrayData } from '../../../src/data/arrays.ts';
 import { layers } from '../../../src/layers/factories.ts';
 import { type OpenCrew, openLocalCrew } from '../../../src/local/crew.ts';
 import { type TrainOptions, train } from '../../../src/local/train.ts';
 import { sequential } from '../../../src/model/model.ts';
 import { optimizers } from '../../../src/optimizers/factories.ts';
-import { classified } from '../../toy.ts';
+import { classified, numbers } from '../../toy.ts';
 import { stateHash } from './hosts.ts';
 
 /** `steps` steps, at most 8, over two epochs of 45 rows. */
@@ -39,6 +40,27 @@ export function single(options: Partial<TrainOptions> = {}): TrainOptions {
   return normalized({
     model: sequential([layers.dense({ units: 3, activation: 'softmax', useBias: false })]),
     optimizer: optimizers.adam({ learningRate: 0.01, clipnorm: 0.05 }),
+    ...options,
+  });
+}
+
+/** Rows that count differently, and metrics of one number and of many. */
+export function weighed(options: Partial<TrainOptions> = {}): TrainOptions {
+  const labelled = (rows: number, seed: number): ArrayData => {
+    const x = numbers(6 * rows, seed);
+    return {
+      x,
+      y: Array.from({ length: rows }, (_, row) => [0, 1, 2].map((c) => (x[6 * row + c]! > 0 ? 1 : 0))),
+      inputShape: [6],
+      sampleWeights: numbers(rows, 9).map(Math.abs),
+    };
+  };
+  return normalized({
+    model: sequential([layers.batchNormalization(), layers.dense({ units: 3, activation: 'sigmoid' })]),
+    data: { train: labelled(45, 1), validation: labelled(17, 2) },
+    loss: { type: 'binaryCrossentropy', labelSmoothing: 0.1 },
+    metrics: ['accuracy', 'auc', 'precision', 'meanAbsoluteError'],
+    classWeight: { 1: 2.5 },
     ...options,
   });
 }

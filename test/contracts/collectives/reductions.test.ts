@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import type { TrainOptions } from '../../../src/local/train.ts';
 import { trace, within } from '../../toy.ts';
 import { type Cluster, Hosts, type Seen } from './hosts.ts';
-import { normalized, single, wide } from './recipes.ts';
+import { normalized, single, weighed, wide } from './recipes.ts';
 
 const deadlineMs = 30_000;
 type Recipe = (options?: Partial<TrainOptions>) => TrainOptions;
@@ -29,9 +29,9 @@ async function compare(t: ExecutionContext, recipe: Recipe, cluster: Cluster, ex
 }
 
 test.serial('ranks of one machine', async (t) => {
-  for (const recipe of [normalized, single]) {
+  for (const recipe of [normalized, single, weighed]) {
     const alone = await trace(recipe({ shards: 5 }));
-    t.true(alone.steps.some(({ clipScale }) => clipScale < 1));
+    if (recipe !== weighed) t.true(alone.steps.some(({ clipScale }) => clipScale < 1));
     t.deepEqual(
       alone.steps.map(({ samples }) => samples),
       [12, 12, 12, 9, 12, 12, 12, 9],
@@ -67,6 +67,13 @@ for (const topology of ['star', 'mesh'] as const) {
       }
     });
   }
+  test.serial(`${topology}: rows that count differently, and many numbers of metrics`, async (t) => {
+    for (const carriers of carriages) {
+      await compare(t, weighed, { topology, workers: [1, 2, 1], bounds: [0, 1, 4, 5], ...(carriers && { carriers }) });
+      await compare(t, weighed, { topology, workers: [1, 1], bounds: [0, 0, 5], ...(carriers && { carriers }) });
+    }
+  });
+
   test.serial(`${topology}: gradients of several buckets, in pieces`, async (t) => {
     for (const carriers of carriages) {
       await compare(t, wide, { topology, workers: [1, 2, 1], bounds: [0, 2, 3, 5], ...(carriers && { carriers }) });
