@@ -8,7 +8,9 @@ import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { initCommand } from './commands/init.ts';
 import { joinCommand } from './commands/join.ts';
+import { schemaCommand } from './commands/schema.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
 
@@ -24,11 +26,13 @@ const program = new Command('lockstep')
   .version(version, '--version', 'print the version')
   .option('--verbose', 'print stack traces of errors')
   .showSuggestionAfterError()
+  .addCommand(initCommand())
   .addCommand(trainCommand(unheard.signal))
   .addCommand(joinCommand(unheard.signal))
   .addCommand(evaluateCommand())
   .addCommand(summaryCommand())
   .addCommand(checkpointsCommand())
+  .addCommand(schemaCommand())
   .addCommand(doctorCommand());
 
 for (const command of [program, ...program.commands]) {

@@ -8,6 +8,7 @@ import { LockstepError } from '../errors.ts';
 import { type DataConfig, dataSchema } from './data.ts';
 import { type LayerConfig, layerSchema, type ModelConfig, modelSchema } from './layers.ts';
 import { type OptimizerConfig, optimizerSchema } from './optimizers.ts';
+import { field } from './rules.ts';
 import {
   type DataDescription,
   dataDescriptionSchema,
@@ -26,9 +27,15 @@ function parse<T extends z.ZodType>(schema: T, value: unknown, where: string): z
   throw new LockstepError('LOCKSTEP_CONFIG', sentences(result.error.issues, value, where).join('\n'));
 }
 
-/** A whole run, as in a config file. `where` names the value itself; its keys are told without it. */
+/** A whole run, as in a config file, whose `$schema` is for editors alone. `where` names the value itself; its keys are told without it. */
 export function parseRunConfig(value: unknown, where = 'config'): RunConfig {
-  return parse(runSchema, value, where);
+  return parse(runSchema, withoutSchema(value), where);
+}
+
+function withoutSchema(value: unknown): unknown {
+  if (typeof field(value, '$schema') !== 'string') return value;
+  const { $schema: _, ...run } = value as Record<string, unknown>;
+  return run;
 }
 
 /** The settings of a run without model and data. Keys are told as `batchSize`, unless `where` says otherwise. */

@@ -89,7 +89,9 @@ export type EvaluationSettings = z.output<typeof evaluationSchema>;
 export type RunConfigInput = z.input<typeof runSchema>;
 export type RunConfig = z.output<typeof runSchema>;
 
-/** The JSON Schema of a config file, for editors. */
+/** The JSON Schema of a config file, for editors; a config names it by `$schema`. */
 export function runConfigJsonSchema(): object {
-  return z.toJSONSchema(runSchema, { io: 'input' });
+  const { $schema, properties, ...rest } = z.toJSONSchema(runSchema, { io: 'input' });
+  const title = 'The config of a Lockstep run';
+  return { $schema, title, ...rest, properties: { $schema: { type: 'string', description: 'The JSON Schema of this file, for editors.' }, ...properties } };
 }

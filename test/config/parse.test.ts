@@ -254,6 +254,11 @@ test('the JSON Schema knows the keys of a run and which are required', (t) => {
   t.true(JSON.stringify(schema).includes('"batchNormalization"'));
 });
 
+test('a config may name its schema, which is no part of the run', (t) => {
+  t.deepEqual(parseRunConfig({ $schema: './lockstep.schema.json', ...least }), parseRunConfig(least));
+  t.regex(problems(() => parseRunConfig({ $schema: 5, ...least }))[0]!, /^Unknown key `\$schema`/);
+});
+
 test('a file format has its keys, and rows have classes or values to predict', (t) => {
   const csv = { format: 'csv', file: 'x.csv' };
   t.deepEqual(parseDataConfig({ ...csv, label: 'y' }), { ...csv, label: 'y', header: true, delimiter: ',', scale: 1 });
