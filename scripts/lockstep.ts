@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { initCommand } from './commands/init.ts';
 import { joinCommand } from './commands/join.ts';
+import { plotCommand } from './commands/plot.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
@@ -32,6 +33,7 @@ const program = new Command('lockstep')
   .addCommand(evaluateCommand())
   .addCommand(summaryCommand())
   .addCommand(checkpointsCommand())
+  .addCommand(plotCommand())
   .addCommand(schemaCommand())
   .addCommand(doctorCommand());
 
