@@ -14,6 +14,8 @@ import {
   dataDescriptionSchema,
   type EvaluationSettings,
   evaluationSchema,
+  type PredictionSettings,
+  predictionSchema,
   type RunConfig,
   type RunSettings,
   runSchema,
@@ -46,6 +48,11 @@ export function parseRunSettings(value: unknown, where = 'config'): RunSettings 
 /** The settings of an evaluation. Keys are told as in `parseRunSettings`. */
 export function parseEvaluationSettings(value: unknown, where = 'config'): EvaluationSettings {
   return parse(evaluationSchema, value, where);
+}
+
+/** The settings of predictions. Keys are told as in `parseRunSettings`. */
+export function parsePredictionSettings(value: unknown, where = 'config'): PredictionSettings {
+  return parse(predictionSchema, value, where);
 }
 
 /** A model. Keys are told as `model.layers[0].units`. */

@@ -8,10 +8,9 @@ import type { Learnt } from '../data/learnt.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
 import type { Evaluation } from '../telemetry/events.ts';
-import type { TrainingSpec } from '../train/rank.ts';
 import { type DataInput, openAlone } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
-import { openStation } from './session.ts';
+import { noTraining, obeyWholly, openStation } from './session.ts';
 import type { Station } from './station.ts';
 import { suitedTo } from './targets.ts';
 
@@ -28,15 +27,6 @@ export interface EvaluationRun extends Evaluation {
   readonly samples: number;
   readonly seconds: number;
 }
-
-/** What ranks are told that never train: no update, no order, no policy is asked for. */
-const noTraining = {
-  optimizer: { type: 'sgd', learningRate: 0, momentum: 0, nesterov: false },
-  seed: 0,
-  shuffle: false,
-  onNonFinite: 'halt',
-  haltAfterSkipped: 1,
-} as const satisfies Partial<TrainingSpec>;
 
 /** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun> {
@@ -59,7 +49,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
   try {
     station.begin();
     const began = performance.now();
-    await station.team.obey({ kind: 'evaluate' });
+    await obeyWholly(station, { kind: 'evaluate' });
     return { ...evaluationOf(readLossSums(station), source.length, metrics), samples: source.length, seconds: (performance.now() - began) / 1000 };
   } finally {
     await station.team.end();
