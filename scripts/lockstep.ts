@@ -8,9 +8,11 @@ import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { findRateCommand } from './commands/find-lr.ts';
 import { initCommand } from './commands/init.ts';
 import { joinCommand } from './commands/join.ts';
 import { plotCommand } from './commands/plot.ts';
+import { predictCommand } from './commands/predict.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
@@ -31,6 +33,8 @@ const program = new Command('lockstep')
   .addCommand(trainCommand(unheard.signal))
   .addCommand(joinCommand(unheard.signal))
   .addCommand(evaluateCommand())
+  .addCommand(predictCommand())
+  .addCommand(findRateCommand())
   .addCommand(summaryCommand())
   .addCommand(checkpointsCommand())
   .addCommand(plotCommand())
