@@ -8,7 +8,12 @@ import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { findRateCommand } from './commands/find-lr.ts';
+import { initCommand } from './commands/init.ts';
 import { joinCommand } from './commands/join.ts';
+import { plotCommand } from './commands/plot.ts';
+import { predictCommand } from './commands/predict.ts';
+import { schemaCommand } from './commands/schema.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
 
@@ -24,11 +29,16 @@ const program = new Command('lockstep')
   .version(version, '--version', 'print the version')
   .option('--verbose', 'print stack traces of errors')
   .showSuggestionAfterError()
+  .addCommand(initCommand())
   .addCommand(trainCommand(unheard.signal))
   .addCommand(joinCommand(unheard.signal))
   .addCommand(evaluateCommand())
+  .addCommand(predictCommand())
+  .addCommand(findRateCommand())
   .addCommand(summaryCommand())
   .addCommand(checkpointsCommand())
+  .addCommand(plotCommand())
+  .addCommand(schemaCommand())
   .addCommand(doctorCommand());
 
 for (const command of [program, ...program.commands]) {

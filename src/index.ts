@@ -14,6 +14,7 @@ export type { DataSource, Normalization, Texts } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
 export { layers } from './layers/factories.ts';
 export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
+export { type PredictOptions, predict, type RowsData } from './local/predict.ts';
 export { type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
 export { Model, sequential } from './model/model.ts';
 export type { Predictions } from './model/predict.ts';

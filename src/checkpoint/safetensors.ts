@@ -105,7 +105,18 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'the safetensors fil
 
 type Entry = z.output<typeof entrySchema> & { readonly name: string };
 
-function readHeader(bytes: Uint8Array, what: string): { entries: Entry[]; dataStart: number } {
+/** The metadata of a safetensors file: texts by name, none when it has no metadata. Throws LOCKSTEP_WEIGHTS as `decodeSafetensors` does. */
+export function decodeMetadata(bytes: Uint8Array, what = 'the safetensors file'): Readonly<Record<string, string>> {
+  return readHeader(bytes, what).metadata;
+}
+
+interface Header {
+  readonly entries: Entry[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly dataStart: number;
+}
+
+function readHeader(bytes: Uint8Array, what: string): Header {
   if (bytes.length < prefixBytes) refuse(`Expected ${what} to start with 8 bytes of header length, got ${bytes.length} bytes in all; the file is truncated.`);
   const declared = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (declared > BigInt(bytes.length - prefixBytes)) {
@@ -122,9 +133,12 @@ function readHeader(bytes: Uint8Array, what: string): { entries: Entry[]; dataSt
     return refuse(`Expected the header of ${what} to be an object, got other JSON; it is not a safetensors file.`);
   }
   const entries: Entry[] = [];
+  let metadata: Header['metadata'] = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === metadataKey) {
-      if (!metadataSchema.safeParse(value).success) refuse(`Expected ${metadataKey} of ${what} to map texts to texts, got something else; the file is damaged.`);
+      const texts = metadataSchema.safeParse(value);
+      if (!texts.success) return refuse(`Expected ${metadataKey} of ${what} to map texts to texts, got something else; the file is damaged.`);
+      metadata = texts.data;
       continue;
     }
     const entry = entrySchema.safeParse(value);
@@ -132,7 +146,7 @@ function readHeader(bytes: Uint8Array, what: string): { entries: Entry[]; dataSt
     entries.push({ name, ...entry.data });
   }
   entries.sort((a, b) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1]);
-  return { entries, dataStart };
+  return { entries, metadata, dataStart };
 }
 
 /** Reads a weights file. Throws LOCKSTEP_FILE when it cannot be read, LOCKSTEP_WEIGHTS when it is malformed. */

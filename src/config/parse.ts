@@ -8,11 +8,14 @@ import { LockstepError } from '../errors.ts';
 import { type DataConfig, dataSchema } from './data.ts';
 import { type LayerConfig, layerSchema, type ModelConfig, modelSchema } from './layers.ts';
 import { type OptimizerConfig, optimizerSchema } from './optimizers.ts';
+import { field } from './rules.ts';
 import {
   type DataDescription,
   dataDescriptionSchema,
   type EvaluationSettings,
   evaluationSchema,
+  type PredictionSettings,
+  predictionSchema,
   type RunConfig,
   type RunSettings,
   runSchema,
@@ -26,9 +29,15 @@ function parse<T extends z.ZodType>(schema: T, value: unknown, where: string): z
   throw new LockstepError('LOCKSTEP_CONFIG', sentences(result.error.issues, value, where).join('\n'));
 }
 
-/** A whole run, as in a config file. `where` names the value itself; its keys are told without it. */
+/** A whole run, as in a config file, whose `$schema` is for editors alone. `where` names the value itself; its keys are told without it. */
 export function parseRunConfig(value: unknown, where = 'config'): RunConfig {
-  return parse(runSchema, value, where);
+  return parse(runSchema, withoutSchema(value), where);
+}
+
+function withoutSchema(value: unknown): unknown {
+  if (typeof field(value, '$schema') !== 'string') return value;
+  const { $schema: _, ...run } = value as Record<string, unknown>;
+  return run;
 }
 
 /** The settings of a run without model and data. Keys are told as `batchSize`, unless `where` says otherwise. */
@@ -39,6 +48,11 @@ export function parseRunSettings(value: unknown, where = 'config'): RunSettings 
 /** The settings of an evaluation. Keys are told as in `parseRunSettings`. */
 export function parseEvaluationSettings(value: unknown, where = 'config'): EvaluationSettings {
   return parse(evaluationSchema, value, where);
+}
+
+/** The settings of predictions. Keys are told as in `parseRunSettings`. */
+export function parsePredictionSettings(value: unknown, where = 'config'): PredictionSettings {
+  return parse(predictionSchema, value, where);
 }
 
 /** A model. Keys are told as `model.layers[0].units`. */

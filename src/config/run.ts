@@ -75,9 +75,13 @@ const evaluation = { loss, metrics, batchSize, shards, workers, kernels };
 /** The settings of an evaluation. A shard may be empty there, as in the small batches of a training's validation. */
 export const evaluationSchema = record('an object of settings', evaluation);
 
-/** The keys of both, for messages about what stands beside them. */
+/** The settings of predictions: those that do not ask for a loss. */
+export const predictionSchema = record('an object of settings', { batchSize, shards, workers, kernels });
+
+/** The keys of each, for messages about what stands beside them. */
 export const settingsKeys: readonly string[] = Object.keys(settings);
 export const evaluationKeys: readonly string[] = Object.keys(evaluation);
+export const predictionKeys: readonly string[] = Object.keys(predictionSchema.shape);
 
 export const runSchema = across(record('an object with `model`, `data`, `loss` and `optimizer`', { model: modelSchema, data: dataFields, ...settings }), acrossRun);
 
@@ -89,10 +93,14 @@ export type RunSettingsInput = z.input<typeof settingsSchema>;
 export type RunSettings = z.output<typeof settingsSchema>;
 export type EvaluationSettingsInput = z.input<typeof evaluationSchema>;
 export type EvaluationSettings = z.output<typeof evaluationSchema>;
+export type PredictionSettingsInput = z.input<typeof predictionSchema>;
+export type PredictionSettings = z.output<typeof predictionSchema>;
 export type RunConfigInput = z.input<typeof runSchema>;
 export type RunConfig = z.output<typeof runSchema>;
 
-/** The JSON Schema of a config file, for editors. */
+/** The JSON Schema of a config file, for editors; a config names it by `$schema`. */
 export function runConfigJsonSchema(): object {
-  return z.toJSONSchema(runSchema, { io: 'input' });
+  const { $schema, properties, ...rest } = z.toJSONSchema(runSchema, { io: 'input' });
+  const title = 'The config of a Lockstep run';
+  return { $schema, title, ...rest, properties: { $schema: { type: 'string', description: 'The JSON Schema of this file, for editors.' }, ...properties } };
 }

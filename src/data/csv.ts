@@ -37,6 +37,16 @@ export function csvSource(config: FormatConfig<'csv'>, { texts, mend }: OpenOpti
   });
 }
 
+/** The texts of the first rows, `most` of them, a header included. Throws as `csvSource` does. */
+export function csvHead(path: string, delimiter: string, most: number): string[][] {
+  return withFile(path, 'a CSV file', undefined, (file) => {
+    const reader = new CsvReader(file, delimiter.charCodeAt(0));
+    const rows: string[][] = [];
+    for (let fields = reader.fields(true); fields && rows.length < most; fields = reader.fields(true)) rows.push(fields);
+    return rows;
+  });
+}
+
 class CsvReader {
   readonly #file: FileBytes;
   readonly #delimiter: number;

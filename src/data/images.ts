@@ -55,6 +55,19 @@ export async function imagesSource(config: FormatConfig<'images'>, { texts, mend
   });
 }
 
+/** Height, width and channels (1 or 3) of the first picture below a folder. Throws as `imagesSource` does. */
+export async function lookAtPictures(folder: string): Promise<{ readonly size: readonly [number, number]; readonly channels: 1 | 3 }> {
+  const { pictures } = findPictures(folder, undefined, undefined);
+  const open = await openSharp();
+  const { path } = pictures[0]!;
+  try {
+    const { height, width, channels } = await open(path, {}).metadata();
+    return { size: [height, width], channels: channels <= 2 ? 1 : 3 };
+  } catch (cause) {
+    throw malformed(path, 'be a picture', `a file that does not decode (${reasonOf(cause)})`, 'mend it or take it out of its folder', { cause });
+  }
+}
+
 interface Picture {
   readonly path: string;
   readonly label: number;

@@ -41,7 +41,20 @@ export function jsonlSource(config: FormatConfig<'jsonl'>, { texts, mend }: Open
   });
 }
 
-function objectOf(text: string, path: string, line: number): unknown {
+/** The objects of the first lines, `most` of them. Throws as `jsonlSource` does. */
+export function jsonlHead(path: string, most: number): Record<string, unknown>[] {
+  return withFile(path, 'a file of JSON lines', undefined, (file) => {
+    const rows: Record<string, unknown>[] = [];
+    for (const [text, line] of linesOf(file)) {
+      if (rows.length === most) break;
+      rows.push(objectOf(text, path, line));
+    }
+    if (rows.length === 0) throw malformed(path, 'hold at least one row', 'an empty file', 'give it data');
+    return rows;
+  });
+}
+
+function objectOf(text: string, path: string, line: number): Record<string, unknown> {
   let row: unknown;
   try {
     row = JSON.parse(text);
@@ -50,7 +63,7 @@ function objectOf(text: string, path: string, line: number): unknown {
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row))
     throw malformed(path, 'hold one JSON object a line', `${show(row)} in line ${line}`, 'name its values');
-  return row;
+  return row as Record<string, unknown>;
 }
 
 /** What is taken of every row, by the first one. */

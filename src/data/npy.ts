@@ -56,6 +56,22 @@ export function readNpy(file: NpyBytes): NpyArray {
   return { shape, values: valuesOf(file.read(dataStart, bytes), type) };
 }
 
+/** An npy file of float32 numbers, row-major; its data begin at a multiple of 64 bytes, as NumPy's do. */
+export function encodeNpy(shape: readonly number[], values: Float32Array): Uint8Array {
+  const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${sizes}), }`;
+  const length = Math.ceil((10 + header.length + 1) / 64) * 64;
+  const file = Buffer.alloc(length + values.byteLength, ' ');
+  magic.copy(file);
+  file[6] = 1;
+  file[7] = 0;
+  file.writeUInt16LE(length - 10, 8);
+  file.write(header, 10, 'latin1');
+  file[length - 1] = 0x0a;
+  file.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), length);
+  return file;
+}
+
 /** The header as NumPy writes it: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
 function parseHeader(name: string, header: string): { readonly type: Type; readonly shape: readonly number[] } {
   const descr = /'descr'\s*:\s*('[^']*'|[^,]*)/.exec(header)?.[1];

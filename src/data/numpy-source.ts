@@ -6,10 +6,19 @@ import type { FormatConfig } from '../config/data.ts';
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { OpenOptions } from './csv.ts';
-import { malformed, withFile } from './file-bytes.ts';
+import { type FileBytes, malformed, withFile } from './file-bytes.ts';
 import { type NpyArray, readNpy } from './npy.ts';
 import { checkWeights, type DataSource, type Labels, memorySource } from './source.ts';
 import { unzipMember, zipMembers } from './zip.ts';
+
+/** The rows of an npy file, or of the array `member` of an npz file, without labels. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
+export function numpyRows(path: string, member: string | undefined, scale: number): DataSource {
+  const x = withFile(path, 'a file of rows', undefined, (file) => {
+    if (member === undefined) return { name: path, ...readNpy({ name: path, size: file.size, read: (position, length) => file.read(position, length) }) };
+    return readMember(file, member);
+  });
+  return sourceOf({ scale }, `\`${path}\``, x, { name: x.name, shape: x.shape.slice(0, 1), values: new Uint8Array(x.shape[0]!) }, undefined);
+}
 
 interface Named extends NpyArray {
   /** What messages call the array. */
@@ -27,23 +36,23 @@ export function npySource(config: FormatConfig<'npy'>, { mend }: OpenOptions = {
 /** Arrays of one archive. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
 export function npzSource(config: FormatConfig<'npz'>, { mend }: OpenOptions = {}): DataSource {
   return withFile(config.file, 'an npz file', mend, (file) => {
-    const members = zipMembers(file);
-    const read = (name: string): Named => {
-      const member = members.get(`${name}.npy`);
-      if (!member) {
-        const names = [...members.keys()].map((key) => key.replace(/\.npy$/, '')).slice(0, 8);
-        throw malformed(config.file, `hold an array \`${name}\``, names.length === 0 ? 'none' : `the arrays ${names.join(', ')}`, 'name them with `inputs` and `labels`');
-      }
-      const bytes = unzipMember(file, name, member);
-      const called = `${config.file}: ${name}`;
-      return {
-        name: called,
-        ...readNpy({ name: called, size: bytes.length, read: (position, length) => bytes.subarray(position, position + length) }),
-      };
-    };
+    const read = (name: string): Named => readMember(file, name);
     const weights = config.sampleWeights === undefined ? undefined : read(config.sampleWeights);
     return sourceOf(config, `\`${config.file}\``, read(config.inputs), read(config.labels), weights);
   });
+}
+
+/** An array of an npz file. */
+function readMember(file: FileBytes, name: string): Named {
+  const members = zipMembers(file);
+  const member = members.get(`${name}.npy`);
+  if (!member) {
+    const names = [...members.keys()].map((key) => key.replace(/\.npy$/, '')).slice(0, 8);
+    throw malformed(file.path, `hold an array \`${name}\``, names.length === 0 ? 'none' : `the arrays ${names.join(', ')}`, 'name them with `inputs` and `labels`');
+  }
+  const bytes = unzipMember(file, name, member);
+  const called = `${file.path}: ${name}`;
+  return { name: called, ...readNpy({ name: called, size: bytes.length, read: (position, length) => bytes.subarray(position, position + length) }) };
 }
 
 function sourceOf({ scale, limit }: { readonly scale: number; readonly limit?: number | undefined }, name: string, x: Named, y: Named, w: Named | undefined): DataSource {

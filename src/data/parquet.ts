@@ -13,12 +13,16 @@ import { Table } from './table.ts';
 
 /** The rows of a Parquet file. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
 export async function parquetSource(config: FormatConfig<'parquet'>, { texts, mend }: OpenOptions = {}): Promise<DataSource> {
-  const file = new FileBytes(config.file, 'a Parquet file', mend);
+  return await withParquet(config.file, mend, (file) => read(config, file, texts));
+}
+
+async function withParquet<T>(path: string, mend: string | undefined, use: (file: FileBytes) => Promise<T>): Promise<T> {
+  const file = new FileBytes(path, 'a Parquet file', mend);
   try {
-    return await read(config, file, texts);
+    return await use(file);
   } catch (cause) {
     if (isLockstepError(cause)) throw cause;
-    throw malformed(config.file, 'be a whole Parquet file', `one that cannot be read (${reasonOf(cause)})`, 'the file is truncated or damaged: fetch it again', {
+    throw malformed(path, 'be a whole Parquet file', `one that cannot be read (${reasonOf(cause)})`, 'the file is truncated or damaged: fetch it again', {
       cause,
     });
   } finally {
@@ -26,11 +30,28 @@ export async function parquetSource(config: FormatConfig<'parquet'>, { texts, me
   }
 }
 
+/** Names of the columns and the first rows, `most` of them. Throws as `parquetSource` does. */
+export async function parquetHead(path: string, most: number): Promise<{ readonly names: string[]; readonly rows: unknown[][] }> {
+  return await withParquet(path, undefined, async (bytes) => {
+    const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
+    const { compressors } = await import('hyparquet-compressors');
+    const file = bufferOf(bytes);
+    const metadata = await parquetMetadataAsync(file);
+    const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+    const objects = await parquetReadObjects({ file, metadata, compressors, rowEnd: Math.min(most, Number(metadata.num_rows)) });
+    return { names, rows: objects.map((row) => names.map((name) => row[name])) };
+  });
+}
+
+function bufferOf(bytes: FileBytes): AsyncBuffer {
+  return { byteLength: bytes.size, slice: (start, end = bytes.size) => bytes.read(start, Math.min(end, bytes.size) - start).buffer };
+}
+
 async function read(config: FormatConfig<'parquet'>, bytes: FileBytes, texts: OpenOptions['texts']): Promise<DataSource> {
   // Loaded here: other formats need neither.
   const { parquetMetadataAsync, parquetScan, parquetSchema } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
-  const file: AsyncBuffer = { byteLength: bytes.size, slice: (start, end = bytes.size) => bytes.read(start, Math.min(end, bytes.size) - start).buffer };
+  const file = bufferOf(bytes);
   const metadata = await parquetMetadataAsync(file);
   const names = parquetSchema(metadata).children.map(({ element }) => element.name);
   const rows = Number(metadata.num_rows);

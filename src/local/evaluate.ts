@@ -11,11 +11,10 @@ import { matrixIn, metricValues } from '../metrics/measures.ts';
 import { wholeWeight } from '../model/data-place.ts';
 import type { Model } from '../model/model.ts';
 import type { Evaluation } from '../telemetry/events.ts';
-import type { TrainingSpec } from '../train/rank.ts';
 import { meanLoss } from './history.ts';
 import { type DataInput, openAlone } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
-import { openStation } from './session.ts';
+import { noTraining, obeyWholly, openStation } from './session.ts';
 import type { Station } from './station.ts';
 import { suitedTo } from './targets.ts';
 
@@ -36,15 +35,6 @@ export interface EvaluationRun extends Evaluation {
   /** `matrix[class][predicted class]`, rows counted; present when it was asked for. */
   readonly confusionMatrix?: readonly (readonly number[])[];
 }
-
-/** What ranks are told that never train: no update, no order, no policy is asked for. */
-const noTraining = {
-  optimizer: { type: 'sgd', learningRate: 0, momentum: 0, nesterov: false },
-  seed: 0,
-  shuffle: false,
-  onNonFinite: 'halt',
-  haltAfterSkipped: 1,
-} as const satisfies Partial<TrainingSpec>;
 
 /** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun> {
@@ -67,7 +57,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
   try {
     station.begin();
     const began = performance.now();
-    await station.team.obey({ kind: 'evaluate' });
+    await obeyWholly(station, { kind: 'evaluate' });
     const sums = readLossSums(station);
     const seconds = (performance.now() - began) / 1000;
     const matrix = confusionMatrix && matrixIn(station.plan.measures, sums);

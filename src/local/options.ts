@@ -3,7 +3,7 @@
  * TypeScript would have refused gets a sentence here too. Settings are the config room's, rows the data room's.
  */
 import { show } from '../check.ts';
-import { evaluationKeys, settingsKeys } from '../config/run.ts';
+import { evaluationKeys, predictionKeys, settingsKeys } from '../config/run.ts';
 import { checkKeys } from '../config/sentences.ts';
 import { LockstepError } from '../errors.ts';
 import { Model } from '../model/model.ts';
@@ -53,14 +53,23 @@ export function checkEvaluateOptions(options: unknown): void {
   if (learnt !== undefined && !fieldsOf(learnt)) refuse('options.learnt', 'what `train()` returned', learnt);
 }
 
+/** As `checkTrainOptions`, for `predict()`. */
+export function checkPredictOptions(options: unknown): void {
+  const { model, data, learnt, onKernels } = checkOptions(options, ['model', 'data', 'learnt', 'onKernels', ...predictionKeys]);
+  checkModel(model);
+  checkInput(data, 'data');
+  checkCallback('onKernels', onKernels);
+  if (learnt !== undefined && !fieldsOf(learnt)) refuse('options.learnt', 'what `train()` returned', learnt);
+}
+
 /** Anything that may be rows passes: an object, whose fields are looked at when it is opened. */
 export function checkInput(input: unknown, place: string): void {
   if (!fieldsOf(input)) refuse(place, inputWords, input, input === undefined ? 'add it' : '');
 }
 
-function checkOptions(options: unknown, known: readonly string[], last: string): Fields {
+function checkOptions(options: unknown, known: readonly string[], last?: string): Fields {
   const fields = fieldsOf(options);
-  if (!fields) refuse('options', `an object with \`model\`, \`data\`, \`loss\` and ${last}`, options);
+  if (!fields) refuse('options', `an object with ${last === undefined ? '`model` and `data`' : `\`model\`, \`data\`, \`loss\` and ${last}`}`, options);
   checkKeys(fields, known, 'options');
   return fields;
 }

@@ -16,8 +16,10 @@ import type { DataPlace, DataSpec, PlanSpec } from '../model/plan.ts';
 import { storeWeights } from '../model/weights.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { OpenedDirectory } from './checkpoint-options.ts';
+import { failureError } from './failures.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
 import { Station, type StationOptions } from './station.ts';
+import type { Command } from './task.ts';
 import type { TeamOptions } from './team.ts';
 import { weightsOf } from './weights.ts';
 
@@ -121,6 +123,20 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
   if (validation && plan.validation) storeData(validation, plan.validation, arena);
   options.onStation?.(station);
   return station;
+}
+
+/** What ranks are told that never train: no update, no order, no policy is asked for. */
+export const noTraining = {
+  optimizer: { type: 'sgd', learningRate: 0, momentum: 0, nesterov: false },
+  seed: 0,
+  shuffle: false,
+  onNonFinite: 'halt',
+  haltAfterSkipped: 1,
+} as const satisfies Partial<TrainingSpec>;
+
+/** Gives a command that changes no state. Throws LOCKSTEP_RANK_FAILED when a rank died of it: what it left is nothing whole. */
+export async function obeyWholly({ team }: Station, command: Extract<Command, { kind: 'evaluate' | 'predict' }>): Promise<void> {
+  if ((await team.obey(command)) !== 'finished') throw failureError(team.failure!, 'it ended there');
 }
 
 /** How the rows of a source are stored. */

@@ -66,11 +66,13 @@ export type Command =
   | ({ readonly kind: 'train' } & TrainOrder)
   /** Loss and correct predictions over the validation data. */
   | { readonly kind: 'evaluate' }
+  /** The model's outputs for the validation data, to where the plan has a place for them. */
+  | { readonly kind: 'predict' }
   /** Finish the first step of the order, which ranks before these were applying when one of them died. */
   | ({ readonly kind: 'complete' } & TrainOrder)
   | { readonly kind: 'end' };
 
-const commandNumber = { end: 1, train: 2, evaluate: 3, complete: 4 } as const;
+const commandNumber = { end: 1, train: 2, evaluate: 3, complete: 4, predict: 5 } as const;
 
 /** The words of a train command, in order; with its number they fit a cache line. */
 const trainWords = ['epoch', 'firstBatch', 'batches', 'firstStep', 'updates', 'skippedInARow'] as const satisfies readonly (keyof TrainOrder)[];
@@ -82,7 +84,8 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
       i32[at] = commandNumber.end;
       return;
     case 'evaluate':
-      i32[at] = commandNumber.evaluate;
+    case 'predict':
+      i32[at] = commandNumber[command.kind];
       return;
     case 'train':
     case 'complete':
@@ -103,6 +106,8 @@ export function readCommand({ i32 }: Arena, { command: at }: ControlIndex): Comm
       return { kind: 'complete', ...order() };
     case commandNumber.evaluate:
       return { kind: 'evaluate' };
+    case commandNumber.predict:
+      return { kind: 'predict' };
     default:
       return { kind: 'end' };
   }

@@ -5,7 +5,7 @@
  */
 import type { HostRoot, ShardPlan } from '../collectives/shard-plan.ts';
 import type { Address } from '../memory/arena.ts';
-import type { MemoryPlan } from '../memory/plan.ts';
+import { alignmentBytes, type MemoryPlan } from '../memory/plan.ts';
 import { type Blocks, blockShare } from '../numerics/norm.ts';
 import type { Merge } from '../numerics/tree.ts';
 
@@ -118,4 +118,10 @@ function cutBuckets(tensors: readonly ParameterTensor[], blocks: Blocks, rangeOf
     end = block;
   }
   return buckets;
+}
+
+/** Bytes of the tensors that the operation of `layer` trains. They stand one after the other, also when layers were fused. */
+export function operationBytes(tensors: readonly ParameterTensor[], layer: number): number {
+  const own = tensors.filter((tensor) => tensor.layer === layer);
+  return own.reduce((bytes, { size }) => bytes + Math.ceil((4 * size) / alignmentBytes) * alignmentBytes, 0);
 }

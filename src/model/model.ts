@@ -1,10 +1,12 @@
 /**
  * Room: model (level 4). What users hold: a chain of layers, with weights once it has been initialised, loaded or trained.
  */
-import { nonNegativeInteger, show } from '../check.ts';
-import { type NamedTensor, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { shape as checkShape, nonNegativeInteger, show } from '../check.ts';
+import { decodeMetadata, decodeSafetensors, type NamedTensor, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { readUserFile } from '../config/file.ts';
 import type { LayerConfigInput, ModelConfig } from '../config/layers.ts';
 import { parseModelConfig } from '../config/parse.ts';
+import { field } from '../config/rules.ts';
 import { arraySource, type NestedNumbers } from '../data/arrays.ts';
 import { LockstepError } from '../errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
@@ -88,9 +90,24 @@ export class Model {
     this.#weights = matchWeights(this.topology, readSafetensors(path), `\`${path}\``);
   }
 
-  /** Writes the weights to a safetensors file. */
+  /** Writes the whole model to a safetensors file: its weights, and in the metadata its layers and input shape, from which `Model.from` makes it again. */
   async save(path: string): Promise<void> {
-    await writeSafetensors(path, this.getWeights(), { format: 'lockstep' });
+    const { inputShape } = this.topology;
+    await writeSafetensors(path, this.getWeights(), { format: 'lockstep', model: JSON.stringify({ config: this.config, inputShape }) });
+  }
+
+  /**
+   * The model that `save` wrote: its layers, its input shape and its weights. Throws LOCKSTEP_FILE when the file cannot be read, LOCKSTEP_WEIGHTS
+   * when it is malformed or holds weights alone, which `load` reads into a model of the same layers.
+   */
+  static from(path: string): Model {
+    const bytes = readUserFile(path, 'a model file');
+    const what = `\`${path}\``;
+    const { config, inputShape } = savedModel(decodeMetadata(bytes, what)['model'], what);
+    const model = new Model(config);
+    model.build(inputShape);
+    model.#weights = matchWeights(model.topology, decodeSafetensors(bytes, what), what);
+    return model;
   }
 
   /** SHA-256 over the raw little-endian float32 of all weights, moving statistics included, in model order. */
@@ -106,6 +123,23 @@ export class Model {
     const { inputShape } = this.topology;
     const values = rows instanceof Float32Array ? rows : flatRows(rows, inputShape);
     return predict(this.config, inputShape, this.getWeights(), values);
+  }
+}
+
+function savedModel(text: string | undefined, what: string): { config: ModelConfig; inputShape: Shape } {
+  if (text === undefined) {
+    throw new LockstepError('LOCKSTEP_WEIGHTS', `Expected ${what} to hold a model, got weights alone; make the model from its config and \`load\` them.`);
+  }
+  try {
+    const saved: unknown = JSON.parse(text);
+    return { config: parseModelConfig(field(saved, 'config')), inputShape: checkShape('inputShape', field(saved, 'inputShape')) };
+  } catch (cause) {
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s*\n\s*/g, ' ').replace(/\.$/, '');
+    throw new LockstepError(
+      'LOCKSTEP_WEIGHTS',
+      `Expected the model in the metadata of ${what} to be whole, got one that breaks a rule (${reason}); the file is damaged.`,
+      { cause },
+    );
   }
 }
 

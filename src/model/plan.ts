@@ -22,7 +22,7 @@ import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { reserveTraffic } from '../telemetry/traffic.ts';
 import { type DataPlace, type DataSpec, placeData } from './data-place.ts';
 import { fuseFirstNormalization } from './fusion.ts';
-import { type GradientPlan, type ParameterTensor, planGradients } from './gradients.ts';
+import { type GradientPlan, operationBytes, type ParameterTensor, planGradients } from './gradients.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
 import { reserveStanding } from './standing.ts';
 import { resolveTopology, type Topology, withoutFinal } from './topology.ts';
@@ -48,6 +48,8 @@ export interface PlanSpec {
   readonly optimizerSlots: number;
   readonly train?: DataSpec;
   readonly validation?: DataSpec;
+  /** True when the outputs for the validation data are kept, see `RunPlan.predictions`. */
+  readonly predictions?: boolean;
   /** True to compute the gradient of the model's input as well. */
   readonly inputGradient?: boolean;
   /** How many of its first steps each rank records, see telemetry/recording.ts; absent: none. */
@@ -103,6 +105,8 @@ export interface RunPlan {
   readonly verdictBytes: number;
   readonly train: DataPlace | undefined;
   readonly validation: DataPlace | undefined;
+  /** Where outputs go that are asked for: float32 (rows of the validation data, ...output shape); 0 when none are. */
+  readonly predictions: Address;
   /** By rank; none when nothing is recorded. */
   readonly recordings: readonly RecordingPlace[];
   readonly ranks: readonly RankPlan[];
@@ -138,6 +142,7 @@ export function planRun(spec: PlanSpec): RunPlan {
   const state = { from: parameters, to: memory.bytes };
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);
+  const predictions = spec.predictions ? memory.reserve('data', 4 * spec.validation!.length * sizeOf(topology.outputShape)) : 0;
   const { traceSteps = 0 } = spec;
   const recordings = Array.from({ length: traceSteps > 0 ? spec.ranks : 0 }, () => reserveRecording(memory, traceSteps, entriesPerStep(topology.layers.length)));
   const lasting = memory.bytes;
@@ -220,15 +225,10 @@ export function planRun(spec: PlanSpec): RunPlan {
     verdictBytes,
     train,
     validation,
+    predictions,
     recordings,
     ranks,
   };
 }
 
 const noGradients: GradientPlan = { vectors: [], merges: [], global: 0, hosts: undefined };
-
-/** Bytes of the tensors that the operation of `layer` trains. They stand one after the other, also when layers were fused. */
-function operationBytes(tensors: readonly ParameterTensor[], layer: number): number {
-  const own = tensors.filter((tensor) => tensor.layer === layer);
-  return own.reduce((bytes, { size }) => bytes + Math.ceil((4 * size) / alignmentBytes) * alignmentBytes, 0);
-}

@@ -4,6 +4,7 @@
  */
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
+import type { Address } from '../memory/arena.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { computeLoss, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
@@ -53,27 +54,19 @@ function recordedStep(rank: Rank, order: StepOrder): boolean {
  * Afterwards the sums are at `own.lossSums.result` of every rank; among hosts, of the coordinator's leader.
  */
 export function evaluate(rank: Rank, data: DataPlace): void {
-  const { runtime, spec, arena } = rank;
+  const { runtime, arena } = rank;
   const { own, context, plan } = runtime;
   const { shards } = context;
-  const batchSize = spec.validationBatchSize;
   const { length } = plan.measures;
   const sums = new Float64Array(length * shards.count);
-  rank.clock.restart(0);
   // Nothing is divided here: there is no gradient.
   rank.divisor = 1;
   const blocks = (own.lossSums.blocks >>> 3) + length * shards.first;
-  for (let batch = 0; batch < stepsPerEpoch(data.spec.length, batchSize, false); batch++) {
-    runtime.setBatch(batchRows(data.spec.length, batchSize, batch), noStep);
-    throwIfAborted(arena.i32, rank.control);
-    enterPhase(rank, 'data');
-    gather(rank, data, batch * batchSize, false);
-    enterPhase(rank, 'forward');
-    runtime.forward(false, rank.markLayer);
+  forBatches(rank, data, () => {
     enterPhase(rank, 'loss');
     computeLoss(rank, data, false);
     for (let i = 0; i < sums.length; i++) sums[i]! += arena.f64[blocks + i]!;
-  }
+  });
   arena.f64.set(sums, blocks);
   if (!rank.uplink) {
     runtime.sync.mergeSums(own.lossSums);
@@ -85,5 +78,37 @@ export function evaluate(rank: Rank, data: DataPlace): void {
     if (runtime.rank === 0) runtime.sync.combineSums(own.lossSums);
   } else {
     rank.uplink.announce('losses');
+  }
+}
+
+/**
+ * The model's outputs for a whole data set, with moving statistics, in its own order, to `outputs`: float32 (rows, ...output shape). Each
+ * rank writes those of its own shards' rows and meets nobody: the same bits for any number of ranks.
+ */
+export function predictRows(rank: Rank, data: DataPlace, outputs: Address): void {
+  const { own, context } = rank.runtime;
+  const { f32 } = rank.arena;
+  const size = own.outputSize;
+  const from = own.output >>> 2;
+  forBatches(rank, data, (first) => {
+    const { firstRow, rows } = context.batch;
+    f32.copyWithin((outputs >>> 2) + (first + firstRow) * size, from, from + rows * size);
+  });
+}
+
+/** Forward over a data set in its own order, batch by batch; `each` is given the batch's first row. */
+function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void): void {
+  const { runtime, spec, arena } = rank;
+  const { length } = data.spec;
+  const batchSize = spec.validationBatchSize;
+  rank.clock.restart(0);
+  for (let batch = 0; batch < stepsPerEpoch(length, batchSize, false); batch++) {
+    runtime.setBatch(batchRows(length, batchSize, batch), noStep);
+    throwIfAborted(arena.i32, rank.control);
+    enterPhase(rank, 'data');
+    gather(rank, data, batch * batchSize, false);
+    enterPhase(rank, 'forward');
+    runtime.forward(false, rank.markLayer);
+    each(batch * batchSize);
   }
 }

@@ -68,7 +68,7 @@ test('all problems are told at once, one sentence a line', (t) => {
   t.deepEqual(
     problems(() => parseRunConfig(run)),
     [
-      'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer).',
+      'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint).',
       'Expected `model.layers[2].units` to be an integer >= 1, got `"300"`.',
       'Expected `optimizer.learningRate` to be 0 or a finite number > 0 in float32, got `-1`.',
       'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
@@ -254,6 +254,11 @@ test('the JSON Schema knows the keys of a run and which are required', (t) => {
   t.false(schema.additionalProperties);
   t.like(schema.properties.batchSize, { type: 'integer', minimum: 1, default: 32, description: 'Rows of the global batch, over all workers.' });
   t.true(JSON.stringify(schema).includes('"batchNormalization"'));
+});
+
+test('a config may name its schema, which is no part of the run', (t) => {
+  t.deepEqual(parseRunConfig({ $schema: './lockstep.schema.json', ...least }), parseRunConfig(least));
+  t.regex(problems(() => parseRunConfig({ $schema: 5, ...least }))[0]!, /^Unknown key `\$schema`/);
 });
 
 test('a file format has its keys, and rows have classes or values to predict', (t) => {

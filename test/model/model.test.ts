@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { layers } from '../../src/layers/factories.ts';
 import { Model, sequential } from '../../src/model/model.ts';
 import { bookModel } from './book.ts';
@@ -227,4 +228,45 @@ test('bytes are no rows to predict: nobody would know their scale', (t) => {
     t.throws(() => initialized(tiny()).predict(new Uint8Array(2) as never), { code: 'LOCKSTEP_DATA' })?.message,
     'Expected rows as nested arrays or a Float32Array, got `Uint8Array of 2 bytes`; convert typed arrays with Float32Array.from, and divide by the scale of the training data.',
   );
+});
+
+test('a saved model comes back whole from its file alone, and its file still gives weights to a model of the same layers', async (t) => {
+  const path = join(folder, 'whole.safetensors');
+  const model = sequential([{ type: 'flatten' }, { type: 'dense', units: 3, activation: 'elu' }, { type: 'batchNormalization' }], { name: 'small' });
+  model.build([2, 2]);
+  model.initialize(7);
+  await model.save(path);
+  const again = Model.from(path);
+  t.deepEqual(again.config, model.config);
+  t.deepEqual(again.topology.inputShape, [2, 2]);
+  t.is(again.weightsSha256, model.weightsSha256);
+  const rows = [
+    [
+      [1, 2],
+      [3, 4],
+    ],
+  ];
+  t.deepEqual(again.predict(rows).data, model.predict(rows).data);
+  const other = sequential(model.config.layers);
+  other.build([2, 2]);
+  other.load(path);
+  t.is(other.weightsSha256, model.weightsSha256);
+});
+
+test('a file of weights alone is no model, and damaged metadata are refused', async (t) => {
+  const path = join(folder, 'weights.safetensors');
+  const model = sequential([{ type: 'dense', units: 1, inputShape: [1] }]);
+  model.initialize(1);
+  await writeSafetensors(path, model.getWeights(), { format: 'lockstep' });
+  t.throws(() => Model.from(path), {
+    code: 'LOCKSTEP_WEIGHTS',
+    message: `Expected \`${path}\` to hold a model, got weights alone; make the model from its config and \`load\` them.`,
+  });
+  await writeSafetensors(path, model.getWeights(), { model: '{' });
+  t.throws(() => Model.from(path), { code: 'LOCKSTEP_WEIGHTS', message: /metadata of .* to be whole, got one that breaks a rule \(.*JSON/ });
+  await writeSafetensors(path, model.getWeights(), { model: '{"config":{"layers":[]},"inputShape":[1]}' });
+  t.throws(() => Model.from(path), {
+    code: 'LOCKSTEP_WEIGHTS',
+    message: /to be whole, got one that breaks a rule \(Expected `model.layers` to be a list of at least one layer, got `\[\]`\);/,
+  });
 });
