@@ -5,7 +5,7 @@
 import { axisFor, tickText } from './axis.ts';
 import type { Point } from './curves.ts';
 
-export interface Curve {
+interface Curve {
   readonly points: readonly Point[];
   readonly colour: string;
   /** Few and of weight: drawn thick, with a dot a point. */
