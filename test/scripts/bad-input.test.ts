@@ -40,7 +40,8 @@ trainRefused(
 trainRefused(
   'a misspelt key of a layer',
   () => [changed('layer-key', layers({ type: 'dense', unit: 3, activation: 'softmax' }))],
-  () => 'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer).',
+  () =>
+    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint).',
 );
 trainRefused(
   'a config that is no JSON',
