@@ -88,7 +88,7 @@ export function checkSource(source: DataSource, place: string): DataSource {
       `Expected \`${place}.labels.values\` to be ${kind === 'class' ? 'an Int32Array' : 'a Float32Array'} of ${rows * size} numbers for ${rows} rows, got ${received}; give every row its label.`,
     );
   }
-  if (source.weights !== undefined) checkWeights(`${place}.weights`, source.weights, rows);
+  if (source.weights !== undefined) checkWeights(`\`${place}.weights\``, source.weights, rows);
   return source;
 }
 

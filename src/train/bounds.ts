@@ -16,7 +16,7 @@ export function penalizeBlock({ runtime: { plan }, bounds: { penalties }, arena:
   addPenaltyGradient(f32, (parameters + offset) >>> 2, (gradients.global + offset) >>> 2, blocks.length[block]!, penalty);
 }
 
-/** The penalty on each of this rank's blocks; all ranks must meet before `addPenalties`. */
+/** The penalty on each of this rank's blocks; all ranks must meet before `wholePenalty`. */
 export function measurePenalties({ runtime: { plan }, bounds: { penalties }, arena: { f32, f64 }, blocksFrom, blocksTo }: Rank): void {
   if (!penalties) return;
   const { blocks, tensors, parameters, updateSums } = plan;
@@ -28,14 +28,14 @@ export function measurePenalties({ runtime: { plan }, bounds: { penalties }, are
   }
 }
 
-/** Adds all penalties to the sum of losses, so that its mean is the mean loss and the penalties. */
-export function addPenalties({ runtime: { plan, own }, bounds: { penalties }, arena: { f64 }, divisor }: Rank): void {
-  if (!penalties) return;
+/** All penalties, in the order of blocks: what is added to the mean loss. */
+export function wholePenalty({ runtime: { plan }, bounds: { penalties }, arena: { f64 } }: Rank): number {
+  if (!penalties) return 0;
   const { count } = plan.blocks;
   const at = (plan.updateSums >>> 3) + 2 * count;
   let sum = 0;
   for (let block = 0; block < count; block++) sum += f64[at + block]!;
-  f64[own.lossSums.result >>> 3]! += sum * divisor;
+  return sum;
 }
 
 /** This rank's share of the vectors of every weight with a constraint. */

@@ -63,6 +63,8 @@ export interface Rank {
   readonly updating: Updating;
   /** What the sum of the step's losses is divided by: the rows of the global batch, or the sum of their weights. */
   divisor: number;
+  /** The sum of losses over the global batch, with penalties; known with the verdict. */
+  lossSum: number;
   /** Whether training ends after the step, as agreed with everybody. */
   stops: boolean;
   /** The last of main's wishes to observe that was met. */
@@ -115,6 +117,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     awaitsReduced: awaitsReduced(plan),
     updating: new Updating(arena, plan.updating, rank),
     divisor: 0,
+    lossSum: 0,
     stops: false,
     observed: 0,
     updates: 0,

@@ -108,7 +108,7 @@ export function conclude(rank: Rank, order: StepOrder, seconds: number, decision
 }
 
 /** As in Keras, skipped steps do not count in the means of an epoch. */
-function stand({ runtime, arena: { i32, f64 }, updates, skippedInARow, divisor }: Rank, { batch, step }: StepOrder, applied: boolean): void {
+function stand({ runtime, arena: { i32, f64 }, updates, skippedInARow, divisor, lossSum }: Rank, { batch, step }: StepOrder, applied: boolean): void {
   const { plan, own, context } = runtime;
   const { globalRows } = context.batch;
   const { length } = plan.measures;
@@ -119,7 +119,7 @@ function stand({ runtime, arena: { i32, f64 }, updates, skippedInARow, divisor }
   else f64.copyWithin(sums, before, before + length + 2);
   if (applied) {
     // What a mean over the steps' reports comes to, bit for bit.
-    f64[sums]! += divisor === 0 ? 0 : (f64[of]! / divisor) * divisor;
+    f64[sums]! += divisor === 0 ? 0 : (lossSum / divisor) * divisor;
     for (let i = 1; i < length; i++) f64[sums + i]! += f64[of + i]!;
     f64[sums + length]! += globalRows;
     f64[sums + length + 1]! += divisor;
@@ -141,7 +141,7 @@ function report(rank: Rank, order: StepOrder, seconds: number, decision: Decisio
   f64[at + reportIndex.step] = order.step;
   f64[at + reportIndex.epoch] = order.epoch;
   f64[at + reportIndex.samples] = batch.globalRows;
-  f64[at + reportIndex.loss] = rank.divisor === 0 ? 0 : f64[sums]! / rank.divisor;
+  f64[at + reportIndex.loss] = rank.divisor === 0 ? 0 : rank.lossSum / rank.divisor;
   f64[at + reportIndex.gradNorm] = rank.clip.gradNorm;
   f64[at + reportIndex.clipScale] = rank.clip.clipScale;
   f64[at + reportIndex.learningRate] = rank.rule.learningRate;

@@ -4,7 +4,7 @@
  * record goes to everybody.
  */
 import { clip } from '../optimizers/clip.ts';
-import { addPenalties } from './bounds.ts';
+import { wholePenalty } from './bounds.ts';
 import { type Decision, decide } from './decision.ts';
 import { enterPhase, type Rank } from './rank.ts';
 
@@ -19,7 +19,6 @@ export function reachVerdict(rank: Rank): Decision {
   const { hosts } = runtime.plan.shards;
   let decision: Decision;
   if (!uplink) {
-    addPenalties(rank);
     decision = judge(rank);
     rank.stops = Atomics.load(arena.i32, control.stopAgreed) !== 0;
   } else if (hosts!.host === 0) {
@@ -28,7 +27,6 @@ export function reachVerdict(rank: Rank): Decision {
     if (rank.awaitsReduced) uplink.take('reduced');
     if (runtime.rank === 0) {
       runtime.sync.combineSums(runtime.own.lossSums);
-      addPenalties(rank);
       writeRecord(rank, judge(rank), Atomics.load(arena.i32, control.stopRequest) !== 0);
     }
     rank.meeting.meet();
@@ -56,15 +54,19 @@ function judge(rank: Rank): Decision {
   const { plan, own } = runtime;
   enterPhase(rank, 'clip');
   clip(outcome, spec.optimizer, plan.blocks, arena.f64, plan.squareSums >>> 3);
-  return decide(arena.f64[own.lossSums.result >>> 3]!, outcome.gradNorm, skippedInARow, spec);
+  // Not added where the sum is: ranks that finish a step which others judged would add it once more.
+  const penalty = wholePenalty(rank);
+  const sum = arena.f64[own.lossSums.result >>> 3]!;
+  rank.lossSum = penalty === 0 ? sum : sum + penalty * rank.divisor;
+  return decide(rank.lossSum, outcome.gradNorm, skippedInARow, spec);
 }
 
-function writeRecord({ runtime, clip: { gradNorm, clipScale, tensorScale }, arena: { f64 } }: Rank, decision: Decision, stops: boolean): void {
+function writeRecord({ runtime, lossSum, clip: { gradNorm, clipScale, tensorScale }, arena: { f64 } }: Rank, decision: Decision, stops: boolean): void {
   const at = runtime.plan.verdict >>> 3;
   const sums = runtime.own.lossSums.result >>> 3;
   f64[at + record.decision] = decisions.indexOf(decision);
   f64[at + record.stops] = stops ? 1 : 0;
-  f64[at + record.loss] = f64[sums]!;
+  f64[at + record.loss] = lossSum;
   f64[at + record.correct] = f64[sums + 1]!;
   f64[at + record.gradNorm] = gradNorm;
   f64[at + record.clipScale] = clipScale;
@@ -79,7 +81,7 @@ function readRecord(rank: Rank): Decision {
   const at = runtime.plan.verdict >>> 3;
   const sums = runtime.own.lossSums.result >>> 3;
   rank.stops = f64[at + record.stops] !== 0;
-  f64[sums] = f64[at + record.loss]!;
+  rank.lossSum = f64[at + record.loss]!;
   f64[sums + 1] = f64[at + record.correct]!;
   outcome.gradNorm = f64[at + record.gradNorm]!;
   outcome.clipScale = f64[at + record.clipScale]!;
