@@ -55,8 +55,8 @@ export class Team {
   readonly #vigil: Vigil;
   /** By rank: ends its thread. */
   readonly #ends: AbortController[] = [];
-  /** Resolves when threads that were ended from outside are gone. */
-  #gone: Promise<unknown> = Promise.resolve();
+  /** Resolves when the thread that was ended from outside is gone; one is ended at a time. */
+  #gone: Promise<unknown> | undefined;
   #commands = 0;
   /** Ranks that have left their step because they were recalled, or because all are to rest. */
   #left = 0;
@@ -102,6 +102,7 @@ export class Team {
     this.#left = 0;
     this.#busy = false;
     this.#failure = undefined;
+    this.#gone = undefined;
     resetControl(arena, this.#control);
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
@@ -205,7 +206,8 @@ export class Team {
 
   /** Ends the thread of a rank that is stuck: its death is then told like any other. */
   #watch(): void {
-    if (this.#failure) return;
+    // Its task may tell of it some looks later.
+    if (this.#failure || this.#gone) return;
     const stuck = this.#vigil.look(this.#arena, this.#plan, performance.now());
     if (!stuck) return;
     const threads = this.#pool.threads;

@@ -11,7 +11,7 @@ import { classified, threads, trace, within } from '../toy.ts';
 
 const deadlineMs = 60_000;
 /** Only where somebody hangs: ranks that a busy machine keeps waiting are not to be taken for stuck. */
-const vigil = { everyMs: 20, floorMs: 300, steps: 8 };
+const vigil = { everyMs: 20, floorMs: 2000, steps: 8 };
 
 function run(options: Partial<TrainOptions> = {}): TrainOptions {
   return {

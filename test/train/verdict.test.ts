@@ -66,7 +66,7 @@ test("the other hosts' ranks read what the coordinator's leader wrote", (t) => {
 
       const told = ({ rank, plan: own, arena: { f64 } }: Host): unknown => {
         const sums = own.ranks[0]!.lossSums.result >>> 3;
-        return { ...rank.clip, stops: rank.stops, updates: rank.updates, skipped: rank.skippedInARow, loss: f64[sums], correct: f64[sums + 1] };
+        return { ...rank.clip, stops: rank.stops, updates: rank.updates, skipped: rank.skippedInARow, loss: rank.lossSum, correct: f64[sums + 1] };
       };
       t.deepEqual(told(other), told(coordinator));
       const loss = blocks[0]![0] + blocks[2]![0];
