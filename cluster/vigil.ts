@@ -31,8 +31,8 @@ export class Vigil {
   readonly #guests: Pick<Guests, 'all'>;
   readonly #member: Watched;
   readonly #timeoutMs: number;
-  /** True while steps are trained. */
-  #isOn = false;
+  /** What is obeyed now. */
+  #obeyed: Command['kind'] | undefined;
   #lookedAt = 0;
   #step = 0;
   /** Where all ranks were at the last look, and for how long they have been there. */
@@ -51,7 +51,7 @@ export class Vigil {
 
   /** Resolves as `work` does, which obeys a command to train, or another one, of which no steps can be seen; `now` as for `look`. */
   async over<T>(kind: Command['kind'], now: number, work: Promise<T>): Promise<T> {
-    this.#isOn = kind === 'train';
+    this.#obeyed = kind;
     this.#lookedAt = now;
     this.#step = this.#member.committed;
     this.#stillMs = 0;
@@ -59,7 +59,7 @@ export class Vigil {
     try {
       return await work;
     } finally {
-      this.#isOn = false;
+      this.#obeyed = undefined;
     }
   }
 
@@ -69,10 +69,10 @@ export class Vigil {
     const silent = silentHosts(now, this.#timeoutMs, hosts);
     if (silent.length > 0) return silent.map((host) => this.#lost(now, `was silent for more than ${this.#timeoutMs / 1000} s`, host));
     this.#time(now);
-    if (!this.#isOn || this.#stillMs <= 1000 * stepDeadline(this.#stepsSeconds) + graceMs) return [];
+    if (this.#obeyed === undefined || this.#stillMs <= 1000 * stepDeadline(this.#stepsSeconds) + graceMs) return [];
     // If it was another one, the next look but some comes to it.
     this.#stillMs = 0;
-    const guilty = furthestBehind(hosts.filter(({ guest }) => this.#member.placeOf(guest.id)));
+    const guilty = furthestBehind(hosts.filter(({ guest }) => this.#member.placeOf(guest.id) && (this.#obeyed === 'train' || isInStep(guest))));
     return guilty ? [this.#lost(now, 'keeps a step waiting', guilty)] : [];
   }
 
@@ -86,15 +86,22 @@ export class Vigil {
     this.#lookedAt = now;
     const { committed, progress } = this.#member;
     const places = JSON.stringify([committed, progress, this.#guests.all.map(({ id, signs }) => [id, signs.ranks])]);
-    this.#stillMs = places === this.#places ? this.#stillMs + elapsed : 0;
+    // How far an evaluation is cannot be seen from the places of ranks, but who has not come to it yet can.
+    const isWatched = this.#obeyed === 'train' || this.#guests.all.some(isInStep);
+    this.#stillMs = isWatched && places === this.#places ? this.#stillMs + elapsed : 0;
     this.#places = places;
     this.#stepMs += elapsed;
     const steps = committed - this.#step;
     this.#step = committed;
-    if (steps <= 0 || !this.#isOn) return;
+    if (steps <= 0 || this.#obeyed !== 'train') return;
     this.#stepsSeconds = [...this.#stepsSeconds, this.#stepMs / steps / 1000].slice(-remembered);
     this.#stepMs = 0;
   }
+}
+
+/** A host whose ranks are in a step still. */
+function isInStep({ signs: { ranks } }: Guest): boolean {
+  return ranks.some(({ step }) => step > 0);
 }
 
 /** Who is at the earliest step, computes there rather than waits, and has been there for longest. */

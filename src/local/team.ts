@@ -5,7 +5,7 @@
  * A plan lasts as long as its tasks: another one begins with `begin`, on the same threads.
  */
 import { availableParallelism } from 'node:os';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { abort, type ControlIndex, controlIndex, resetControl } from '../collectives/control.ts';
 import { recall, uplinkIndex } from '../collectives/uplink.ts';
 import type { KernelSelection } from '../kernels/select.ts';
@@ -14,6 +14,7 @@ import type { RunPlan } from '../model/plan.ts';
 import { phases } from '../telemetry/timing.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { failureError, type RankFailure } from './failures.ts';
+import { openRankPool } from './rank-pool.ts';
 import { type Command, type RankFault, type RankOutcome, type RankTask, type StepSockets, writeCommand } from './task.ts';
 import { defaultVigil, Vigil, type VigilOptions } from './vigil.ts';
 
@@ -22,9 +23,6 @@ import { defaultVigil, Vigil, type VigilOptions } from './vigil.ts';
  * ranks usually are apart. Waking a sleeper costs a quarter of that, at each of a step's meetings.
  */
 const spinsOnOwnCore = 200_000;
-
-/** A rank that takes more memory than this besides the arena is ended, before the whole process is, MiB. */
-const mostHeapMb = 512;
 
 export interface TeamOptions {
   readonly ranks: number;
@@ -55,8 +53,10 @@ export class Team {
   readonly #vigil: Vigil;
   /** By rank: ends its thread. */
   readonly #ends: AbortController[] = [];
-  /** Resolves when the thread that was ended from outside is gone; one is ended at a time. */
-  #gone: Promise<unknown> | undefined;
+  /** Of threads that were ended from outside: resolve when they are gone. */
+  #gone: Promise<unknown>[] = [];
+  /** Ranks that have ended, or are being ended. */
+  readonly #ended = new Set<number>();
   #commands = 0;
   /** Ranks that have left their step because they were recalled, or because all are to rest. */
   #left = 0;
@@ -71,21 +71,7 @@ export class Team {
     this.#options = options;
     this.#vigil = new Vigil(options.vigil ?? defaultVigil);
     this.#faultsLeft = fault?.times ?? Number.POSITIVE_INFINITY;
-    // Every task runs until the end, so threads and tasks must be as many; Piscina's own waiting and idling is of no use.
-    this.#pool = new Piscina<RankTask, RankOutcome>({
-      filename: (options.worker ?? new URL('./rank-worker.js', import.meta.url)).href,
-      minThreads: ranks,
-      maxThreads: ranks,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-      idleTimeout: Number.POSITIVE_INFINITY,
-      // Node 20 aborts the process when a thread is ended while it requires an ES module, and Piscina tries `require` before `import`.
-      execArgv: ['--no-experimental-require-module'],
-      // A rank makes no garbage but clock readings; more room would only be touched bit by bit.
-      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: mostHeapMb },
-    });
-    // A thread that dies idle, or its replacement, is no failure of the run: tasks tell their own.
-    this.#pool.on('error', () => {});
+    this.#pool = openRankPool(ranks, options.worker ?? new URL('./rank-worker.js', import.meta.url));
   }
 
   /**
@@ -102,7 +88,8 @@ export class Team {
     this.#left = 0;
     this.#busy = false;
     this.#failure = undefined;
-    this.#gone = undefined;
+    this.#gone = [];
+    this.#ended.clear();
     resetControl(arena, this.#control);
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
@@ -144,7 +131,7 @@ export class Team {
     const expected = this.#commands * ranks;
     // It also keeps the process alive, which `waitAsync` alone does not.
     this.#vigil.begin(this.#arena, this.#plan, performance.now());
-    const watch = setInterval(() => this.#watch(), this.#options.vigil?.everyMs ?? defaultVigil.everyMs);
+    const watch = setInterval(() => this.#endStuck(), this.#everyMs);
     try {
       for (;;) {
         const done = Atomics.load(i32, finished);
@@ -194,8 +181,11 @@ export class Team {
       Atomics.store(i32, this.#control.doorbell, this.#commands + 1);
       Atomics.notify(i32, this.#control.doorbell);
     }
+    // Who is stuck does not see that it is to leave.
+    const watch = setInterval(() => this.#endStuck(), this.#everyMs);
     await this.#tasks;
-    await this.#gone;
+    clearInterval(watch);
+    await Promise.all(this.#gone);
   }
 
   /** Ends all ranks and their threads. */
@@ -204,16 +194,20 @@ export class Team {
     await this.#pool.destroy();
   }
 
+  get #everyMs(): number {
+    return this.#options.vigil?.everyMs ?? defaultVigil.everyMs;
+  }
+
   /** Ends the thread of a rank that is stuck: its death is then told like any other. */
-  #watch(): void {
-    // Its task may tell of it some looks later.
-    if (this.#failure || this.#gone) return;
-    const stuck = this.#vigil.look(this.#arena, this.#plan, performance.now());
+  #endStuck(): void {
+    const stuck = this.#arena && this.#vigil.look(this.#arena, this.#plan, performance.now(), this.#ended);
     if (!stuck) return;
-    const threads = this.#pool.threads;
-    // It may also die of an error meanwhile, which its task tells.
-    this.#gone = Promise.race(threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
+    this.#ended.add(stuck.rank);
+    const { threads } = this.#pool;
     this.#ends[stuck.rank]!.abort(new Error(`it neither went on nor waited for ${Math.round(stuck.forMs / 1000)} s and was ended`));
+    const removed = threads.filter((thread) => !this.#pool.threads.includes(thread));
+    // It may also die of an error meanwhile, which its task tells.
+    for (const thread of removed) this.#gone.push(new Promise((resolve) => thread.once('exit', resolve)));
   }
 
   /** Turns a rank's end into an error when it was not asked for, and makes its peers leave. */
@@ -227,6 +221,7 @@ export class Team {
       const { message } = (signal.aborted ? signal.reason : error) as Error;
       outcome = { kind: 'failed', code: undefined, message, stack: undefined };
     }
+    this.#ended.add(rank);
     if (outcome.kind === 'recalled' || outcome.kind === 'aborted') {
       this.#left++;
       Atomics.notify(this.#arena.i32, this.#control.finished);

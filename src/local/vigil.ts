@@ -48,8 +48,8 @@ export class Vigil {
     this.#stepMs = 0;
   }
 
-  /** The rank that has been stuck for longest, if one is. `now` in ms, of a clock that does not jump. */
-  look(arena: Arena, plan: RunPlan, now: number): Stuck | undefined {
+  /** The rank that has been stuck for longest, if one is. Those that have `ended` are not looked at. `now` in ms, of a clock that does not jump. */
+  look(arena: Arena, plan: RunPlan, now: number, ended: ReadonlySet<number> = new Set()): Stuck | undefined {
     // A look that comes late saw nothing of the time between.
     const elapsed = Math.min(now - this.#lookedAt, 2 * this.#options.everyMs);
     this.#lookedAt = now;
@@ -60,7 +60,7 @@ export class Vigil {
       const before = this.#seen[rank];
       const unchangedMs = before?.beats === beats && !waits && beats !== 0 ? before.unchangedMs + elapsed : 0;
       this.#seen[rank] = { beats, unchangedMs };
-      if (unchangedMs > this.#deadlineMs && unchangedMs > (stuck?.forMs ?? 0)) stuck = { rank, forMs: unchangedMs };
+      if (!ended.has(rank) && unchangedMs > this.#deadlineMs && unchangedMs > (stuck?.forMs ?? 0)) stuck = { rank, forMs: unchangedMs };
     }
     return stuck;
   }

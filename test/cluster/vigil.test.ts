@@ -45,10 +45,11 @@ function open() {
 }
 
 test('a run that goes on, and one that has nothing to do, lose nobody', (t) => {
-  const { scene, begin, watch } = open();
+  const { scene, hosts, begin, watch } = open();
   begin('train');
   t.deepEqual(watch(300), []);
   scene.goesOn = false;
+  for (const { signs } of hosts) signs.ranks = [place(-1, 'forward')];
   begin('evaluate');
   t.deepEqual(watch(300), []);
 });
@@ -119,4 +120,16 @@ test('a process that was stopped for a minute blames nobody for it', (t) => {
   watch(5);
   scene.now += 60_000;
   t.deepEqual(watch(5), []);
+});
+
+test('an evaluation has no deadline, but hosts that have not come to it have one', (t) => {
+  const { scene, hosts, begin, watch } = open();
+  begin('train');
+  watch(20);
+  scene.goesOn = false;
+  begin('evaluate');
+  for (const { signs } of hosts) signs.ranks = [place(-1, 'forward')];
+  t.deepEqual(watch(60), []);
+  hosts[1]!.signs.ranks = [place(scene.step, 'backward')];
+  t.regex(watch(14)[0]![1], /^Host second .* keeps a step waiting: /);
 });

@@ -20,7 +20,7 @@ test.serial('a link between two hosts that freezes costs one of them its place, 
   await cluster.advances(50);
   t.true(line.connections > 0);
   line.freeze();
-  const [sentence] = await cluster.coordinator.says(/Host (first|second) \(.*\) keeps a step waiting: .*/, 60_000);
+  const [sentence] = await cluster.coordinator.says(/Host (first|second) \(.*\) keeps a step waiting: .*/, 120_000);
   t.regex(sentence, /last heartbeat at .* \(\d\.\d s ago\), last progress at .* \(1\d\.\d s ago\): rank 0 in step \d+, phase \w+/);
   line.thaw();
   await cluster.advances(50);

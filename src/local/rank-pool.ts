@@ -1,0 +1,28 @@
+/**
+ * Room: local (level 6). The threads of a team: a Piscina pool with as many as there are ranks, each of which runs one task for as long as a plan lasts.
+ */
+import { Piscina } from 'piscina';
+import type { RankOutcome, RankTask } from './task.ts';
+
+/** A rank that takes more memory than this besides the arena is ended, before the whole process is, MiB. */
+const mostHeapMb = 512;
+
+/** `worker` is the module whose default export runs a rank. */
+export function openRankPool(ranks: number, worker: URL): Piscina<RankTask, RankOutcome> {
+  // Every task runs until the end, so threads and tasks must be as many; Piscina's own waiting and idling is of no use.
+  const pool = new Piscina<RankTask, RankOutcome>({
+    filename: worker.href,
+    minThreads: ranks,
+    maxThreads: ranks,
+    concurrentTasksPerWorker: 1,
+    atomics: 'disabled',
+    idleTimeout: Number.POSITIVE_INFINITY,
+    // Node 20 aborts the process when a thread is ended while it requires an ES module, and Piscina tries `require` before `import`.
+    execArgv: ['--no-experimental-require-module'],
+    // A rank makes no garbage but clock readings; more room would only be touched bit by bit.
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: mostHeapMb },
+  });
+  // A thread that dies idle, or its replacement, is no failure of the run: tasks tell their own.
+  pool.on('error', () => {});
+  return pool;
+}
