@@ -19,6 +19,7 @@ export class Strikes {
   readonly #cast: Cast;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #watchers = new Set<FSWatcher>();
+  #isOver = false;
 
   constructor(cast: Cast) {
     this.#cast = cast;
@@ -71,11 +72,13 @@ export class Strikes {
 
   /** Nothing more is done. */
   dispose(): void {
+    this.#isOver = true;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const watcher of this.#watchers) watcher.close();
   }
 
   #after(ms: number, act: () => void): void {
+    if (this.#isOver) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       act();
