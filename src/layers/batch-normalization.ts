@@ -32,6 +32,7 @@ export function defineBatchNormalization(config: BatchNormalizationConfig, input
   return {
     outputShape: inputShape,
     weights,
+    needsWholeBatch: config.synchronized,
     inPlaceBackward: true,
     compile: (builder) => (config.synchronized ? new BatchNormalization(config, layout, builder) : new GhostBatchNormalization(config, layout, builder)),
   };

@@ -114,8 +114,10 @@ export class GhostBatchNormalization implements Operation {
       this.#shardSums(context, s, rows, block);
       if (dx !== 0 && rows > 0) kernels.normalizeBackward(gradient + at, this.#centredInput + at, gradient + at, meanHi, meanLo, scale, a, b, rows, channels);
     }
-    context.sync.mergeSums(this.#sums);
-    this.#gradients(context);
+    if (context.isLastPass) {
+      context.sync.mergeSums(this.#sums);
+      this.#gradients(context);
+    }
     if (permutation && dx !== 0) kernels.permuteRows(gradient, permutation.inverse, dx, batch.rows, rowSize);
   }
 

@@ -3,7 +3,7 @@
  * their reports into events, and takes the weights home.
  */
 import { parseRunSettings } from '../config/parse.ts';
-import { metricName } from '../config/resolve.ts';
+import { metricName, rowsPerStep } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
 import { isLockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
@@ -57,15 +57,16 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
+  const { seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
   const metrics = settings.metrics.map(metricName);
+  const batchSize = rowsPerStep(settings);
   const opened = await openInputs(data, settings);
   model.build(opened.train.inputShape);
   if (init !== undefined) model.load(init);
   const trainSource = suitedTo(opened.train, model, loss);
   const validation = opened.validation && suitedTo(opened.validation, model, loss);
 
-  const { perEpoch, steps } = extentOf(settings, trainSource.length);
+  const { perEpoch, steps } = extentOf({ ...settings, batchSize }, trainSource.length);
   checkPatterns(optimizer, trainedNames(model.topology));
   const tell = onNews ?? (() => {});
   for (const sentence of newsOf(trainSource)) tell(sentence);

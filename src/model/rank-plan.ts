@@ -5,12 +5,13 @@
 import type { RankShards } from '../collectives/shard-plan.ts';
 import type { Area } from '../collectives/shared.ts';
 import { kernelScratchBytes } from '../kernels/contract.ts';
-import type { Builder, ExchangeArea, Operation, WeightPlace } from '../layers/layer.ts';
+import type { Builder, ExchangeArea, Operation, OwnShards, WeightPlace } from '../layers/layer.ts';
 import type { Address } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { Measures } from '../metrics/measures.ts';
 import { reserveTimes } from '../telemetry/timing.ts';
+import { passesOf } from './passes.ts';
 import type { Topology } from './topology.ts';
 
 /** A compiled layer with its place in the model. `size` numbers a row at `operation.output`. */
@@ -32,7 +33,9 @@ interface Constants {
 
 export interface RankPlan {
   readonly shards: RankShards;
-  /** Rows of this rank in the largest batch. */
+  /** The shards of each pass of a step. */
+  readonly passes: readonly OwnShards[];
+  /** Rows that this rank computes at once, at most. */
   readonly capacity: number;
   /** Private memory of the kernels. */
   readonly scratch: Address;
@@ -84,7 +87,8 @@ export interface SharedPlaces {
   weightPlace(weight: number, shards: RankShards): WeightPlace;
 }
 
-export function compileRank(places: SharedPlaces, shards: RankShards, capacity: number): RankPlan {
+/** `passes` is how many the rank makes of a step, if it has as many shards. */
+export function compileRank(places: SharedPlaces, shards: RankShards, capacity: number, passes: number): RankPlan {
   const { memory, topology } = places;
   const rows = (size: number, bytesEach = 4): Address => memory.reserve('activations', Math.max(1, capacity) * size * bytesEach);
   const constants: Constants[] = [];
@@ -147,6 +151,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
 
   return {
     shards,
+    passes: passesOf(shards, passes),
     capacity,
     scratch: memory.reserve('scratch', kernelScratchBytes),
     indices: rows(1),

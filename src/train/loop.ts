@@ -55,8 +55,8 @@ function recordedStep(rank: Rank, order: StepOrder): boolean {
  */
 export function evaluate(rank: Rank, data: DataPlace): void {
   const { runtime, arena } = rank;
-  const { own, context, plan } = runtime;
-  const { shards } = context;
+  const { own, plan } = runtime;
+  const { shards } = own;
   const { length } = plan.measures;
   const sums = new Float64Array(length * shards.count);
   // Nothing is divided here: there is no gradient.
@@ -65,7 +65,9 @@ export function evaluate(rank: Rank, data: DataPlace): void {
   forBatches(rank, data, () => {
     enterPhase(rank, 'loss');
     computeLoss(rank, data, false);
-    for (let i = 0; i < sums.length; i++) sums[i]! += arena.f64[blocks + i]!;
+    const { first, count } = runtime.context.shards;
+    const from = length * (first - shards.first);
+    for (let i = from; i < from + length * count; i++) sums[i]! += arena.f64[blocks + i]!;
   });
   arena.f64.set(sums, blocks);
   if (!rank.uplink) {
@@ -96,7 +98,7 @@ export function predictRows(rank: Rank, data: DataPlace, outputs: Address): void
   });
 }
 
-/** Forward over a data set in its own order, batch by batch; `each` is given the batch's first row. */
+/** Forward over a data set in its own order, batch by batch and in passes; `each` is given the batch's first row. */
 function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void): void {
   const { runtime, spec, arena } = rank;
   const { length } = data.spec;
@@ -104,11 +106,14 @@ function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void):
   rank.clock.restart(0);
   for (let batch = 0; batch < stepsPerEpoch(length, batchSize, false); batch++) {
     runtime.setBatch(batchRows(length, batchSize, batch), noStep);
-    throwIfAborted(arena.i32, rank.control);
-    enterPhase(rank, 'data');
-    gather(rank, data, batch * batchSize, false);
-    enterPhase(rank, 'forward');
-    runtime.forward(false, rank.markLayer);
-    each(batch * batchSize);
+    for (let pass = 0; pass < runtime.own.passes.length; pass++) {
+      runtime.enterPass(pass);
+      throwIfAborted(arena.i32, rank.control);
+      enterPhase(rank, 'data');
+      gather(rank, data, batch * batchSize, false);
+      enterPhase(rank, 'forward');
+      runtime.forward(false, rank.markLayer);
+      each(batch * batchSize);
+    }
   }
 }

@@ -125,8 +125,20 @@ function measure({ arena, runtime, loss }: Rank): void {
   }
 }
 
-/** Forward, loss and backward of the rows that were gathered, in training mode; gradients' buckets leave as they are complete. */
-export function forwardBackward(rank: Rank): void {
+/** From the batch that starts at position `first` of the epoch's order to the gradients of this rank's subtrees, in training mode. The batch must have been set. */
+export function computePasses(rank: Rank, first: number): void {
+  const { runtime, spec } = rank;
+  const { passes } = runtime.own;
+  for (let pass = 0; pass < passes.length; pass++) {
+    runtime.enterPass(pass);
+    enterPhase(rank, 'data');
+    gather(rank, runtime.plan.train!, first, spec.shuffle);
+    forwardBackward(rank);
+  }
+}
+
+/** Forward, loss and backward of the rows that were gathered; gradients' buckets leave as they are complete. */
+function forwardBackward(rank: Rank): void {
   const { runtime, markLayer, buckets } = rank;
   enterPhase(rank, 'forward');
   runtime.forward(true, markLayer);
@@ -134,7 +146,7 @@ export function forwardBackward(rank: Rank): void {
   computeLoss(rank, runtime.plan.train!, true);
   enterPhase(rank, 'backward');
   rank.uplink?.waitFor('flushed');
-  if (buckets.length === 0) {
+  if (buckets.length === 0 || !runtime.context.isLastPass) {
     runtime.backward(markLayer);
     return;
   }

@@ -92,6 +92,7 @@ const run = fc.record({
   goal,
   optimizer,
   batchSize: fc.integer({ min: 7, max: 24 }),
+  gradientAccumulationSteps: fc.constantFrom(1, 1, 2, 3),
   shards: fc.integer({ min: 1, max: 7 }),
   seed: fc.nat(1000),
   shuffle: fc.boolean(),

@@ -35,7 +35,7 @@ trainRefused(
   'an unknown key of a config',
   () => [changed('key', { learningRte: 0.1 })],
   () =>
-    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, haltAfterSkipped).',
+    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, haltAfterSkipped).',
 );
 trainRefused(
   'a misspelt key of a layer',
@@ -155,7 +155,12 @@ for (const [title, changes, received, mend] of [
     'use fewer shards or fewer units',
   ],
   ['a layer beyond all measure', layers({ type: 'dense', units: 1e12 }, output), '', 'use fewer shards or fewer units'],
-  ['a batch', { ...layers({ type: 'dense', units: 2_000_000 }, output), batchSize: 200 }, '', 'use a smaller batchSize or fewer units'],
+  [
+    'a batch',
+    { ...layers({ type: 'dense', units: 2_000_000 }, output), batchSize: 200 },
+    '',
+    'use a smaller batchSize, with gradientAccumulationSteps for the same steps, or fewer units',
+  ],
   [
     'a permutation of axes',
     {
