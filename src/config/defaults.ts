@@ -133,6 +133,8 @@ export const monitorDefaults = {
   patience: 0,
   startFromEpoch: 0,
   restoreBestWeights: false,
+  /** Keras' ReduceLROnPlateau. */
+  plateau: { minDelta: 1e-4, factor: 0.1, patience: 10, cooldown: 0, minLr: 0 },
 } as const;
 
 /** Defaults of the data. */

@@ -8,7 +8,7 @@ import { runDefaults as d } from './defaults.ts';
 import { modelSchema } from './layers.ts';
 import { lossSchema } from './losses.ts';
 import { metricsSchema } from './metrics.ts';
-import { earlyStoppingSchema } from './monitors.ts';
+import { earlyStoppingSchema, reduceLROnPlateauSchema } from './monitors.ts';
 import { optimizerSchema } from './optimizers.ts';
 import { across, choice, field, flag, fractionInside, integer, type Report, record } from './rules.ts';
 import { classWeightSchema } from './weights.ts';
@@ -42,6 +42,7 @@ const settings = {
     .default(d.onNonFinite)
     .describe('A step whose loss or gradient is not finite is skipped; "halt" ends the run when too many are skipped in a row.'),
   earlyStopping: earlyStoppingSchema.optional().describe('End the run when a number of its history gets no better.'),
+  reduceLROnPlateau: reduceLROnPlateauSchema.optional().describe('Lower the learning rate when a number of its history gets no better.'),
   haltAfterSkipped: integer(1).default(d.haltAfterSkipped).describe('With onNonFinite "halt": end the run after this many skipped steps in a row.'),
 };
 

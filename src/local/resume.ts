@@ -20,16 +20,18 @@ import { sumsOfRecord } from './epoch-sums.ts';
 import { numericFingerprint } from './fingerprint.ts';
 import type { Station } from './station.ts';
 
+type DecidingSettings = Pick<RunSettings, 'dropRemainder' | 'reduceLROnPlateau'>;
+
 /** What must be equal to go on, beside seed, shards, data and numerics, which the record names by themselves. */
-function runFacts({ plan }: Station, { optimizer, batchSize, shuffle }: TrainingSpec, { dropRemainder }: Pick<RunSettings, 'dropRemainder'>): unknown {
+function runFacts({ plan }: Station, { optimizer, batchSize, shuffle }: TrainingSpec, { dropRemainder, reduceLROnPlateau }: DecidingSettings): unknown {
   const { model, inputShape, loss } = plan.spec;
-  return JSON.parse(canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder }));
+  return JSON.parse(canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder, ...(reduceLROnPlateau && { reduceLROnPlateau }) }));
 }
 
 export type RunIdentity = Pick<CheckpointRecord, 'run' | 'data' | 'seed' | 'shards' | 'fingerprint'>;
 
 /** Of the run that `station` holds. Reads all of its data. */
-export function identityOf(station: Station, training: TrainingSpec, settings: Pick<RunSettings, 'dropRemainder'>): RunIdentity {
+export function identityOf(station: Station, training: TrainingSpec, settings: DecidingSettings): RunIdentity {
   const { plan } = station;
   return {
     run: runFacts(station, training, settings),

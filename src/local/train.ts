@@ -71,7 +71,9 @@ export async function train(options: TrainOptions): Promise<Run> {
   const tell = onNews ?? (() => {});
   for (const sentence of newsOf(trainSource)) tell(sentence);
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
-  if (settings.earlyStopping) checkMonitor(settings.earlyStopping.monitor, 'earlyStopping.monitor', metrics, validation !== undefined);
+  for (const watcher of ['earlyStopping', 'reduceLROnPlateau'] as const) {
+    if (settings[watcher]) checkMonitor(settings[watcher].monitor, `${watcher}.monitor`, metrics, validation !== undefined);
+  }
   if (checkpointOptions?.best !== undefined) checkMonitor(checkpointOptions.best, 'options.checkpoints.best', metrics, validation !== undefined);
   const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));
   if (directory) checkpointOptions?.onOpened?.(directory);
@@ -126,8 +128,8 @@ export async function train(options: TrainOptions): Promise<Run> {
       epochsBefore: told.length,
       arenaBytes: plan.memory.bytes,
     });
-    const { earlyStopping } = settings;
-    const control = new Steering({ signal, earlyStopping, directory, told, weights, requestStop: () => crew.requestStop(), onNews: tell });
+    const { earlyStopping, reduceLROnPlateau } = settings;
+    const control = new Steering({ signal, earlyStopping, reduceLROnPlateau, directory, told, weights, requestStop: () => crew.requestStop(), onNews: tell });
     steering = control;
     if (directory && identity)
       checkpoints = new Checkpoints({
@@ -153,6 +155,7 @@ export async function train(options: TrainOptions): Promise<Run> {
       policy: settings,
       validationRows: validation?.length ?? 0,
       isAsked: () => control.isAsked,
+      rates: () => control.rates,
       checkpoints,
       told,
       onStep(event) {

@@ -22,13 +22,20 @@ export interface TrainOrder {
   /** Updates applied and steps skipped in a row before the first of these: what an optimizer and the policy count on from. */
   readonly updates: number;
   readonly skippedInARow: number;
+  /** What rates of the optimizer's schedule are multiplied by, without getting lower than `leastRate` by that. */
+  readonly rateScale: number;
+  readonly leastRate: number;
 }
 
+/** The rates of the schedule as they are. */
+export const scheduledRates = { rateScale: 1, leastRate: 0 } as const satisfies Partial<TrainOrder>;
+
 /** Stops early when the ranks agreed to, or when the non-finite policy ends the run; the reports say so. */
-export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep, updates, skippedInARow }: TrainOrder): void {
+export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep, updates, skippedInARow, rateScale, leastRate }: TrainOrder): void {
   const order: StepOrder = { epoch, batch: 0, step: 0 };
   rank.updates = updates;
   rank.skippedInARow = skippedInARow;
+  rank.rule.scaleRates(rateScale, leastRate);
   setOrder(rank, epoch);
   rank.clock.restart(0);
   for (let i = 0; i < batches; i++) {

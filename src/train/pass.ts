@@ -37,7 +37,8 @@ export function gather({ arena, runtime }: Rank, data: DataPlace, first: number,
     kernels.gatherFloats(data.labels, own.indices, own.labels, batch.rows, targetSize, 1);
     return;
   }
-  const [source, labels] = [data.labels >>> 2, own.labels >>> 2];
+  const source = data.labels >>> 2;
+  const labels = own.labels >>> 2;
   for (let row = 0; row < batch.rows; row++) i32[labels + row] = i32[source + i32[indices + row]!]!;
 }
 

@@ -35,7 +35,7 @@ trainRefused(
   'an unknown key of a config',
   () => [changed('key', { learningRte: 0.1 })],
   () =>
-    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, haltAfterSkipped).',
+    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, haltAfterSkipped).',
 );
 trainRefused(
   'a misspelt key of a layer',
