@@ -10,6 +10,12 @@ import type { Kernels } from '../kernels/contract.ts';
 import type { Address, Arena } from '../memory/arena.ts';
 import type { Shape } from '../memory/shape.ts';
 
+/** l1 sum |x| + l2 sum x^2 over numbers x. */
+export interface Penalty {
+  readonly l1: number;
+  readonly l2: number;
+}
+
 /** One weight of a layer as its definition declares it. */
 export interface WeightDefinition {
   /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
@@ -22,7 +28,7 @@ export interface WeightDefinition {
    */
   readonly role: 'summed' | 'synced' | 'state';
   /** Added to the loss; of a trained weight. */
-  readonly penalty?: { readonly l1: number; readonly l2: number };
+  readonly penalty?: Penalty;
   /** Holds after every update; of a trained weight. */
   readonly constraint?: ResolvedConstraint;
 }
@@ -133,6 +139,8 @@ export interface Builder {
 export interface LayerDefinition {
   readonly outputShape: Shape;
   readonly weights: readonly WeightDefinition[];
+  /** On the outputs: its mean over rows is added to the loss. */
+  readonly activityPenalty?: Penalty;
   /** True when the forward pass meets the other shards, so that all rows of a step must be computed at once. */
   readonly needsWholeBatch?: boolean;
   /** True when backward turns dy into dx in the same tensor. */

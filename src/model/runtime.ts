@@ -7,6 +7,7 @@ import type { Uplink } from '../collectives/uplink.ts';
 import { shardRows, shardStart } from '../data/sampler.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Batch, OwnShards, RankContext } from '../layers/layer.ts';
+import { addPenaltyGradient } from '../layers/penalties.ts';
 import type { Arena } from '../memory/arena.ts';
 import { seedKey } from '../numerics/philox.ts';
 import { passesOf } from './passes.ts';
@@ -95,9 +96,11 @@ export class RankRuntime {
   /** From `own.outputGradient` to the gradients of all weights. */
   backward(before: Visit = ignore, after: Visit = ignore): void {
     const { operations, firstBackward } = this.own;
+    const { arena, batch } = this.context;
     for (let i = operations.length - 1; i >= firstBackward; i--) {
       before(i);
-      const { operation, dy, dx } = operations[i]!;
+      const { operation, dy, dx, activity, size } = operations[i]!;
+      if (activity) addPenaltyGradient(arena.f32, operation.output >>> 2, dy >>> 2, batch.rows * size, activity, 1 / batch.globalRows);
       operation.backward(this.context, dy, dx);
       after(i);
     }

@@ -5,7 +5,7 @@
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { Address } from '../memory/arena.ts';
-import type { DataPlace } from '../model/plan.ts';
+import { type DataPlace, wholeWeight } from '../model/data-place.ts';
 import { computeLoss, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
@@ -68,6 +68,7 @@ export function evaluate(rank: Rank, data: DataPlace): void {
   const sums = new Float64Array(length * shards.count);
   // Nothing is divided here: there is no gradient.
   rank.divisor = 1;
+  rank.rowWeight = wholeWeight(arena, data) / data.spec.length;
   const blocks = (own.lossSums.blocks >>> 3) + length * shards.first;
   forBatches(rank, data, () => {
     enterPhase(rank, 'loss');

@@ -7,6 +7,7 @@ import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { orderKeys } from '../numerics/permutation.ts';
+import { addActivityPenalties } from './activity.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { contributeBucket } from './reduce.ts';
 
@@ -51,6 +52,7 @@ export function setDivisor(rank: Rank, { spec, weights }: DataPlace, first: numb
   const { own, context } = runtime;
   const { kernels, batch } = context;
   rank.divisor = batch.globalRows;
+  rank.rowWeight = 1;
   if (!spec.weighted) return;
   const { f32, i32 } = arena;
   const samples = own.batchSamples >>> 2;
@@ -59,6 +61,7 @@ export function setDivisor(rank: Rank, { spec, weights }: DataPlace, first: numb
   let sum = 0;
   for (let row = 0; row < batch.globalRows; row++) sum += f32[(weights >>> 2) + i32[samples + row]!]!;
   rank.divisor = sum;
+  rank.rowWeight = sum / batch.globalRows;
 }
 
 /** Each own shard's sums go to its block; with `training` the gradient of the mean loss goes to the output gradient. */
@@ -78,6 +81,7 @@ export function computeLoss(rank: Rank, data: DataPlace, training: boolean): voi
     if (data.spec.weighted) runWeighted(rank, data, first, rows, dy, sums);
     else loss.run(kernels, arena, own.output + at, own.labels + first * labelBytes, dy, rows, columns, rank.divisor, sums);
   }
+  if (rank.hasActivities) addActivityPenalties(rank);
   if (measures.metrics.length > 0) measure(rank);
 }
 

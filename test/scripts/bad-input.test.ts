@@ -41,7 +41,7 @@ trainRefused(
   'a misspelt key of a layer',
   () => [changed('layer-key', layers({ type: 'dense', unit: 3, activation: 'softmax' }))],
   () =>
-    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint).',
+    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
 );
 trainRefused(
   'a config that is no JSON',
