@@ -9,6 +9,7 @@ import { checkpointsCommand } from './commands/checkpoints.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { findRateCommand } from './commands/find-lr.ts';
+import { foldCommand } from './commands/fold.ts';
 import { initCommand } from './commands/init.ts';
 import { joinCommand } from './commands/join.ts';
 import { plotCommand } from './commands/plot.ts';
@@ -34,6 +35,7 @@ const program = new Command('lockstep')
   .addCommand(joinCommand(unheard.signal))
   .addCommand(evaluateCommand())
   .addCommand(predictCommand())
+  .addCommand(foldCommand())
   .addCommand(findRateCommand())
   .addCommand(summaryCommand())
   .addCommand(checkpointsCommand())
