@@ -7,7 +7,7 @@ import type { DataDescription } from '../src/config/run.ts';
 import { LockstepError } from '../src/errors.ts';
 import type { OpenCrew } from '../src/local/crew.ts';
 import { noteRun } from '../src/local/run-directory.ts';
-import { openStation } from '../src/local/session.ts';
+import { openStation, type SessionOptions } from '../src/local/session.ts';
 import { Coordinator } from './coordinator.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
 import { Gate } from './gate.ts';
@@ -29,6 +29,17 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   readonly onListening: (address: { readonly host: string; readonly port: number }) => void;
 }
 
+/** Every host has all rows in memory: they come to it from another one. */
+function refuseStreaming({ train, validation }: SessionOptions): void {
+  for (const [place, source] of Object.entries({ 'data.train': train, 'data.validation': validation })) {
+    if (!source?.rowFile) continue;
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      `Expected data in memory for a run on several hosts, got \`streaming\` in \`${place}\`; leave it out, or train on one machine.`,
+    );
+  }
+}
+
 /** Makes `train()` run on this machine and on all that join. */
 export function serve(options: ServeOptions): OpenCrew {
   const { onNews, onListening, signal, minHosts, workers = availableParallelism() } = options;
@@ -40,6 +51,7 @@ export function serve(options: ServeOptions): OpenCrew {
   }
 
   return async (session) => {
+    refuseStreaming(session);
     const change = new Gate();
     const wake = (): void => change.nudge();
     const guests = new Guests(options.name, wake, () => listener.close());

@@ -7,6 +7,7 @@ import { parsePredictionSettings } from '../config/parse.ts';
 import type { PredictionSettingsInput } from '../config/run.ts';
 import type { ArrayData } from '../data/arrays.ts';
 import type { Learnt } from '../data/learnt.ts';
+import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import type { DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type KernelSelection, selectKernels } from '../kernels/select.ts';
@@ -37,9 +38,13 @@ export interface PredictOptions extends PredictionSettingsInput {
  */
 export async function predict(options: PredictOptions): Promise<Predictions> {
   checkPredictOptions(options);
+  return await withRowFolder((folder) => predictWith(options, folder));
+}
+
+async function predictWith(options: PredictOptions, folder: RowFolder): Promise<Predictions> {
   const { model, data, learnt, onKernels, ...given } = options;
   const { batchSize, shards, workers, kernels } = parsePredictionSettings(given, 'options');
-  const source = withoutLabels(await openAlone(withLabels(data), learnt));
+  const source = withoutLabels(await openAlone(withLabels(data), learnt, folder));
   const weights = model.getWeights();
   const { inputShape, outputShape } = model.topology;
   if (!sameShape(source.inputShape, inputShape)) {
@@ -66,6 +71,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     },
     training: { ...noTraining, batchSize, validationBatchSize: batchSize },
     kernels: selected,
+    rowFiles: { validation: source.rowFile },
   });
   const { plan, arena } = station;
   storeWeights(weights, plan, arena);
@@ -76,7 +82,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     const from = plan.predictions >>> 2;
     return new Predictions([source.length, ...outputShape], arena.f32.slice(from, from + source.length * sizeOf(outputShape)));
   } finally {
-    await station.team.end();
+    await station.end();
   }
 }
 
@@ -99,5 +105,6 @@ function withoutLabels(source: DataSource): DataSource {
     labels: { kind: 'class', values: new Int32Array(length) },
     readRows: (indices, into) => source.readRows(indices, into),
     readAll: (into) => source.readAll(into),
+    rowFile: source.rowFile,
   };
 }

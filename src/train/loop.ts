@@ -6,7 +6,7 @@ import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { Address } from '../memory/arena.ts';
 import type { DataPlace } from '../model/plan.ts';
-import { computeLoss, gather, setOrder } from './pass.ts';
+import { computeLoss, feedOf, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
 
@@ -31,10 +31,13 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
   rank.skippedInARow = skippedInARow;
   setOrder(rank, epoch);
   rank.clock.restart(0);
+  const feed = feedOf(rank, rank.runtime.plan.train!);
+  feed?.begin();
   for (let i = 0; i < batches; i++) {
     order.batch = firstBatch + i;
     order.step = firstStep + i;
     if (!recordedStep(rank, order)) break;
+    feed?.next();
   }
 }
 
@@ -102,6 +105,8 @@ function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void):
   const { length } = data.spec;
   const batchSize = spec.validationBatchSize;
   rank.clock.restart(0);
+  const feed = feedOf(rank, data);
+  feed?.begin();
   for (let batch = 0; batch < stepsPerEpoch(length, batchSize, false); batch++) {
     runtime.setBatch(batchRows(length, batchSize, batch), noStep);
     throwIfAborted(arena.i32, rank.control);
@@ -110,5 +115,6 @@ function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void):
     enterPhase(rank, 'forward');
     runtime.forward(false, rank.markLayer);
     each(batch * batchSize);
+    feed?.next();
   }
 }

@@ -22,6 +22,7 @@ import { observationIndex } from '../telemetry/observation.ts';
 import { Recorder } from '../telemetry/recording.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
+import { Feed } from './feed.ts';
 
 /** What a run is beside its plan. Plain data: it crosses threads as it is. */
 export interface TrainingSpec {
@@ -59,6 +60,8 @@ export interface Rank {
   readonly uplink: Uplink | undefined;
   readonly buckets: readonly BucketWork[];
   readonly awaitsReduced: boolean;
+  /** Where inputs come from that are read ahead; absent: all data are in memory. */
+  readonly feed: Feed | undefined;
   /** How far this rank is in applying the step. */
   readonly updating: Updating;
   /** What the sum of the step's losses is divided by: the rows of the global batch, or the sum of their weights. */
@@ -115,6 +118,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     uplink,
     buckets: bucketWork(plan, rank),
     awaitsReduced: awaitsReduced(plan),
+    feed: plan.feed && new Feed(arena, plan.feed, rank, control, clock),
     updating: new Updating(arena, plan.updating, rank),
     divisor: 0,
     lossSum: 0,
