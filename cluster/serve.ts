@@ -3,11 +3,12 @@
  * makes the crew that `train()` works with.
  */
 import { availableParallelism } from 'node:os';
+import { field } from '../src/config/rules.ts';
 import type { DataDescription } from '../src/config/run.ts';
 import { LockstepError } from '../src/errors.ts';
 import type { OpenCrew } from '../src/local/crew.ts';
 import { noteRun } from '../src/local/run-directory.ts';
-import { openStation, type SessionOptions } from '../src/local/session.ts';
+import { openStation } from '../src/local/session.ts';
 import { Coordinator } from './coordinator.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
 import { Gate } from './gate.ts';
@@ -29,10 +30,10 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   readonly onListening: (address: { readonly host: string; readonly port: number }) => void;
 }
 
-/** Every host has all rows in memory: they come to it from another one. */
-function refuseStreaming({ train, validation }: SessionOptions): void {
-  for (const [place, source] of Object.entries({ 'data.train': train, 'data.validation': validation })) {
-    if (!source?.rowFile) continue;
+/** Every host has all rows in memory: they come to it from another one. Looks at configs before they are opened, and at sources of any kind. */
+function refuseStreaming({ train, validation }: { readonly train?: object | undefined; readonly validation?: object | undefined }): void {
+  for (const [place, data] of Object.entries({ 'data.train': train, 'data.validation': validation })) {
+    if (field(data, 'streaming') !== true && field(data, 'rowFile') === undefined) continue;
     throw new LockstepError(
       'LOCKSTEP_CONFIG',
       `Expected data in memory for a run on several hosts, got \`streaming\` in \`${place}\`; leave it out, or train on one machine.`,
@@ -44,6 +45,7 @@ function refuseStreaming({ train, validation }: SessionOptions): void {
 export function serve(options: ServeOptions): OpenCrew {
   const { onNews, onListening, signal, minHosts, workers = availableParallelism() } = options;
   const refusals = new Map<RefusalReason, number>();
+  refuseStreaming(options.description ?? {});
 
   function refused(reason: RefusalReason, message: string, remote: string): void {
     refusals.set(reason, (refusals.get(reason) ?? 0) + 1);

@@ -47,7 +47,7 @@ const mostSorted = 65_536;
 const what = 'a file of rows';
 
 /** Bytes of one number as it is stored, and as it comes out. */
-export function bytesEach({ type }: Pick<RowFile, 'type'>): number {
+function bytesEach({ type }: Pick<RowFile, 'type'>): number {
   return type === 'uint8' ? 1 : 4;
 }
 
@@ -182,7 +182,7 @@ export class RowReader {
         throw malformed(
           path,
           `have at least ${position + length} bytes`,
-          `${position + done}`,
+          `${stateOfHandle(path, this.#handle).size}`,
           'the file was truncated: fetch it again, and leave it alone while the run lasts',
         );
       }

@@ -10,7 +10,7 @@ import { halfBits, orderKeys, permute } from '../numerics/permutation.ts';
 import { isBelow } from '../train/feed.ts';
 
 /** A data set of which the inputs are on disk. Plain data: it crosses threads as it is. */
-export interface StreamedSet {
+interface StreamedSet {
   readonly file: RowFile;
   readonly length: number;
   readonly batchSize: number;

@@ -20,13 +20,14 @@ export class Reader {
   /** Batches that were ordered so far: the number of the next one. */
   #ordered = 0;
 
-  constructor(arena: Arena, place: FeedPlace, sets: StreamedSets) {
+  /** `module` is the thread's. */
+  constructor(arena: Arena, place: FeedPlace, sets: StreamedSets, module = new URL('./reader-thread.js', import.meta.url)) {
     this.#arena = arena;
     this.#place = place;
     this.#sets = sets;
     const workerData: ReaderTask = { memory: arena.memory, place, sets };
     // As for the writer of checkpoints: flags of the program are about its first module.
-    this.#thread = new Worker(new URL('./reader-thread.js', import.meta.url), { name: 'row-reader', execArgv: [], workerData });
+    this.#thread = new Worker(module, { name: 'row-reader', execArgv: [], workerData });
     this.#thread.unref();
     this.#thread.on('error', (error) => this.#lost(error instanceof Error ? error.message : String(error)));
     this.#thread.on('exit', (code) => this.#lost(`it ended with code ${code}`));
