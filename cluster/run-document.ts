@@ -38,6 +38,7 @@ const document = record('a run', {
     metrics: metricsSchema.optional(),
     shards: count,
     batchRows: count,
+    passes: count.optional(),
     optimizerSlots: integer(0, 8),
     train: data,
     validation: data.optional(),

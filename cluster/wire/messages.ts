@@ -40,6 +40,8 @@ const unchecked = z
   .refine((value) => value !== undefined, 'any value')
   .meta({ description: 'any value: its receiver checks it' });
 const seconds = z.number('a number from 0 to 1e9').min(0, 'a number from 0 to 1e9').max(1e9, 'a number from 0 to 1e9').meta({ description: 'a number from 0 to 1e9' });
+const scale = z.number('a number > 0 and <= 1').gt(0, 'a number > 0 and <= 1').max(1, 'a number > 0 and <= 1').meta({ description: 'a number > 0 and <= 1' });
+const rate = z.number('a finite number >= 0').min(0, 'a finite number >= 0').meta({ description: 'a finite number >= 0' });
 
 /** A host's place in a generation. Shards are [first, end); a host without shards takes part in everything else. */
 const member = record('a member', { id: count, name, workers: workers(0), first: count, end: count, address }).meta({ id: 'member' });
@@ -101,7 +103,7 @@ const kinds = {
   ],
   ready: [{}, 'Host to coordinator: planned for the generation, state complete, links to the other hosts open.'],
   train: [
-    { epoch: count, firstBatch: count, batches: count, firstStep: count, updates: count, skippedInARow: count },
+    { epoch: count, firstBatch: count, batches: count, firstStep: count, updates: count, skippedInARow: count, rateScale: scale, leastRate: rate },
     'Coordinator to host: train on these batches, until they are done or a verdict says stop.',
   ],
   evaluate: [{}, 'Coordinator to host: compute the loss over the validation data.'],

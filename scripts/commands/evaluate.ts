@@ -7,7 +7,7 @@ import { evaluate } from '../../src/local/evaluate.ts';
 import { openJudge } from '../../src/local/inputs.ts';
 import { Model } from '../../src/model/model.ts';
 import { named } from '../../src/telemetry/progress.ts';
-import { kernelsOption, shardsOption, workersOption } from './options.ts';
+import { computedWith, kernelsOption, shardsOption, workersOption } from './options.ts';
 
 interface EvaluateFlags {
   readonly weights: string;
@@ -32,9 +32,8 @@ export function evaluateCommand(): Command {
 }
 
 async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
-  const { model: modelConfig, data, loss, metrics, batchSize, validationBatchSize, ...config } = readRunConfig(path);
-  // Not through the config's own check: it is about training, where every shard must have a row.
-  const { workers = config.workers, shards = config.shards, kernels = config.kernels } = flags;
+  const config = readRunConfig(path);
+  const { model: modelConfig, data, loss, metrics } = config;
   const source = await openJudge(data, config);
   const model = new Model(modelConfig);
   model.build(source.inputShape);
@@ -45,10 +44,7 @@ async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
     loss,
     metrics,
     ...(flags.confusion && { confusionMatrix: true }),
-    batchSize: validationBatchSize ?? batchSize,
-    workers,
-    shards,
-    kernels,
+    ...computedWith(config, flags),
   });
   if (flags.json) {
     process.stdout.write(`${JSON.stringify({ ...result, weightsSha256: model.weightsSha256 })}\n`);

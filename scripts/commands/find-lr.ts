@@ -48,7 +48,7 @@ export function findRateCommand(): Command {
 async function runFind(path: string, { from, to, steps, out, ...flags }: FindFlags): Promise<void> {
   if (from >= to) throw new LockstepError('LOCKSTEP_USAGE', `Expected \`--from\` to be less than \`--to\`, \`${to}\`, got \`${from}\`; exchange them.`);
   // What judges a model or ends a run is of no use here.
-  const { model, data, optimizer, validationSplit: _, stratify: __, earlyStopping: ___, epochs: ____, ...settings } = configWith(path, flags);
+  const { model, data, optimizer, validationSplit: _, stratify: __, earlyStopping: ___, reduceLROnPlateau: ____, epochs: _____, ...settings } = configWith(path, flags);
   const range = new RateRange();
   let diverged = false;
   await train({

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
+import { rowsPerStep } from '../../src/config/resolve.ts';
 import type { RunConfig } from '../../src/config/run.ts';
 import { Monitor, type MonitorOptions, type WatchedRun } from '../../src/local/monitor.ts';
 import type { RunStart } from '../../src/local/train.ts';
@@ -19,7 +20,7 @@ export interface MonitorFlags {
   readonly linger?: number;
 }
 
-type Settings = Pick<RunConfig, 'batchSize' | 'optimizer' | 'loss'>;
+type Settings = Pick<RunConfig, 'batchSize' | 'gradientAccumulationSteps' | 'optimizer' | 'loss'>;
 
 /** Prometheus' port for metrics of programs in general. */
 const usual: Place = { host: '127.0.0.1', port: 9464 };
@@ -69,8 +70,9 @@ export function runName(path: string, now: Date): string {
   return `${basename(path).replace(/\.[^.]*$/, '')}-${when}-${randomBytes(2).toString('hex')}`;
 }
 
-function factsOf({ batchSize, optimizer, loss }: Settings, start: RunStart, topology: string, checkpoints: boolean): RunFacts {
+function factsOf(settings: Settings, start: RunStart, topology: string, checkpoints: boolean): RunFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { optimizer, loss } = settings;
   const { kernels, shards, steps, stepsPerEpoch } = start;
   const kind = (['globalClipnorm', 'clipnorm', 'clipvalue'] as const).find((key) => optimizer[key]);
   const labels = {
@@ -78,7 +80,7 @@ function factsOf({ batchSize, optimizer, loss }: Settings, start: RunStart, topo
     kernels: kernels.set,
     topology,
     shards: String(shards),
-    batch_size: String(batchSize),
+    batch_size: String(rowsPerStep(settings)),
     optimizer: optimizer.type,
     loss: typeof loss === 'string' ? loss : loss.type,
   };

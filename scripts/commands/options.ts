@@ -4,6 +4,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { readRunConfig } from '../../src/config/file.ts';
 import { parseRunConfig } from '../../src/config/parse.ts';
+import { rowsPerStep } from '../../src/config/resolve.ts';
 import type { RunConfig } from '../../src/config/run.ts';
 
 /** Parser of an option that is an integer >= min. */
@@ -40,4 +41,16 @@ export function configWith(path: string, { workers, shards, kernels, steps, epoc
   const { epochs: _, steps: __, ...endless } = config;
   const base = steps === undefined && epochs === undefined ? config : endless;
   return parseRunConfig({ ...base, ...Object.fromEntries(overrides) });
+}
+
+/**
+ * How evaluations and predictions of a config are computed: in the batches of its validation, for the same bits. Not through the config's own
+ * check: it is about training, where every shard must have a row.
+ */
+export function computedWith(
+  config: RunConfig,
+  flags: Pick<Overrides, 'workers' | 'shards' | 'kernels'>,
+): Pick<RunConfig, 'batchSize' | 'workers' | 'shards' | 'kernels'> {
+  const { workers = config.workers, shards = config.shards, kernels = config.kernels } = flags;
+  return { batchSize: config.validationBatchSize ?? rowsPerStep(config), workers, shards, kernels };
 }

@@ -15,7 +15,7 @@ import { predict } from '../../src/local/predict.ts';
 import { lossOf } from '../../src/losses/loss.ts';
 import { Model } from '../../src/model/model.ts';
 import type { Predictions } from '../../src/model/predict.ts';
-import { kernelsOption, shardsOption, workersOption } from './options.ts';
+import { computedWith, kernelsOption, shardsOption, workersOption } from './options.ts';
 
 interface PredictFlags {
   readonly weights: string;
@@ -44,8 +44,8 @@ async function runPredict(path: string, flags: PredictFlags): Promise<void> {
   if (!['.npy', '.csv', '.jsonl'].includes(format)) {
     throw new LockstepError('LOCKSTEP_USAGE', `Expected \`--out\` to end in .npy, .csv or .jsonl, got \`${flags.out}\`; the ending says the format.`);
   }
-  const { model: modelConfig, data, loss, batchSize, validationBatchSize, ...config } = readRunConfig(path);
-  const { workers = config.workers, shards = config.shards, kernels = config.kernels } = flags;
+  const config = readRunConfig(path);
+  const { model: modelConfig, data, loss } = config;
   // Training data are read only where they taught something; those of the config come with it done to them.
   const learnt: Learnt = needsTraining(data.train, config) ? learntFrom((await openInputs(data, config)).train) : {};
   const source = flags.input === undefined ? await openJudge(data, config) : await openRows(flags.input, data.train, learnt.texts);
@@ -56,10 +56,7 @@ async function runPredict(path: string, flags: PredictFlags): Promise<void> {
     model,
     data: source,
     ...(flags.input !== undefined && { learnt }),
-    batchSize: validationBatchSize ?? batchSize,
-    workers,
-    shards,
-    kernels,
+    ...computedWith(config, flags),
   });
   const isOverClasses = lossOf(loss).labels === 'class' && predictions.data.length > predictions.shape[0]!;
   write(flags.out, contents(format, predictions, isOverClasses ? (learnt.texts?.classes ?? []) : undefined));

@@ -2,6 +2,7 @@
  * Room: scripts (level 8). `lockstep summary CONFIG [--memory]`: the model's table, and what a run of it needs.
  */
 import { Command } from 'commander';
+import { rowsPerStep } from '../../src/config/resolve.ts';
 import { openInputs } from '../../src/local/inputs.ts';
 import { planSpecFor } from '../../src/local/session.ts';
 import { gibibytes } from '../../src/memory/plan.ts';
@@ -40,7 +41,7 @@ async function runSummary(path: string, flags: SummaryFlags): Promise<void> {
   const spec = planSpecFor({
     model,
     loss: config.loss,
-    settings: config,
+    settings: { ...config, batchSize: rowsPerStep(config) },
     optimizerSlots: slotsOf(config.optimizer).length,
     train,
     ...(validation && { validation }),

@@ -9,6 +9,7 @@ import { openStation } from '../../src/local/session.ts';
 import { Model } from '../../src/model/model.ts';
 import { loadWeights } from '../../src/model/weights.ts';
 import { slotsOf } from '../../src/optimizers/rule.ts';
+import { scheduledRates } from '../../src/train/loop.ts';
 import type { Expected } from './compare.ts';
 
 export interface ProbeOptions {
@@ -56,7 +57,7 @@ export async function probe({ layers, x, dy, weights = {}, kernels, workers, sha
   const { plan, arena, team } = station;
   try {
     station.begin();
-    await team.obey({ kind: 'train', epoch: 0, firstBatch: 0, batches: 1, firstStep: 1, updates: 0, skippedInARow: 0 });
+    await team.obey({ kind: 'train', epoch: 0, firstBatch: 0, batches: 1, firstStep: 1, updates: 0, skippedInARow: 0, ...scheduledRates });
     const take = (address: number, length: number): Float32Array => Float32Array.from(arena.f32.subarray(address >>> 2, (address >>> 2) + length));
     const joined = (size: number, address: (rank: (typeof plan.ranks)[number]) => number): Float32Array =>
       Float32Array.from(plan.ranks.flatMap((rank) => [...take(address(rank), rank.capacity * size)]));

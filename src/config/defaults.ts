@@ -7,6 +7,8 @@
 export const runDefaults = {
   /** Rows of the global batch. Keras' default, and small enough for any model. */
   batchSize: 32,
+  /** Every batch is a step of its own. */
+  gradientAccumulationSteps: 1,
   /** Passes over the training data. Keras' default. */
   epochs: 1,
   /** A new order of the rows in every epoch: without it, sorted data would not train. */
@@ -131,6 +133,8 @@ export const monitorDefaults = {
   patience: 0,
   startFromEpoch: 0,
   restoreBestWeights: false,
+  /** Keras' ReduceLROnPlateau. */
+  plateau: { minDelta: 1e-4, factor: 0.1, patience: 10, cooldown: 0, minLr: 0 },
 } as const;
 
 /** Defaults of the data. */

@@ -42,6 +42,8 @@ const affineBounds = {
   gammaConstraint: constraintSchema.optional(),
 };
 
+const activityRegularizer = regularizerSchema.optional().describe('Of the outputs, the mean over rows.');
+
 const layerTypes = ['dense', 'batchNormalization', 'layerNormalization', 'activation', 'flatten', 'reshape', 'dropout', 'alphaDropout', 'gaussianNoise'] as const;
 export type LayerType = (typeof layerTypes)[number];
 
@@ -59,6 +61,7 @@ export const layerSchema = z.discriminatedUnion(
       biasInitializer: initializerSchema.default(d.biasInitializer),
       kernelRegularizer: regularizerSchema.optional(),
       biasRegularizer: regularizerSchema.optional(),
+      activityRegularizer,
       kernelConstraint: constraintSchema.optional(),
       biasConstraint: constraintSchema.optional(),
     }),
@@ -88,7 +91,7 @@ export const layerSchema = z.discriminatedUnion(
       gammaInitializer: initializerSchema.default(d.gammaInitializer),
       ...affineBounds,
     }),
-    record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema }),
+    record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema, activityRegularizer }),
     record(layerWords, { type: z.literal('flatten'), ...common }),
     record(layerWords, { type: z.literal('reshape'), ...common, targetShape }),
     record(layerWords, { type: z.literal('dropout'), ...common, rate: fractionBelowOne }),

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { monitorDefaults as d } from './defaults.ts';
-import { choice, finite, flag, integer, nonNegative, record } from './rules.ts';
+import { choice, finite, flag, fractionInside, integer, nonNegative, record } from './rules.ts';
 
 const monitorRule = 'the name of a number of the history, like `val_loss` or `accuracy`';
 const monitor = z.string(monitorRule).min(1, monitorRule).default(d.monitor).describe('A number of the history.');
@@ -20,4 +20,17 @@ export const earlyStoppingSchema = record('an object like { monitor: "val_loss",
   restoreBestWeights: flag.default(d.restoreBestWeights).describe('The run gives the weights of its best epoch rather than the last ones.'),
 });
 
+export const reduceLROnPlateauSchema = record('an object like { monitor: "val_loss", factor: 0.1, patience: 10 }', {
+  monitor,
+  mode,
+  minDelta: minDelta.default(d.plateau.minDelta),
+  factor: fractionInside.default(d.plateau.factor).describe('The learning rate is multiplied by this.'),
+  patience: integer(0).default(d.plateau.patience).describe('Epochs without improvement after which it is.'),
+  cooldown: integer(0).default(d.plateau.cooldown).describe('Epochs after that in which nothing is counted.'),
+  minLr: nonNegative.default(d.plateau.minLr).describe('The rate never gets lower than this, unless its schedule does.'),
+});
+
+/** A number that is watched, and which way is better. */
+export type Monitor = Pick<EarlyStopping, 'monitor' | 'mode' | 'minDelta'>;
+export type ReduceLROnPlateau = z.output<typeof reduceLROnPlateauSchema>;
 export type EarlyStopping = z.output<typeof earlyStoppingSchema>;

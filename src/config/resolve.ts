@@ -105,3 +105,8 @@ export function metricName(config: MetricConfig): string {
   const { type, name = type } = resolveMetric(config);
   return name;
 }
+
+/** Rows of the global batch: what one step, one update of the weights, is computed from. */
+export function rowsPerStep({ batchSize, gradientAccumulationSteps }: { readonly batchSize: number; readonly gradientAccumulationSteps: number }): number {
+  return batchSize * gradientAccumulationSteps;
+}

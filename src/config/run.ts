@@ -8,7 +8,7 @@ import { runDefaults as d } from './defaults.ts';
 import { modelSchema } from './layers.ts';
 import { lossSchema } from './losses.ts';
 import { metricsSchema } from './metrics.ts';
-import { earlyStoppingSchema } from './monitors.ts';
+import { earlyStoppingSchema, reduceLROnPlateauSchema } from './monitors.ts';
 import { optimizerSchema } from './optimizers.ts';
 import { across, choice, field, flag, fractionInside, integer, type Report, record } from './rules.ts';
 import { classWeightSchema } from './weights.ts';
@@ -25,7 +25,10 @@ const settings = {
   optimizer: optimizerSchema,
   classWeight: classWeightSchema.optional().describe('How much the rows of each class count in the loss of training; 1 for a class that is not named.'),
   batchSize: integer(1).default(d.batchSize).describe('Rows of the global batch, over all workers.'),
-  validationBatchSize: integer(1).optional().describe('Rows of a batch in validation; batchSize when absent.'),
+  gradientAccumulationSteps: integer(1)
+    .default(d.gradientAccumulationSteps)
+    .describe('The global batch has so many times batchSize rows, computed batchSize rows at a time: the same bits as that batchSize at once, in less memory.'),
+  validationBatchSize: integer(1).optional().describe('Rows of a batch in validation; those of a step when absent.'),
   epochs: integer(1).optional().describe('Passes over the training data; 1 when `steps` is absent too, as many as the steps take when only that is given.'),
   steps: integer(1).optional().describe('Stop after this many steps in all, even inside an epoch.'),
   shuffle: flag.default(d.shuffle).describe('A new order of the rows in every epoch.'),
@@ -39,16 +42,18 @@ const settings = {
     .default(d.onNonFinite)
     .describe('A step whose loss or gradient is not finite is skipped; "halt" ends the run when too many are skipped in a row.'),
   earlyStopping: earlyStoppingSchema.optional().describe('End the run when a number of its history gets no better.'),
+  reduceLROnPlateau: reduceLROnPlateauSchema.optional().describe('Lower the learning rate when a number of its history gets no better.'),
   haltAfterSkipped: integer(1).default(d.haltAfterSkipped).describe('With onNonFinite "halt": end the run after this many skipped steps in a row.'),
 };
 
 /** A batch must have a row for each shard. */
 function shardsFitBatch(run: unknown, report: Report): void {
-  const batchSize = field(run, 'batchSize');
+  const [batchSize, accumulated] = [field(run, 'batchSize'), field(run, 'gradientAccumulationSteps')];
+  const rows = typeof batchSize === 'number' ? batchSize * (typeof accumulated === 'number' ? accumulated : 1) : undefined;
   const name = field(run, 'shards') === undefined ? 'workers' : 'shards';
   const count = field(run, name);
-  if (typeof batchSize === 'number' && typeof count === 'number' && count > batchSize) {
-    report([name], `at most the batch size, ${batchSize}, so that every shard has a row`);
+  if (rows !== undefined && typeof count === 'number' && count > rows) {
+    report([name], `at most the batch size, ${rows}, so that every shard has a row`);
   }
 }
 

@@ -16,7 +16,7 @@ import { checkedAxes } from './axes.ts';
 import { type ChannelLayout, channelLayout } from './channels.ts';
 import { GhostBatchNormalization } from './ghost-batch-normalization.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
-import { type ChannelVectors, channelShare, movingVectors, reserveVectors } from './normalization-vectors.ts';
+import { type ChannelVectors, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 import { bounded } from './penalties.ts';
 
 export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
@@ -32,6 +32,7 @@ export function defineBatchNormalization(config: BatchNormalizationConfig, input
   return {
     outputShape: inputShape,
     weights,
+    needsWholeBatch: config.synchronized,
     inPlaceBackward: true,
     compile: (builder) => (config.synchronized ? new BatchNormalization(config, layout, builder) : new GhostBatchNormalization(config, layout, builder)),
   };
@@ -113,7 +114,10 @@ class BatchNormalization implements Operation {
     const mean = this.#moments.result >>> 3;
     const m2 = mean + channels;
     const { f32, f64 } = arena;
-    const [hi, lo, scale, gamma] = [this.#vectors.meanHi >>> 2, this.#vectors.meanLo >>> 2, this.#vectors.scale >>> 2, (this.#gamma?.value ?? 0) >>> 2];
+    const hi = this.#vectors.meanHi >>> 2;
+    const lo = this.#vectors.meanLo >>> 2;
+    const scale = this.#vectors.scale >>> 2;
+    const gamma = (this.#gamma?.value ?? 0) >>> 2;
     for (let c = 0; c < channels; c++) {
       const invStd = 1 / Math.sqrt(f64[m2 + c]! / count + this.#config.epsilon);
       f32[hi + c] = f64[mean + c]!;
@@ -168,11 +172,15 @@ class BatchNormalization implements Operation {
     const { f32, f64 } = context.arena;
     const channels = this.#channels;
     const count = context.batch.globalRows * this.#positions;
-    const [s1, m2] = [this.#sums.result >>> 3, (this.#moments.result >>> 3) + channels];
+    const s1 = this.#sums.result >>> 3;
+    const m2 = (this.#moments.result >>> 3) + channels;
     const s2 = s1 + channels;
-    const [a, b] = [this.#vectors.a >>> 2, this.#vectors.b >>> 2];
-    const [dgamma, dbeta] = [(this.#gamma?.gradients[0] ?? 0) >>> 2, (this.#beta?.gradients[0] ?? 0) >>> 2];
-    const [from, to] = channelShare(context, channels);
+    const a = this.#vectors.a >>> 2;
+    const b = this.#vectors.b >>> 2;
+    const dgamma = (this.#gamma?.gradients[0] ?? 0) >>> 2;
+    const dbeta = (this.#beta?.gradients[0] ?? 0) >>> 2;
+    const from = shareStart(context, channels, context.rank);
+    const to = shareStart(context, channels, context.rank + 1);
     for (let c = 0; c < channels; c++) {
       const variance = f64[m2 + c]! / count + this.#config.epsilon;
       f32[a + c] = f64[s1 + c]! / count;
@@ -185,7 +193,9 @@ class BatchNormalization implements Operation {
 
   /** Root mean square over channels of (batch mean - moving mean) / sqrt(moving variance + epsilon). */
   drift({ arena: { f32, f64 } }: RankContext): number {
-    const [mean, movingMean, movingVariance] = [this.#moments.result >>> 3, this.#movingMean >>> 2, this.#movingVariance >>> 2];
+    const mean = this.#moments.result >>> 3;
+    const movingMean = this.#movingMean >>> 2;
+    const movingVariance = this.#movingVariance >>> 2;
     let sum = 0;
     for (let c = 0; c < this.#channels; c++) {
       const distance = f64[mean + c]! - f32[movingMean + c]!;
@@ -201,8 +211,11 @@ class BatchNormalization implements Operation {
     const count = context.batch.globalRows * this.#positions;
     if (count === 0) return;
     const { momentum } = this.#config;
-    const [mean, movingMean, movingVariance] = [this.#moments.result >>> 3, this.#movingMean >>> 2, this.#movingVariance >>> 2];
-    const [from, to] = channelShare(context, channels);
+    const mean = this.#moments.result >>> 3;
+    const movingMean = this.#movingMean >>> 2;
+    const movingVariance = this.#movingVariance >>> 2;
+    const from = shareStart(context, channels, context.rank);
+    const to = shareStart(context, channels, context.rank + 1);
     for (let c = from; c < to; c++) {
       f32[movingMean + c] = f32[movingMean + c]! * momentum + f64[mean + c]! * (1 - momentum);
       f32[movingVariance + c] = f32[movingVariance + c]! * momentum + (f64[mean + channels + c]! / count) * (1 - momentum);

@@ -8,7 +8,7 @@ import type { Address } from '../memory/arena.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { activationParts, keepsPreActivation } from './activation.ts';
 import type { Builder, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
-import { bounded } from './penalties.ts';
+import { activityPenalty, bounded } from './penalties.ts';
 
 /** What a Dense whose inputs are scaled and shifted does otherwise: see scaled-dense.ts. */
 interface InputScaling {
@@ -39,6 +39,7 @@ export function defineDense(config: LayerConfigOf<'dense'>, inputShape: Shape, c
     outputShape: [...inputShape.slice(0, -1), units],
     weights,
     inPlaceBackward: false,
+    ...activityPenalty(config.activityRegularizer),
     compile: (builder) => compileDense(config, sizeOf(inputShape.slice(0, -1)), inputs, builder, compileScaling),
   };
 }

@@ -12,7 +12,7 @@ import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { ChannelLayout } from './channels.ts';
 import type { Builder, ExchangeArea, Operation, RankContext, WeightPlace } from './layer.ts';
-import { type ChannelVectors, channelShare, movingVectors, reserveVectors } from './normalization-vectors.ts';
+import { type ChannelVectors, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 
 export class GhostBatchNormalization implements Operation {
   readonly output: Address;
@@ -114,15 +114,20 @@ export class GhostBatchNormalization implements Operation {
       this.#shardSums(context, s, rows, block);
       if (dx !== 0 && rows > 0) kernels.normalizeBackward(gradient + at, this.#centredInput + at, gradient + at, meanHi, meanLo, scale, a, b, rows, channels);
     }
-    context.sync.mergeSums(this.#sums);
-    this.#gradients(context);
+    if (context.isLastPass) {
+      context.sync.mergeSums(this.#sums);
+      this.#gradients(context);
+    }
     if (permutation && dx !== 0) kernels.permuteRows(gradient, permutation.inverse, dx, batch.rows, rowSize);
   }
 
   /** From a shard's sums of dy and of dy (x - mean) to what its dx subtracts, and to what all shards add up. */
   #shardSums({ arena: { f32, f64 } }: RankContext, shard: number, rows: number, block: Address): void {
     const channels = this.#channels;
-    const [s1, s2, means, variances] = [0, 1, 2, 3].map((part) => (block >>> 3) + part * channels) as [number, number, number, number];
+    const s1 = block >>> 3;
+    const s2 = s1 + channels;
+    const means = s2 + channels;
+    const variances = means + channels;
     const { a, b } = this.#vectors[shard]!;
     const moments = this.#moments[shard]! >>> 3;
     for (let c = 0; c < channels; c++) {
@@ -140,8 +145,10 @@ export class GhostBatchNormalization implements Operation {
   #gradients(context: RankContext): void {
     const { f32, f64 } = context.arena;
     const result = this.#sums.result >>> 3;
-    const [dgamma, dbeta] = [(this.#gamma?.gradients[0] ?? 0) >>> 2, (this.#beta?.gradients[0] ?? 0) >>> 2];
-    const [from, to] = channelShare(context, this.#channels);
+    const dgamma = (this.#gamma?.gradients[0] ?? 0) >>> 2;
+    const dbeta = (this.#beta?.gradients[0] ?? 0) >>> 2;
+    const from = shareStart(context, this.#channels, context.rank);
+    const to = shareStart(context, this.#channels, context.rank + 1);
     for (let c = from; c < to; c++) {
       if (dbeta !== 0) f32[dbeta + c] = f64[result + c]!;
       if (dgamma !== 0) f32[dgamma + c] = f64[result + this.#channels + c]!;
@@ -155,8 +162,11 @@ export class GhostBatchNormalization implements Operation {
     const count = Math.min(context.totalShards, context.batch.globalRows);
     if (count === 0) return;
     const { momentum } = this.#config;
-    const [means, movingMean, movingVariance] = [(this.#sums.result >>> 3) + 2 * channels, this.#movingMean >>> 2, this.#movingVariance >>> 2];
-    const [from, to] = channelShare(context, channels);
+    const means = (this.#sums.result >>> 3) + 2 * channels;
+    const movingMean = this.#movingMean >>> 2;
+    const movingVariance = this.#movingVariance >>> 2;
+    const from = shareStart(context, channels, context.rank);
+    const to = shareStart(context, channels, context.rank + 1);
     for (let c = from; c < to; c++) {
       f32[movingMean + c] = f32[movingMean + c]! * momentum + (f64[means + c]! / count) * (1 - momentum);
       f32[movingVariance + c] = f32[movingVariance + c]! * momentum + (f64[means + channels + c]! / count) * (1 - momentum);

@@ -111,7 +111,8 @@ class LayerNormalization implements Operation {
     const at = 4 * first * columns;
     kernels.normalizeSums(gradient + at, this.#xhat + at, this.#zeros, this.#zeros, this.#sums, this.#sums + 8 * columns, rows, columns);
     const sums = this.#sums >>> 3;
-    const [dgamma, dbeta] = [(this.#gamma?.gradients[buffer] ?? 0) >>> 2, (this.#beta?.gradients[buffer] ?? 0) >>> 2];
+    const dgamma = (this.#gamma?.gradients[buffer] ?? 0) >>> 2;
+    const dbeta = (this.#beta?.gradients[buffer] ?? 0) >>> 2;
     for (let c = 0; c < columns; c++) {
       if (dbeta !== 0) f32[dbeta + c] = f64[sums + c]!;
       if (dgamma !== 0) f32[dgamma + c] = f64[sums + columns + c]!;
@@ -119,6 +120,7 @@ class LayerNormalization implements Operation {
   }
 
   #merge({ kernels }: RankContext, into: number, from: number): void {
-    for (const weight of [this.#gamma, this.#beta]) if (weight) kernels.add(weight.gradients[into]!, weight.gradients[from]!, this.#columns);
+    if (this.#gamma) kernels.add(this.#gamma.gradients[into]!, this.#gamma.gradients[from]!, this.#columns);
+    if (this.#beta) kernels.add(this.#beta.gradients[into]!, this.#beta.gradients[from]!, this.#columns);
   }
 }

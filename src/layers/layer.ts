@@ -10,6 +10,12 @@ import type { Kernels } from '../kernels/contract.ts';
 import type { Address, Arena } from '../memory/arena.ts';
 import type { Shape } from '../memory/shape.ts';
 
+/** l1 sum |x| + l2 sum x^2 over numbers x. */
+export interface Penalty {
+  readonly l1: number;
+  readonly l2: number;
+}
+
 /** One weight of a layer as its definition declares it. */
 export interface WeightDefinition {
   /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
@@ -22,7 +28,7 @@ export interface WeightDefinition {
    */
   readonly role: 'summed' | 'synced' | 'state';
   /** Added to the loss; of a trained weight. */
-  readonly penalty?: { readonly l1: number; readonly l2: number };
+  readonly penalty?: Penalty;
   /** Holds after every update; of a trained weight. */
   readonly constraint?: ResolvedConstraint;
 }
@@ -48,10 +54,10 @@ interface ShardSync {
 
 /** The rows of a step as one rank sees them. Numbers are written by the step; every field is an integer. */
 export interface Batch {
-  /** Rows of the global batch, and where this rank's rows begin in it. */
+  /** Rows of the global batch, and where those that this rank computes now begin in it. */
   globalRows: number;
   firstRow: number;
-  /** Rows of this rank, the sum over its shards. */
+  /** Rows of this rank, the sum over the shards that it computes now. */
   rows: number;
   /** shardStart[i] is the first row, within this rank's rows, of its i-th shard; shardStart[ownShards] = rows. */
   readonly shardStart: Int32Array;
@@ -59,9 +65,9 @@ export interface Batch {
   step: number;
 }
 
-/** How one rank sums the leaves it produces: see `leafProgram`. Shards are counted from the rank's first. */
+/** The shards that one rank computes at once, and how it sums the leaves it produces: see `leafProgram`. Shards are counted from the first of these. */
 export interface OwnShards {
-  /** The first shard of the rank, and how many it has. */
+  /** The first of them, and how many they are. */
   readonly first: number;
   readonly count: number;
   readonly steps: readonly { readonly kind: 'leaf' | 'merge'; readonly shard: number; readonly buffer: number; readonly from: number }[];
@@ -74,6 +80,8 @@ export interface RankContext {
   readonly sync: ShardSync;
   readonly shards: OwnShards;
   readonly batch: Batch;
+  /** True in the last pass over the rank's shards of a step: what is summed over shards is complete after its backward. */
+  readonly isLastPass: boolean;
   /** This rank's number and how many there are: a commit may be split between them. */
   readonly rank: number;
   readonly ranks: number;
@@ -131,6 +139,10 @@ export interface Builder {
 export interface LayerDefinition {
   readonly outputShape: Shape;
   readonly weights: readonly WeightDefinition[];
+  /** On the outputs: its mean over rows is added to the loss. */
+  readonly activityPenalty?: Penalty;
+  /** True when the forward pass meets the other shards, so that all rows of a step must be computed at once. */
+  readonly needsWholeBatch?: boolean;
   /** True when backward turns dy into dx in the same tensor. */
   readonly inPlaceBackward: boolean;
   /** Undefined for a layer that only renames dimensions: its output is its input. */

@@ -36,7 +36,7 @@ export function movingVectors(
   }
 }
 
-/** The channels [from, to) that this rank writes for everybody. */
-export function channelShare({ rank, ranks }: RankContext, channels: number): readonly [from: number, to: number] {
-  return [Math.floor((channels * rank) / ranks), Math.floor((channels * (rank + 1)) / ranks)];
+/** The first of the channels that rank `rank` writes for everybody; they end where those of the next one begin. */
+export function shareStart({ ranks }: RankContext, channels: number, rank: number): number {
+  return Math.floor((channels * rank) / ranks);
 }

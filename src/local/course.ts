@@ -5,6 +5,7 @@
 import { LockstepError } from '../errors.ts';
 import { readStanding, type Standing } from '../model/standing.ts';
 import type { EpochEvent, StepEvent } from '../telemetry/events.ts';
+import type { TrainOrder } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { Crew } from './crew.ts';
@@ -23,6 +24,8 @@ export interface CourseOptions {
   /** True once somebody asked for the end of the run. */
   readonly isAsked: () => boolean;
   readonly checkpoints: Checkpoints | undefined;
+  /** What the rates of the optimizer's schedule are for the order that is given next. */
+  readonly rates: () => Pick<TrainOrder, 'rateScale' | 'leastRate'>;
   /** Of the epochs that were over before. */
   readonly told: readonly EpochEvent[];
   readonly onStep: (event: StepEvent) => void;
@@ -40,7 +43,7 @@ export interface CourseEnd {
 
 /** Resolves when all steps are done, or a stop was asked for. Throws LOCKSTEP_NON_FINITE when the policy ends the run. */
 export async function follow(options: CourseOptions): Promise<CourseEnd> {
-  const { crew, stepsPerEpoch, steps, policy, validationRows, isAsked, checkpoints, onStep, onEpoch } = options;
+  const { crew, stepsPerEpoch, steps, policy, validationRows, isAsked, checkpoints, rates, onStep, onEpoch } = options;
   // What reports and the standing are read from lasts, whatever becomes of the plan.
   const { plan, arena } = crew.station;
   const stop = (): void => crew.requestStop();
@@ -68,7 +71,7 @@ export async function follow(options: CourseOptions): Promise<CourseEnd> {
     };
     const timer = left === undefined ? undefined : setTimeout(pause, left);
     const began = performance.now();
-    const order = { epoch, firstBatch: done - epoch * stepsPerEpoch, batches: end - done, firstStep: done + 1, updates, skippedInARow };
+    const order = { epoch, firstBatch: done - epoch * stepsPerEpoch, batches: end - done, firstStep: done + 1, updates, skippedInARow, ...rates() };
     try {
       await reader.during(crew.train(order), stop);
     } finally {

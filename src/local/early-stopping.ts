@@ -4,20 +4,19 @@
  */
 import type { EarlyStopping as Options } from '../config/monitors.ts';
 import type { EpochEvent } from '../telemetry/events.ts';
-import { numberOf } from './history.ts';
+import { improvement, numberOf } from './history.ts';
 
 export class EarlyStopping<Kept> {
   readonly #options: Options;
-  readonly #sign: 1 | -1;
+  readonly #isBetter: (value: number, than: number) => boolean;
   #best: { readonly epoch: number; readonly value: number } | undefined;
   #wait = 0;
   #stop: string | undefined;
   #kept: Kept | undefined;
 
   constructor(options: Options) {
-    const { monitor, mode } = options;
     this.#options = options;
-    this.#sign = (mode === 'auto' ? monitor.endsWith('loss') : mode === 'min') ? -1 : 1;
+    this.#isBetter = improvement(options);
   }
 
   /** Why the run is to end; undefined while it goes on. */
@@ -62,10 +61,5 @@ export class EarlyStopping<Kept> {
   /** What was kept of the best epoch by a process before this one. */
   keep(kept: Kept): void {
     this.#kept = kept;
-  }
-
-  /** Anything is better than what is no number. */
-  #isBetter(value: number, than: number): boolean {
-    return this.#sign * value - this.#options.minDelta > this.#sign * than || (Number.isNaN(than) && !Number.isNaN(value));
   }
 }

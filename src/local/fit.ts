@@ -29,6 +29,12 @@ export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly M
       `Expected the last layer to give logits for a loss with \`fromLogits: true\`, got one that ends in ${logitsOf}; leave out \`fromLogits\` or the ${logitsOf}.`,
     );
   }
+  if (fuses && model.topology.layers.at(-1)?.definition.activityPenalty) {
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      `Expected the last layer to have no \`activityRegularizer\` with the loss ${name}, which is computed together with its ${logitsOf}; give it to a layer before.`,
+    );
+  }
   if (isOverClasses && outputShape.length !== 1) {
     throw new LockstepError(
       'LOCKSTEP_SHAPE',

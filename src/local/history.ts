@@ -2,6 +2,7 @@
  * Room: local (level 6). From steps to epochs: weighted means, and Keras' history of a run.
  */
 import { show } from '../check.ts';
+import type { Monitor } from '../config/monitors.ts';
 import { LockstepError } from '../errors.ts';
 import { type Measures, metricValues } from '../metrics/measures.ts';
 import type { EpochSums } from '../model/standing.ts';
@@ -27,6 +28,12 @@ export function numberOf({ loss, metrics, validation }: EpochEvent, name: string
   const from = name.startsWith('val_') ? validation : { loss, metrics };
   const key = name.replace(/^val_/, '');
   return key === 'loss' ? from?.loss : from?.metrics[key];
+}
+
+/** Whether one value of a watched number is better than another, by more than `minDelta`. Anything is better than what is no number. */
+export function improvement({ monitor, mode, minDelta }: Monitor): (value: number, than: number) => boolean {
+  const sign = (mode === 'auto' ? monitor.endsWith('loss') : mode === 'min') ? -1 : 1;
+  return (value, than) => sign * value - minDelta > sign * than || (Number.isNaN(than) && !Number.isNaN(value));
 }
 
 /** Throws LOCKSTEP_CONFIG when no epoch of the run has a number of this name; `place` is what asked for it. */

@@ -23,10 +23,12 @@ import { sumsOfRecord } from './epoch-sums.ts';
 import { numericFingerprint } from './fingerprint.ts';
 import type { Station } from './station.ts';
 
+type DecidingSettings = Pick<RunSettings, 'dropRemainder' | 'reduceLROnPlateau'>;
+
 /** What must be equal to go on, beside seed, shards, data and numerics, which the record names by themselves. */
-function runFacts({ plan }: Station, { optimizer, batchSize, shuffle }: TrainingSpec, { dropRemainder }: Pick<RunSettings, 'dropRemainder'>): unknown {
+function runFacts({ plan }: Station, { optimizer, batchSize, shuffle }: TrainingSpec, { dropRemainder, reduceLROnPlateau }: DecidingSettings): unknown {
   const { model, inputShape, loss } = plan.spec;
-  return JSON.parse(canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder }));
+  return JSON.parse(canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder, ...(reduceLROnPlateau && { reduceLROnPlateau }) }));
 }
 
 export type RunIdentity = Pick<CheckpointRecord, 'run' | 'data' | 'seed' | 'shards' | 'fingerprint'>;
@@ -35,7 +37,7 @@ export type RunIdentity = Pick<CheckpointRecord, 'run' | 'data' | 'seed' | 'shar
 export function identityOf(
   station: Station,
   training: TrainingSpec,
-  settings: Pick<RunSettings, 'dropRemainder'>,
+  settings: DecidingSettings,
   sources: { readonly train: DataSource; readonly validation?: DataSource | undefined },
 ): RunIdentity {
   const { plan } = station;

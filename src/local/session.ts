@@ -27,7 +27,10 @@ import { weightsOf } from './weights.ts';
 export interface PlanOptions {
   readonly model: Model;
   readonly loss: LossSpec;
-  readonly settings: Pick<RunSettings, 'workers' | 'shards' | 'batchSize' | 'validationBatchSize'> & { readonly metrics: readonly MetricSpec[] };
+  readonly settings: Pick<RunSettings, 'workers' | 'shards' | 'batchSize' | 'validationBatchSize'> & {
+    readonly gradientAccumulationSteps?: number;
+    readonly metrics: readonly MetricSpec[];
+  };
   readonly optimizerSlots: number;
   readonly train?: DataSource;
   readonly validation?: DataSource;
@@ -70,12 +73,13 @@ export function planSpecFor({
   traceSteps,
   gradientHistograms,
 }: PlanOptions): PlanSpec {
-  const { batchSize, validationBatchSize = batchSize, metrics } = settings;
+  const { batchSize, validationBatchSize = batchSize, metrics, gradientAccumulationSteps: passes = 1 } = settings;
   checkModelFits(model, loss, metrics);
   // What is asked for its input's gradient has that to compute.
   if (train && !inputGradient) checkTrainable(model);
   if (train) checkDataFits(model, loss, { source: train, place: 'data.train' });
   if (validation) checkDataFits(model, loss, { source: validation, place: train ? 'data.validation' : 'data' });
+  const evaluationRows = validation ? Math.min(validationBatchSize, validation.length) : 0;
   const ranks = settings.workers ?? Math.min(availableParallelism(), batchSize, settings.shards ?? Number.POSITIVE_INFINITY);
   return {
     model: model.config,
@@ -85,7 +89,8 @@ export function planSpecFor({
     shards: settings.shards ?? ranks,
     ranks,
     // A batch larger than the data never comes.
-    batchRows: Math.max(train ? Math.min(batchSize, train.length) : 0, validation ? Math.min(validationBatchSize, validation.length) : 0),
+    batchRows: Math.max(train ? Math.min(batchSize, train.length) : 0, evaluationRows),
+    ...(passes > 1 && { passes }),
     optimizerSlots,
     ...(train && { train: dataSpec(train, classWeights) }),
     ...(validation && { validation: dataSpec(validation) }),

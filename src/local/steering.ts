@@ -1,17 +1,21 @@
 /**
- * Room: local (level 6). Who may end a run before its last step, and why it ended: a signal from outside, a callback, or early stopping.
+ * Room: local (level 6). What steers a run between its epochs: who may end it before its last step, and why it ended (a signal from outside, a callback,
+ * or early stopping), and at what learning rates it goes on.
  */
-import type { EarlyStopping as EarlyStoppingOptions } from '../config/monitors.ts';
+import type { EarlyStopping as EarlyStoppingOptions, ReduceLROnPlateau } from '../config/monitors.ts';
 import type { Weights } from '../model/weights.ts';
 import type { EpochEvent } from '../telemetry/events.ts';
+import { scheduledRates, type TrainOrder } from '../train/loop.ts';
 import { loadBest, saveBest } from './best-weights.ts';
 import { EarlyStopping } from './early-stopping.ts';
+import { Plateau } from './plateau.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { RunControl } from './train-options.ts';
 
 export interface SteeringOptions {
   readonly signal?: AbortSignal | undefined;
   readonly earlyStopping?: EarlyStoppingOptions | undefined;
+  readonly reduceLROnPlateau?: ReduceLROnPlateau | undefined;
   readonly directory?: RunDirectory | undefined;
   /** Epochs that were over before. */
   readonly told: readonly EpochEvent[];
@@ -25,11 +29,14 @@ export interface SteeringOptions {
 export class Steering implements RunControl {
   readonly #options: SteeringOptions;
   readonly #early: EarlyStopping<Weights> | undefined;
+  readonly #plateau: Plateau | undefined;
   #reason: string | undefined;
 
   constructor(options: SteeringOptions) {
-    const { earlyStopping, told, directory, signal, requestStop } = options;
+    const { earlyStopping, reduceLROnPlateau, told, directory, signal, requestStop } = options;
     this.#options = options;
+    this.#plateau = reduceLROnPlateau && new Plateau(reduceLROnPlateau);
+    for (const event of told) this.#plateau?.epoch(event);
     signal?.addEventListener('abort', requestStop);
     if (signal?.aborted) requestStop();
     if (!earlyStopping) return;
@@ -55,6 +62,11 @@ export class Steering implements RunControl {
     return this.#reason;
   }
 
+  get rates(): Pick<TrainOrder, 'rateScale' | 'leastRate'> {
+    const { reduceLROnPlateau } = this.#options;
+    return this.#plateau && reduceLROnPlateau ? { rateScale: this.#plateau.scale, leastRate: reduceLROnPlateau.minLr } : scheduledRates;
+  }
+
   stop(reason = 'a callback asked for it'): void {
     this.#reason ??= reason;
     this.#options.requestStop();
@@ -62,7 +74,8 @@ export class Steering implements RunControl {
 
   /** An epoch is over and the ranks rest. Resolves when what must last is written. */
   async epoch(event: EpochEvent): Promise<void> {
-    const { directory, weights, onNews } = this.#options;
+    const { directory, weights, onNews, reduceLROnPlateau: plateau } = this.#options;
+    if (this.#plateau?.epoch(event)) onNews(`the learning rate is multiplied by ${plateau!.factor} after epoch ${event.epoch + 1}: ${plateau!.monitor} got no better`);
     let kept: Weights | undefined;
     this.#early?.epoch(event, () => {
       kept = weights();

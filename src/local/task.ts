@@ -74,11 +74,12 @@ export type Command =
 
 const commandNumber = { end: 1, train: 2, evaluate: 3, complete: 4, predict: 5 } as const;
 
-/** The words of a train command, in order; with its number they fit a cache line. */
+/** The words of a train command, in order, and its float64 numbers from word 8 on; with its kind they fit a cache line. */
 const trainWords = ['epoch', 'firstBatch', 'batches', 'firstStep', 'updates', 'skippedInARow'] as const satisfies readonly (keyof TrainOrder)[];
+const trainNumbers = ['rateScale', 'leastRate'] as const satisfies readonly (keyof TrainOrder)[];
 
 /** Writes a command's payload. Only while all ranks wait at the doorbell. */
-export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, command: Command): void {
+export function writeCommand({ i32, f64 }: Arena, { command: at }: ControlIndex, command: Command): void {
   switch (command.kind) {
     case 'end':
       i32[at] = commandNumber.end;
@@ -90,6 +91,10 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
     case 'train':
     case 'complete':
       i32.set([commandNumber[command.kind], ...trainWords.map((word) => command[word])], at);
+      f64.set(
+        trainNumbers.map((name) => command[name]),
+        (at + 8) >>> 1,
+      );
       return;
     default:
       command satisfies never;
@@ -97,8 +102,12 @@ export function writeCommand({ i32 }: Arena, { command: at }: ControlIndex, comm
 }
 
 /** The command that was rung for. */
-export function readCommand({ i32 }: Arena, { command: at }: ControlIndex): Command {
-  const order = (): TrainOrder => Object.fromEntries(trainWords.map((word, i) => [word, i32[at + 1 + i]!])) as unknown as TrainOrder;
+export function readCommand({ i32, f64 }: Arena, { command: at }: ControlIndex): Command {
+  const order = (): TrainOrder =>
+    Object.fromEntries([
+      ...trainWords.map((word, i) => [word, i32[at + 1 + i]!]),
+      ...trainNumbers.map((name, i) => [name, f64[((at + 8) >>> 1) + i]!]),
+    ]) as unknown as TrainOrder;
   switch (i32[at]) {
     case commandNumber.train:
       return { kind: 'train', ...order() };

@@ -3,7 +3,7 @@
  * their reports into events, and takes the weights home.
  */
 import { parseRunSettings } from '../config/parse.ts';
-import { metricName } from '../config/resolve.ts';
+import { metricName, rowsPerStep } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
 import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import { isLockstepError } from '../errors.ts';
@@ -62,20 +62,23 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
     ...given
   } = options;
   const settings = parseRunSettings(given, 'options');
-  const { batchSize, seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
+  const { seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
   const metrics = settings.metrics.map(metricName);
+  const batchSize = rowsPerStep(settings);
   const opened = await openInputs(data, settings, folder);
   model.build(opened.train.inputShape);
   if (init !== undefined) model.load(init);
   const trainSource = suitedTo(opened.train, model, loss);
   const validation = opened.validation && suitedTo(opened.validation, model, loss);
 
-  const { perEpoch, steps } = extentOf(settings, trainSource.length);
+  const { perEpoch, steps } = extentOf({ ...settings, batchSize }, trainSource.length);
   checkPatterns(optimizer, trainedNames(model.topology));
   const tell = onNews ?? (() => {});
   for (const sentence of newsOf(trainSource)) tell(sentence);
   const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
-  if (settings.earlyStopping) checkMonitor(settings.earlyStopping.monitor, 'earlyStopping.monitor', metrics, validation !== undefined);
+  for (const watcher of ['earlyStopping', 'reduceLROnPlateau'] as const) {
+    if (settings[watcher]) checkMonitor(settings[watcher].monitor, `${watcher}.monitor`, metrics, validation !== undefined);
+  }
   if (checkpointOptions?.best !== undefined) checkMonitor(checkpointOptions.best, 'options.checkpoints.best', metrics, validation !== undefined);
   const directory = checkpointOptions && (await openRunDirectory(checkpointOptions));
   if (directory) checkpointOptions?.onOpened?.(directory);
@@ -130,8 +133,8 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
       epochsBefore: told.length,
       arenaBytes: plan.memory.bytes,
     });
-    const { earlyStopping } = settings;
-    const control = new Steering({ signal, earlyStopping, directory, told, weights, requestStop: () => crew.requestStop(), onNews: tell });
+    const { earlyStopping, reduceLROnPlateau } = settings;
+    const control = new Steering({ signal, earlyStopping, reduceLROnPlateau, directory, told, weights, requestStop: () => crew.requestStop(), onNews: tell });
     steering = control;
     if (directory && identity)
       checkpoints = new Checkpoints({
@@ -157,6 +160,7 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
       policy: settings,
       validationRows: validation?.length ?? 0,
       isAsked: () => control.isAsked,
+      rates: () => control.rates,
       checkpoints,
       told,
       onStep(event) {

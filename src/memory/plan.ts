@@ -54,7 +54,7 @@ const mends: Record<MemoryKind, string> = {
   optimizer: 'use sgd without momentum or fewer units',
   gradients: 'use fewer shards or fewer units',
   statistics: 'use fewer shards',
-  activations: 'use a smaller batchSize or fewer units',
+  activations: 'use a smaller batchSize, with gradientAccumulationSteps for the same steps, or fewer units',
   scratch: 'use fewer workers',
   data: 'set `limit` or `streaming: true` on the data',
 };

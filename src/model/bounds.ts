@@ -2,7 +2,8 @@
  * Room: model (level 4). Which trained weights have penalties and constraints.
  */
 import type { ResolvedConstraint } from '../config/regularizers.ts';
-import { type Penalty, type Vectors, vectorsOf } from '../layers/penalties.ts';
+import type { Penalty } from '../layers/layer.ts';
+import { type Vectors, vectorsOf } from '../layers/penalties.ts';
 import type { RunPlan } from './plan.ts';
 
 /** What a model asks for; both are empty for most. */

@@ -8,7 +8,6 @@ import { privateBlocks, sharedBlocks } from '../collectives/shared.ts';
 import { reserveTrouble } from '../collectives/trouble.ts';
 import { reserveUplink } from '../collectives/uplink.ts';
 import type { ModelConfig } from '../config/layers.ts';
-import { shardStart } from '../data/sampler.ts';
 import type { WeightPlace } from '../layers/layer.ts';
 import { type LossSpec, lossOf } from '../losses/loss.ts';
 import { type Address, arenaLimitBytes } from '../memory/arena.ts';
@@ -24,6 +23,7 @@ import { type DataPlace, type DataSpec, placeData } from './data-place.ts';
 import { type FeedPlace, reserveFeed } from './feed-place.ts';
 import { fuseFirstNormalization } from './fusion.ts';
 import { type GradientPlan, operationBytes, type ParameterTensor, planGradients } from './gradients.ts';
+import { capacityOf } from './passes.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
 import { reserveStanding } from './standing.ts';
 import { resolveTopology, type Topology, withoutFinal } from './topology.ts';
@@ -45,6 +45,8 @@ export interface PlanSpec {
   readonly part?: Part;
   /** Rows of the largest global batch, in training or evaluation. */
   readonly batchRows: number;
+  /** In how many passes ranks compute a batch, see passes.ts; absent: in one. Models that need the whole batch at once are computed in one. */
+  readonly passes?: number;
   /** Vectors as long as the parameters that the optimizer keeps. */
   readonly optimizerSlots: number;
   readonly train?: DataSpec;
@@ -123,6 +125,7 @@ export function planRun(spec: PlanSpec): RunPlan {
   const topology = spec.inputGradient ? resolved : fuseFirstNormalization(resolved);
   const shards = planShards(spec.shards, spec.ranks, spec.part);
   const trains = spec.train !== undefined;
+  const passes = trains && topology.layers.some(({ definition }) => definition.needsWholeBatch) ? 1 : (spec.passes ?? 1);
   const measures = planMeasures(spec.metrics ?? [], loss, sizeOf(topology.outputShape));
 
   const control = reserveControl(memory);
@@ -149,16 +152,18 @@ export function planRun(spec: PlanSpec): RunPlan {
   // Ranks are lost, shards never: what follows stays where it is.
   const feed = reserveFeed(memory, [spec.train, spec.validation], spec.batchRows, spec.shards);
   const { traceSteps = 0 } = spec;
-  const recordings = Array.from({ length: traceSteps > 0 ? spec.ranks : 0 }, () => reserveRecording(memory, traceSteps, entriesPerStep(topology.layers.length)));
+  const recordings = Array.from({ length: traceSteps > 0 ? spec.ranks : 0 }, () => reserveRecording(memory, traceSteps, passes * entriesPerStep(topology.layers.length)));
   const lasting = memory.bytes;
 
   // Vectors that do not fit would make tables of blocks that do not fit either.
   const blocks = cutBlocks(lasting > arenaLimitBytes ? [] : tensors.map(({ size }) => size));
   const gradients = trains ? planGradients(memory, shards, tensors, vectorBytes, blocks) : noGradients;
   memory.checkFits();
-  /** Partial sums that a rank holds beside its roots: room for the weights of one operation, as operations take turns. */
+  /** Partial sums that a rank holds beside its roots: room for the weights of one operation, as operations take turns; for all where sums outlast a pass. */
   const largest = Math.max(0, ...topology.layers.map((_, layer) => operationBytes(tensors, layer)));
-  const temporaries = shards.ranks.map(({ buffers, roots }) => Array.from({ length: trains ? buffers - roots.length : 0 }, () => memory.reserve('gradients', largest)));
+  const temporaries = shards.ranks.map(({ buffers, roots }) =>
+    Array.from({ length: trains ? buffers - roots.length : 0 }, () => memory.reserve('gradients', passes > 1 ? vectorBytes : largest)),
+  );
   const exchangeBlocks: Address[] = [];
   const areaBlocks = sharedBlocks(shards);
   const places: SharedPlaces = {
@@ -179,7 +184,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     const tensor = tensorOf.get(weight);
     if (!tensor || !trains) return { value, size, gradients: [] };
     if (!tensor.summed) return { value, size, gradients: [gradients.global + tensor.offset] };
-    const within = tensor.offset - tensors.find(({ layer }) => layer === tensor.layer)!.offset;
+    const within = passes > 1 ? tensor.offset : tensor.offset - tensors.find(({ layer }) => layer === tensor.layer)!.offset;
     const roots = owner.roots.map((_, i) => gradients.vectors[owner.firstPlace + i]! + tensor.offset);
     const own = temporaries[shards.ranks.indexOf(owner)]!.map((address) => address + within);
     return { value, size, gradients: [...roots, ...own] };
@@ -189,8 +194,8 @@ export function planRun(spec: PlanSpec): RunPlan {
   const findings = memory.reserve('control', 4 * (spec.ranks + 1));
   const updating = reserveUpdating(memory, spec.ranks);
   const ranks = shards.ranks.map((owner) => {
-    const capacity = shardStart(spec.batchRows, spec.shards, owner.first + owner.count) - shardStart(spec.batchRows, spec.shards, owner.first);
-    return compileRank(places, owner, capacity);
+    const capacity = capacityOf(owner, spec.shards, spec.batchRows, passes);
+    return compileRank(places, owner, capacity, passes);
   });
   const observation = reserveObservation(memory, spec.ranks, topology.layers.length, spec.gradientHistograms ?? false);
   const uplink = shards.hosts ? reserveUplink(memory) : 0;

@@ -5,12 +5,13 @@
 import type { RankShards } from '../collectives/shard-plan.ts';
 import type { Area } from '../collectives/shared.ts';
 import { kernelScratchBytes } from '../kernels/contract.ts';
-import type { Builder, ExchangeArea, Operation, WeightPlace } from '../layers/layer.ts';
+import type { Builder, ExchangeArea, Operation, OwnShards, Penalty, WeightPlace } from '../layers/layer.ts';
 import type { Address } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { Measures } from '../metrics/measures.ts';
 import { reserveTimes } from '../telemetry/timing.ts';
+import { passesOf } from './passes.ts';
 import type { Topology } from './topology.ts';
 
 /** A compiled layer with its place in the model. `size` numbers a row at `operation.output`. */
@@ -22,6 +23,8 @@ interface PlannedOperation {
   readonly dy: Address;
   readonly dx: Address;
   readonly inputSize: number;
+  /** On its outputs. */
+  readonly activity: Penalty | undefined;
 }
 
 interface Constants {
@@ -32,7 +35,9 @@ interface Constants {
 
 export interface RankPlan {
   readonly shards: RankShards;
-  /** Rows of this rank in the largest batch. */
+  /** The shards of each pass of a step. */
+  readonly passes: readonly OwnShards[];
+  /** Rows that this rank computes at once, at most. */
   readonly capacity: number;
   /** Private memory of the kernels. */
   readonly scratch: Address;
@@ -84,7 +89,8 @@ export interface SharedPlaces {
   weightPlace(weight: number, shards: RankShards): WeightPlace;
 }
 
-export function compileRank(places: SharedPlaces, shards: RankShards, capacity: number): RankPlan {
+/** `passes` is how many the rank makes of a step, if it has as many shards. */
+export function compileRank(places: SharedPlaces, shards: RankShards, capacity: number, passes: number): RankPlan {
   const { memory, topology } = places;
   const rows = (size: number, bytesEach = 4): Address => memory.reserve('activations', Math.max(1, capacity) * size * bytesEach);
   const constants: Constants[] = [];
@@ -127,6 +133,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
         size: sizeOf(definition.outputShape),
         inputSize: sizeOf(inputShape),
         inPlace: definition.inPlaceBackward,
+        activity: definition.activityPenalty,
         needsInput: builder.needsInputGradient,
       },
     ];
@@ -137,16 +144,17 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
   let side: 0 | 1 = 0;
   const operations = compiled
     .toReversed()
-    .map(({ operation, layer, size, inputSize, inPlace, needsInput }): PlannedOperation => {
+    .map(({ operation, layer, size, inputSize, activity, inPlace, needsInput }): PlannedOperation => {
       const dy = gradients[side];
       if (!inPlace) side = side === 0 ? 1 : 0;
-      return { operation, layer, size, inputSize, dy, dx: needsInput ? gradients[side] : 0 };
+      return { operation, layer, size, inputSize, activity, dy, dx: needsInput ? gradients[side] : 0 };
     })
     .toReversed();
   const firstBackward = places.inputGradient ? 0 : operations.findIndex(({ layer }) => layer >= firstTrained);
 
   return {
     shards,
+    passes: passesOf(shards, passes),
     capacity,
     scratch: memory.reserve('scratch', kernelScratchBytes),
     indices: rows(1),

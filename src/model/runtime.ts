@@ -7,8 +7,10 @@ import type { Uplink } from '../collectives/uplink.ts';
 import { shardRows, shardStart } from '../data/sampler.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Batch, OwnShards, RankContext } from '../layers/layer.ts';
+import { addPenaltyGradient } from '../layers/penalties.ts';
 import type { Arena } from '../memory/arena.ts';
 import { seedKey } from '../numerics/philox.ts';
+import { passesOf } from './passes.ts';
 import type { RunPlan } from './plan.ts';
 import type { RankPlan } from './rank-plan.ts';
 
@@ -21,32 +23,29 @@ export class RankRuntime {
   readonly plan: RunPlan;
   readonly own: RankPlan;
   readonly rank: number;
-  readonly context: RankContext;
+  readonly context: { -readonly [K in keyof RankContext]: RankContext[K] };
   readonly sync: SharedSync;
   /** Rows of every shard of the batch. */
   readonly shardRows: Int32Array;
+  /** All shards of this rank. */
+  readonly #whole: OwnShards;
 
   constructor(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, meeting: Meeting, seed: number, uplink?: Uplink) {
     this.plan = plan;
     this.rank = rank;
     this.own = plan.ranks[rank]!;
-    const { first, count, steps } = this.own.shards;
     this.shardRows = new Int32Array(plan.spec.shards);
-    const batch: Batch = { globalRows: 0, firstRow: 0, rows: 0, shardStart: new Int32Array(count + 1), step: 0 };
-    const own: OwnShards = {
-      first,
-      count,
-      // One shape of object for both kinds, so that the loops over them stay monomorphic.
-      steps: steps.map((step) => (step.kind === 'leaf' ? { ...step, from: -1 } : { ...step, shard: -1 })),
-    };
+    const batch: Batch = { globalRows: 0, firstRow: 0, rows: 0, shardStart: new Int32Array(this.own.shards.count + 1), step: 0 };
+    this.#whole = passesOf(this.own.shards, 1)[0]!;
     const [seedLow, seedHigh] = seedKey(seed);
     this.sync = new SharedSync(arena, meeting, plan.shards, rank, this.shardRows, uplink);
     this.context = {
       arena,
       kernels,
       sync: this.sync,
-      shards: own,
+      shards: this.#whole,
       batch,
+      isLastPass: true,
       rank,
       ranks: plan.spec.ranks,
       totalShards: plan.spec.shards,
@@ -56,17 +55,32 @@ export class RankRuntime {
     for (const { address, length, fill } of this.own.constants) fill(arena.i32.subarray(address >>> 2, (address >>> 2) + length));
   }
 
-  /** Says how many rows the global batch has: which of them are ours, shard by shard, follows. */
+  /** Says how many rows the global batch has: which of them are ours, shard by shard, follows. All of ours are computed at once, unless `enterPass` says otherwise. */
   setBatch(globalRows: number, step: number): void {
-    const { batch, shards } = this.context;
+    const { batch } = this.context;
     const total = this.plan.spec.shards;
     for (let shard = 0; shard < total; shard++) this.shardRows[shard] = shardRows(globalRows, total, shard);
-    const firstRow = shardStart(globalRows, total, shards.first);
-    for (let s = 0; s <= shards.count; s++) batch.shardStart[s] = shardStart(globalRows, total, shards.first + s) - firstRow;
     batch.globalRows = globalRows;
+    batch.step = step;
+    this.#take(this.#whole, true);
+  }
+
+  /** What is computed from here on are the shards of pass `pass` of the step whose batch was set. */
+  enterPass(pass: number): void {
+    const { passes } = this.own;
+    this.#take(passes[pass]!, pass === passes.length - 1);
+  }
+
+  #take(shards: OwnShards, isLastPass: boolean): void {
+    const { context } = this;
+    const { batch } = context;
+    const total = this.plan.spec.shards;
+    const firstRow = shardStart(batch.globalRows, total, shards.first);
+    for (let s = 0; s <= shards.count; s++) batch.shardStart[s] = shardStart(batch.globalRows, total, shards.first + s) - firstRow;
     batch.firstRow = firstRow;
     batch.rows = batch.shardStart[shards.count]!;
-    batch.step = step;
+    context.shards = shards;
+    context.isLastPass = isLastPass;
   }
 
   /** From `own.input` to `own.output`. */
@@ -82,9 +96,11 @@ export class RankRuntime {
   /** From `own.outputGradient` to the gradients of all weights. */
   backward(before: Visit = ignore, after: Visit = ignore): void {
     const { operations, firstBackward } = this.own;
+    const { arena, batch } = this.context;
     for (let i = operations.length - 1; i >= firstBackward; i--) {
       before(i);
-      const { operation, dy, dx } = operations[i]!;
+      const { operation, dy, dx, activity, size } = operations[i]!;
+      if (activity) addPenaltyGradient(arena.f32, operation.output >>> 2, dy >>> 2, batch.rows * size, activity, 1 / batch.globalRows);
       operation.backward(this.context, dy, dx);
       after(i);
     }

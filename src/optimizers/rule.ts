@@ -19,6 +19,8 @@ import { rateFactors, weightDecays } from './selection.ts';
 export interface UpdateRule {
   /** Of the update that was last prepared; before any, of the first. */
   readonly learningRate: number;
+  /** From the next `prepare` on, rates of the schedule are multiplied by `scale` (0 < scale <= 1), but by that not made lower than `least`. */
+  scaleRates(scale: number, least: number): void;
   /** Once a step, before any `apply`: `update` counts the updates applied so far plus this one, from 1. */
   prepare(update: number): void;
   /**
@@ -61,6 +63,7 @@ export function updateRule(config: OptimizerConfig, names: readonly string[]): U
   /** Numbers of the update: its learning rate, and what the average keeps. */
   const now = Float64Array.of(schedule(0), 0);
   let overwrites = false;
+  let [rateScale, leastRate] = [1, 0];
   /** The share of tensor `tensor` that stays when it decays. */
   const kept = (tensor: number): number => 1 - now[0]! * factors[tensor]! * decays[tensor]!;
   return {
@@ -68,8 +71,13 @@ export function updateRule(config: OptimizerConfig, names: readonly string[]): U
     get learningRate() {
       return now[0]!;
     },
+    scaleRates(scale, least) {
+      rateScale = scale;
+      leastRate = least;
+    },
     prepare(update) {
-      now[0] = schedule(update - 1);
+      const rate = schedule(update - 1);
+      now[0] = rateScale === 1 ? rate : Math.min(rate, Math.max(rate * rateScale, leastRate));
       now[1] = update === 1 ? 0 : emaMomentum;
       overwrites = update % emaOverwriteFrequency === 0;
       formula.prepare(update);

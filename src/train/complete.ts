@@ -11,13 +11,14 @@ import { conclude, update } from './step.ts';
 import { recallVerdict } from './verdict.ts';
 
 /** The step is the first of `order`; the ranks are as many as began it, and its plan is theirs. */
-export function completeStep(rank: Rank, { epoch, firstBatch, firstStep, updates }: Pick<TrainOrder, 'epoch' | 'firstBatch' | 'firstStep' | 'updates'>): void {
+export function completeStep(rank: Rank, { epoch, firstBatch, firstStep, updates, rateScale, leastRate }: Omit<TrainOrder, 'batches' | 'skippedInARow'>): void {
   const { runtime, spec } = rank;
   const began = performance.now();
   rank.clock.restart(0);
   runtime.setBatch(batchRows(runtime.plan.train!.spec.length, spec.batchSize, firstBatch), firstStep);
   setOrder(rank, epoch);
   setDivisor(rank, runtime.plan.train!, firstBatch * spec.batchSize);
+  rank.rule.scaleRates(rateScale, leastRate);
   recallVerdict(rank);
   // Only steps that are applied change the state.
   rank.updates = updates + 1;

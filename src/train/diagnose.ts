@@ -6,7 +6,7 @@
 import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import { findingPhases } from '../telemetry/reports.ts';
-import { computeLoss } from './pass.ts';
+import { computeLoss, gather } from './pass.ts';
 import type { Rank } from './rank.ts';
 
 /** Indices into `findingPhases` and the model's layers (-1: none); the shard within the global batch. */
@@ -21,34 +21,43 @@ export const noFinding: Finding = { phase: -1, layer: -1, shard: -1 };
 /** Larger than any place in the order of looks. */
 const nothing = 0x7fffffff;
 
-export function diagnose(rank: Rank): Finding {
+/** Of the batch that starts at position `batchStart` of the epoch's order. */
+export function diagnose(rank: Rank, batchStart: number): Finding {
   const { runtime, arena } = rank;
   const { own, context, plan } = runtime;
-  const { batch, shards } = context;
-  const looks: Finding[] = [];
+  const { batch } = context;
+  let looks: Finding[] = [];
   let found = nothing;
 
   /** Looks at every own shard's rows of a tensor; remembers the first look, and in it the first shard, that found something. */
   const look = (phase: (typeof findingPhases)[number], layer: number, tensor: Address, size: number): void => {
     for (let s = 0; s < plan.spec.shards; s++) {
       const place = looks.push({ phase: findingPhases.indexOf(phase), layer, shard: s }) - 1;
-      const mine = s - shards.first;
-      if (found !== nothing || mine < 0 || mine >= shards.count) continue;
+      const mine = s - context.shards.first;
+      if (found < place || mine < 0 || mine >= context.shards.count) continue;
       const from = (tensor >>> 2) + batch.shardStart[mine]! * size;
       const to = (tensor >>> 2) + batch.shardStart[mine + 1]! * size;
       if (!allFinite(arena.f32, from, to)) found = place;
     }
   };
 
-  look('data', -1, own.input, sizeOf(plan.topology.inputShape));
-  runtime.forward(true, undefined, (i) => look('forward', own.operations[i]!.layer, own.operations[i]!.operation.output, own.operations[i]!.size));
-  computeLoss(rank, plan.train!, true);
-  look('loss', -1, own.outputGradient, own.outputSize);
   rank.uplink?.waitFor('flushed');
-  runtime.backward(undefined, (i) => {
-    const { dx, inputSize, layer } = own.operations[i]!;
-    if (dx !== 0) look('backward', layer, dx, inputSize);
-  });
+  for (let pass = 0; pass < own.passes.length; pass++) {
+    // In every pass the same looks in the same order, at other shards.
+    looks = [];
+    if (own.passes.length > 1) {
+      runtime.enterPass(pass);
+      gather(rank, plan.train!, batchStart, rank.spec.shuffle);
+    }
+    look('data', -1, own.input, sizeOf(plan.topology.inputShape));
+    runtime.forward(true, undefined, (i) => look('forward', own.operations[i]!.layer, own.operations[i]!.operation.output, own.operations[i]!.size));
+    computeLoss(rank, plan.train!, true);
+    look('loss', -1, own.outputGradient, own.outputSize);
+    runtime.backward(undefined, (i) => {
+      const { dx, inputSize, layer } = own.operations[i]!;
+      if (dx !== 0) look('backward', layer, dx, inputSize);
+    });
+  }
 
   arena.i32[(plan.findings >>> 2) + runtime.rank] = found;
   rank.meeting.meet();

@@ -5,7 +5,7 @@
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { Address } from '../memory/arena.ts';
-import type { DataPlace } from '../model/plan.ts';
+import { type DataPlace, wholeWeight } from '../model/data-place.ts';
 import { computeLoss, feedOf, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
@@ -22,13 +22,20 @@ export interface TrainOrder {
   /** Updates applied and steps skipped in a row before the first of these: what an optimizer and the policy count on from. */
   readonly updates: number;
   readonly skippedInARow: number;
+  /** What rates of the optimizer's schedule are multiplied by, without getting lower than `leastRate` by that. */
+  readonly rateScale: number;
+  readonly leastRate: number;
 }
 
+/** The rates of the schedule as they are. */
+export const scheduledRates = { rateScale: 1, leastRate: 0 } as const satisfies Partial<TrainOrder>;
+
 /** Stops early when the ranks agreed to, or when the non-finite policy ends the run; the reports say so. */
-export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep, updates, skippedInARow }: TrainOrder): void {
+export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep, updates, skippedInARow, rateScale, leastRate }: TrainOrder): void {
   const order: StepOrder = { epoch, batch: 0, step: 0 };
   rank.updates = updates;
   rank.skippedInARow = skippedInARow;
+  rank.rule.scaleRates(rateScale, leastRate);
   setOrder(rank, epoch);
   rank.clock.restart(0);
   const feed = feedOf(rank, rank.runtime.plan.train!);
@@ -58,17 +65,20 @@ function recordedStep(rank: Rank, order: StepOrder): boolean {
  */
 export function evaluate(rank: Rank, data: DataPlace): void {
   const { runtime, arena } = rank;
-  const { own, context, plan } = runtime;
-  const { shards } = context;
+  const { own, plan } = runtime;
+  const { shards } = own;
   const { length } = plan.measures;
   const sums = new Float64Array(length * shards.count);
   // Nothing is divided here: there is no gradient.
   rank.divisor = 1;
+  rank.rowWeight = wholeWeight(arena, data) / data.spec.length;
   const blocks = (own.lossSums.blocks >>> 3) + length * shards.first;
   forBatches(rank, data, () => {
     enterPhase(rank, 'loss');
     computeLoss(rank, data, false);
-    for (let i = 0; i < sums.length; i++) sums[i]! += arena.f64[blocks + i]!;
+    const { first, count } = runtime.context.shards;
+    const from = length * (first - shards.first);
+    for (let i = from; i < from + length * count; i++) sums[i]! += arena.f64[blocks + i]!;
   });
   arena.f64.set(sums, blocks);
   if (!rank.uplink) {
@@ -99,7 +109,7 @@ export function predictRows(rank: Rank, data: DataPlace, outputs: Address): void
   });
 }
 
-/** Forward over a data set in its own order, batch by batch; `each` is given the batch's first row. */
+/** Forward over a data set in its own order, batch by batch and in passes; `each` is given the batch's first row. */
 function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void): void {
   const { runtime, spec, arena } = rank;
   const { length } = data.spec;
@@ -109,12 +119,15 @@ function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void):
   feed?.begin();
   for (let batch = 0; batch < stepsPerEpoch(length, batchSize, false); batch++) {
     runtime.setBatch(batchRows(length, batchSize, batch), noStep);
-    throwIfAborted(arena.i32, rank.control);
-    enterPhase(rank, 'data');
-    gather(rank, data, batch * batchSize, false);
-    enterPhase(rank, 'forward');
-    runtime.forward(false, rank.markLayer);
-    each(batch * batchSize);
+    for (let pass = 0; pass < runtime.own.passes.length; pass++) {
+      runtime.enterPass(pass);
+      throwIfAborted(arena.i32, rank.control);
+      enterPhase(rank, 'data');
+      gather(rank, data, batch * batchSize, false);
+      enterPhase(rank, 'forward');
+      runtime.forward(false, rank.markLayer);
+      each(batch * batchSize);
+    }
     feed?.next();
   }
 }

@@ -7,6 +7,7 @@ import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { orderKeys } from '../numerics/permutation.ts';
+import { addActivityPenalties } from './activity.ts';
 import type { Feed } from './feed.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { contributeBucket } from './reduce.ts';
@@ -48,7 +49,8 @@ export function gather(rank: Rank, data: DataPlace, first: number, shuffled: boo
     kernels.gatherFloats(data.labels, own.indices, own.labels, batch.rows, targetSize, 1);
     return;
   }
-  const [source, labels] = [data.labels >>> 2, own.labels >>> 2];
+  const source = data.labels >>> 2;
+  const labels = own.labels >>> 2;
   for (let row = 0; row < batch.rows; row++) i32[labels + row] = i32[source + i32[indices + row]!]!;
 }
 
@@ -69,6 +71,7 @@ export function setDivisor(rank: Rank, { spec, weights }: DataPlace, first: numb
   const { own, context } = runtime;
   const { kernels, batch } = context;
   rank.divisor = batch.globalRows;
+  rank.rowWeight = 1;
   if (!spec.weighted) return;
   const { f32, i32 } = arena;
   const samples = own.batchSamples >>> 2;
@@ -77,6 +80,7 @@ export function setDivisor(rank: Rank, { spec, weights }: DataPlace, first: numb
   let sum = 0;
   for (let row = 0; row < batch.globalRows; row++) sum += f32[(weights >>> 2) + i32[samples + row]!]!;
   rank.divisor = sum;
+  rank.rowWeight = sum / batch.globalRows;
 }
 
 /** Each own shard's sums go to its block; with `training` the gradient of the mean loss goes to the output gradient. */
@@ -96,6 +100,7 @@ export function computeLoss(rank: Rank, data: DataPlace, training: boolean): voi
     if (data.spec.weighted) runWeighted(rank, data, first, rows, dy, sums);
     else loss.run(kernels, arena, own.output + at, own.labels + first * labelBytes, dy, rows, columns, rank.divisor, sums);
   }
+  if (rank.hasActivities) addActivityPenalties(rank);
   if (measures.metrics.length > 0) measure(rank);
 }
 
@@ -144,8 +149,20 @@ function measure({ arena, runtime, loss }: Rank): void {
   }
 }
 
-/** Forward, loss and backward of the rows that were gathered, in training mode; gradients' buckets leave as they are complete. */
-export function forwardBackward(rank: Rank): void {
+/** From the batch that starts at position `first` of the epoch's order to the gradients of this rank's subtrees, in training mode. The batch must have been set. */
+export function computePasses(rank: Rank, first: number): void {
+  const { runtime, spec } = rank;
+  const { passes } = runtime.own;
+  for (let pass = 0; pass < passes.length; pass++) {
+    runtime.enterPass(pass);
+    enterPhase(rank, 'data');
+    gather(rank, runtime.plan.train!, first, spec.shuffle);
+    forwardBackward(rank);
+  }
+}
+
+/** Forward, loss and backward of the rows that were gathered; gradients' buckets leave as they are complete. */
+function forwardBackward(rank: Rank): void {
   const { runtime, markLayer, buckets } = rank;
   enterPhase(rank, 'forward');
   runtime.forward(true, markLayer);
@@ -153,7 +170,7 @@ export function forwardBackward(rank: Rank): void {
   computeLoss(rank, runtime.plan.train!, true);
   enterPhase(rank, 'backward');
   rank.uplink?.waitFor('flushed');
-  if (buckets.length === 0) {
+  if (buckets.length === 0 || !runtime.context.isLastPass) {
     runtime.backward(markLayer);
     return;
   }

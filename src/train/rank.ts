@@ -46,6 +46,8 @@ export interface Rank {
   readonly rule: UpdateRule;
   readonly clip: ClipOutcome;
   readonly bounds: Bounds;
+  /** Whether outputs of layers are penalized. */
+  readonly hasActivities: boolean;
   /** The norm blocks [from, to) that this rank updates, and on a single host reduces. */
   readonly blocksFrom: number;
   readonly blocksTo: number;
@@ -66,6 +68,8 @@ export interface Rank {
   readonly updating: Updating;
   /** What the sum of the step's losses is divided by: the rows of the global batch, or the sum of their weights. */
   divisor: number;
+  /** What a row of a mean over rows weighs in that sum: the mean weight of rows. */
+  rowWeight: number;
   /** The sum of losses over the global batch, with penalties; known with the verdict. */
   lossSum: number;
   /** Whether training ends after the step, as agreed with everybody. */
@@ -105,6 +109,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     loss: lossOf(plan.spec.loss!),
     rule: updateRule(spec.optimizer, trainedNames(plan.topology)),
     bounds: boundsOf(plan),
+    hasActivities: own.operations.some(({ activity }) => activity !== undefined),
     clip: clipOutcome(spec.optimizer, plan.tensors.length),
     blocksFrom,
     blocksTo,
@@ -121,6 +126,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     feed: plan.feed && new Feed(arena, plan.feed, rank, control, clock),
     updating: new Updating(arena, plan.updating, rank),
     divisor: 0,
+    rowWeight: 1,
     lossSum: 0,
     stops: false,
     observed: 0,

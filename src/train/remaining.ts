@@ -16,5 +16,5 @@ export function remaining(
   if (done === 0) return order;
   const halted = policy.onNonFinite === 'halt' && skippedInARow >= policy.haltAfterSkipped;
   if (halted || done >= order.batches) return undefined;
-  return { epoch: order.epoch, firstBatch: order.firstBatch + done, batches: order.batches - done, firstStep: order.firstStep + done, updates, skippedInARow };
+  return { ...order, firstBatch: order.firstBatch + done, batches: order.batches - done, firstStep: order.firstStep + done, updates, skippedInARow };
 }

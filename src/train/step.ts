@@ -13,7 +13,7 @@ import type { Decision } from './decision.ts';
 import { diagnose, type Finding, noFinding } from './diagnose.ts';
 import { settleNorms } from './norms.ts';
 import { beginObservation } from './observe.ts';
-import { forwardBackward, gather, setDivisor } from './pass.ts';
+import { computePasses, setDivisor } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { reduceShare, sumOnHost } from './reduce.ts';
 import { reachVerdict } from './verdict.ts';
@@ -40,8 +40,7 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   runtime.setBatch(batchRows(data.spec.length, spec.batchSize, order.batch), order.step);
   enterPhase(rank, 'data');
   setDivisor(rank, data, order.batch * spec.batchSize);
-  gather(rank, data, order.batch * spec.batchSize, spec.shuffle);
-  forwardBackward(rank);
+  computePasses(rank, order.batch * spec.batchSize);
   if (rank.uplink) reduceShare(rank);
   else sumOnHost(rank);
   const decision = reachVerdict(rank);
@@ -50,7 +49,7 @@ export function trainStep(rank: Rank, order: StepOrder): boolean {
   else {
     // What it would have been updated with is told, too.
     rank.rule.prepare(rank.updates + 1);
-    finding = diagnose(rank);
+    finding = diagnose(rank, order.batch * spec.batchSize);
   }
   rank.meeting.meet();
   if (runtime.rank === 0) conclude(rank, order, (performance.now() - began) / 1000, decision, finding);

@@ -83,7 +83,9 @@ test('an unknown layer type lists the supported ones', (t) => {
 });
 
 test('an unknown key names the one it is near to and the known ones', (t) => {
-  t.deepEqual(layerProblems({ type: 'activation', activation: 'relu', alpha: 1 }), ['Unknown key `layer.alpha` (known: type, name, inputShape, activation).']);
+  t.deepEqual(layerProblems({ type: 'activation', activation: 'relu', alpha: 1 }), [
+    'Unknown key `layer.alpha` (known: type, name, inputShape, activation, activityRegularizer).',
+  ]);
   t.deepEqual(layerProblems({ type: 'dropout', rate: 0, 'a key\nof two lines': 1 }), [
     'Unknown key `layer["a key\\nof two lines"]` (known: type, name, inputShape, rate).',
   ]);

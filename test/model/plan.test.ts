@@ -198,7 +198,7 @@ test('a model that does not fit 4 GiB is refused with what is largest and what w
     /^Expected the run to fit the 4 GiB of a host's arena, got \d+\.\d\d GiB of which \d+\.\d\d GiB are optimizer; use sgd without momentum or fewer units\.$/,
   );
   const long = t.throws(() => planRun(spec(10_000, 100_000)), { code: 'LOCKSTEP_MEMORY' });
-  t.regex(long?.message ?? '', /GiB are activations; use a smaller batchSize or fewer units\.$/);
+  t.regex(long?.message ?? '', /GiB are activations; use a smaller batchSize, with gradientAccumulationSteps for the same steps, or fewer units\.$/);
   t.notThrows(() => planRun(spec(1000, 64)));
 });
 

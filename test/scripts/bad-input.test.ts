@@ -35,13 +35,13 @@ trainRefused(
   'an unknown key of a config',
   () => [changed('key', { learningRte: 0.1 })],
   () =>
-    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, haltAfterSkipped).',
+    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, haltAfterSkipped).',
 );
 trainRefused(
   'a misspelt key of a layer',
   () => [changed('layer-key', layers({ type: 'dense', unit: 3, activation: 'softmax' }))],
   () =>
-    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, kernelConstraint, biasConstraint).',
+    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
 );
 trainRefused(
   'a config that is no JSON',
@@ -155,7 +155,12 @@ for (const [title, changes, received, mend] of [
     'use fewer shards or fewer units',
   ],
   ['a layer beyond all measure', layers({ type: 'dense', units: 1e12 }, output), '', 'use fewer shards or fewer units'],
-  ['a batch', { ...layers({ type: 'dense', units: 2_000_000 }, output), batchSize: 200 }, '', 'use a smaller batchSize or fewer units'],
+  [
+    'a batch',
+    { ...layers({ type: 'dense', units: 2_000_000 }, output), batchSize: 200 },
+    '',
+    'use a smaller batchSize, with gradientAccumulationSteps for the same steps, or fewer units',
+  ],
   [
     'a permutation of axes',
     {

@@ -5,7 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { remaining } from '../../src/train/remaining.ts';
 
-const order = { epoch: 3, firstBatch: 2, batches: 5, firstStep: 18, updates: 15, skippedInARow: 1 };
+const order = { epoch: 3, firstBatch: 2, batches: 5, firstStep: 18, updates: 15, skippedInARow: 1, rateScale: 0.1, leastRate: 1e-5 };
 const policy = { onNonFinite: 'halt', haltAfterSkipped: 4 } as const;
 
 test('an order of which nothing was done is left as it is', (t) => {
@@ -20,6 +20,8 @@ test('what was done is left out, and the rest counts on from how the run stands'
     firstStep: 21,
     updates: 17,
     skippedInARow: 0,
+    rateScale: 0.1,
+    leastRate: 1e-5,
   });
 });
 

@@ -14,7 +14,7 @@ import { sequential } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
 import { initialWeights, storeWeights } from '../../src/model/weights.ts';
 import { slotsOf } from '../../src/optimizers/rule.ts';
-import { trainBatches } from '../../src/train/loop.ts';
+import { scheduledRates, trainBatches } from '../../src/train/loop.ts';
 import { createRank } from '../../src/train/rank.ts';
 
 setFlagsFromString('--expose-gc');
@@ -61,7 +61,7 @@ export function staysSteady(t: ExecutionContext, set: 'wasm' | 'auto', input: Op
   const thousand = (): number => {
     Atomics.store(arena.i32, control.consumed, Atomics.load(arena.i32, control.reported));
     const before = process.memoryUsage().heapUsed;
-    trainBatches(rank, { epoch: 0, firstBatch: 0, batches: 1000, firstStep: 1, updates: 0, skippedInARow: 0 });
+    trainBatches(rank, { epoch: 0, firstBatch: 0, batches: 1000, firstStep: 1, updates: 0, skippedInARow: 0, ...scheduledRates });
     return process.memoryUsage().heapUsed - before;
   };
   for (let i = 0; i < 15; i++) thousand();

@@ -43,6 +43,23 @@ for (const type of ['lamb', 'nadam'] as const) {
   });
 }
 
+test.serial('hosts that compute a large batch in parts give the bits of one process that computes it at once', async (t) => {
+  const model = {
+    layers: [
+      { type: 'flatten' },
+      { type: 'dense', units: 24, activation: 'elu' },
+      { type: 'batchNormalization', synchronized: false },
+      { type: 'dropout', rate: 0.2 },
+      { type: 'dense', units: 3, activation: 'softmax' },
+    ],
+  };
+  const [whole, parts] = [recipe({ model, batchSize: 80, shards: 8 }), recipe({ model, batchSize: 20, gradientAccumulationSteps: 4, shards: 8 })];
+  const cluster = await party(t, parts, { workers: 1, steps: 8, flags: ['--min-hosts', '3', '--topology', 'mesh'] });
+  const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+  await cluster.done(t);
+  for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await whole.sha(8)}\n`), 'every host ends with the same weights');
+});
+
 test.serial('a generation may last longer than the ring of reports', async (t) => {
   const many = ringLength + 30;
   const cluster = await party(t, run, { workers: 1, steps: many, flags: ['--min-hosts', '2'] });

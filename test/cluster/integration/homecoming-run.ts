@@ -11,6 +11,7 @@ import { type TrainOptions, train } from '../../../src/local/train.ts';
 import { sequential } from '../../../src/model/model.ts';
 import { readStanding } from '../../../src/model/standing.ts';
 import { loadWeights, weightsHash } from '../../../src/model/weights.ts';
+import { scheduledRates } from '../../../src/train/loop.ts';
 import { classified } from '../../toy.ts';
 
 const rows = 103;
@@ -65,7 +66,7 @@ export async function finish(crew: Crew): Promise<string> {
   const { step } = readStanding(station.arena, station.plan);
   for (let epoch = Math.floor(step / perEpoch); epoch < epochs; epoch++) {
     const { updates, skippedInARow } = readStanding(station.arena, station.plan);
-    await crew.train({ epoch, firstBatch: 0, batches: perEpoch, firstStep: epoch * perEpoch + 1, updates, skippedInARow });
+    await crew.train({ epoch, firstBatch: 0, batches: perEpoch, firstStep: epoch * perEpoch + 1, updates, skippedInARow, ...scheduledRates });
   }
   const sha = weightsHash(loadWeights(station.plan.topology, station.plan.weights, station.arena));
   await crew.end();

@@ -2,7 +2,6 @@
  * Room: tests of the cluster, integration. Who may not take part: each is told why, the coordinator says so in a line, and the run that
  * goes on meanwhile has the weights that it would have had.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -119,7 +118,7 @@ test.serial('connections that do not speak the protocol', async (t) => {
       await refuses(t, cluster, text, 'protocol', /^Expected binary messages of Lockstep, got a text message; is the other side another program\?$/);
 
       const noise = await open();
-      noise.socket.send(randomBytes(400));
+      noise.socket.send(Buffer.alloc(400, 0x9c));
       await refuses(t, cluster, noise, 'protocol', /^Expected a header of 1 to 1048576 bytes, got \d+\.$/);
 
       // What is no WebSocket frame is answered with a close frame: no sentence can follow.

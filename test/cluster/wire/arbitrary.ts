@@ -16,7 +16,11 @@ function arbitrary(schema: Schema, definitions: Record<string, Schema>): fc.Arbi
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
   if (schema.type === 'integer') return fc.oneof(fc.integer({ min: schema.minimum!, max: schema.maximum! }), fc.constantFrom(schema.minimum, schema.maximum));
   if (schema.type === 'boolean') return fc.boolean();
-  if (schema.type === 'number') return fc.double({ min: 0, max: 1e9, noNaN: true });
+  if (schema.type === 'number') {
+    const { minimum, exclusiveMinimum, maximum = Number.MAX_VALUE } = schema;
+    // msgpack has one zero.
+    return fc.double({ min: minimum ?? Number(exclusiveMinimum), minExcluded: minimum === undefined, max: maximum, noNaN: true }).map((value) => value + 0);
+  }
   if (schema.type === 'array') return fc.array(arbitrary(schema.items as Schema, definitions), { minLength: schema.minItems ?? 0, maxLength: 5 });
   if (schema.type === 'object') {
     const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => [name, arbitrary(field as Schema, definitions)] as const);
@@ -69,6 +73,8 @@ export const train: MessageOf<'train'> = {
   firstBatch: 41,
   batches: 9,
   firstStep: 42,
-  updates: 41,
+  updates: 410,
   skippedInARow: 0,
+  rateScale: 0.1,
+  leastRate: 0,
 };

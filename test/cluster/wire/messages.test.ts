@@ -59,7 +59,7 @@ test('a refusal names message, field and rule', (t) => {
   t.is(refusal({ ...train, epoch: -1 }), 'Expected `train.epoch` to be an integer from 0 to 2147483647, got `-1`.');
   t.is(
     refusal({ ...train, epochs: 1 }),
-    'Unknown key `train.epochs`; did you mean `epoch`? (known: type, version, generation, step, epoch, firstBatch, batches, firstStep, updates, skippedInARow).',
+    'Unknown key `train.epochs`; did you mean `epoch`? (known: type, version, generation, step, epoch, firstBatch, batches, firstStep, updates, skippedInARow, rateScale, leastRate).',
   );
   const { spec: _, ...run } = longest.find(({ type }) => type === 'run') as Extract<(typeof longest)[number], { type: 'run' }>;
   t.is(refusal(run), 'Expected `run.spec` to be any value, got nothing; add it.');
