@@ -5,12 +5,12 @@
  */
 import { gunzipSync } from 'node:zlib';
 import type { DataConfig } from '../config/data.ts';
-import { readUserFile } from '../config/file.ts';
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { OpenOptions } from './csv.ts';
 import { type FileBytes, withFile } from './file-bytes.ts';
 import { fileSource } from './file-source.ts';
+import { checkFitsArena } from './room.ts';
 import { folderFor, type RowFolder } from './row-folder.ts';
 import { type DataSource, memorySource } from './source.ts';
 import { unpackTo } from './unpack.ts';
@@ -50,11 +50,26 @@ function malformed(path: string, expected: string, received: string, mend: strin
   return new LockstepError('LOCKSTEP_DATA', `Expected \`${path}\` to ${expected}, got ${received}; ${mend}.`);
 }
 
-/** Reads one IDX file of unsigned bytes. */
-export function readIdx(path: string, what: string, mend?: string): IdxArray {
-  const bytes = unzip(path, readUserFile(path, what, mend));
-  const { shape, start } = idxHeader(path, bytes, bytes.length);
-  return { shape, values: bytes.subarray(start) };
+/** Reads one IDX file of unsigned bytes, of a large one only the values of the first `limit` rows. */
+export function readIdx(path: string, what: string, mend?: string, limit: number = Number.POSITIVE_INFINITY): IdxArray {
+  return withFile(path, what, mend, (file) => {
+    const head = headOf(file);
+    if (isGzip(head)) {
+      const bytes = unzip(path, file.read(0, file.size));
+      const { shape, start } = idxHeader(path, bytes, bytes.length);
+      return { shape, values: bytes.subarray(start) };
+    }
+    const { shape, start } = idxHeader(path, head, file.size);
+    const [rows = 0, ...rowShape] = shape;
+    const bytes = Math.min(limit, rows) * sizeOf(rowShape);
+    checkFitsArena(`\`${path}\``, bytes);
+    return { shape, values: file.read(start, bytes) };
+  });
+}
+
+/** The first bytes of a file: all of its header, if it is one. */
+function headOf(file: FileBytes): Buffer {
+  return file.read(0, Math.min(file.size, mostHeaderBytes));
 }
 
 /** The dimensions of an IDX file of `fileBytes` bytes by its first ones, and where its numbers begin. */
@@ -88,7 +103,6 @@ function isGzip(bytes: Buffer): boolean {
 }
 
 function unzip(path: string, bytes: Buffer): Buffer {
-  if (!isGzip(bytes)) return bytes;
   try {
     return gunzipSync(bytes);
   } catch (cause) {
@@ -110,12 +124,11 @@ interface PlacedIdx {
 }
 
 async function placeIdx(path: string, what: string, mend: string | undefined, folder: RowFolder): Promise<PlacedIdx> {
-  const head = (file: FileBytes): Buffer => file.read(0, Math.min(file.size, mostHeaderBytes));
-  const plain = withFile(path, what, mend, (file) => (isGzip(head(file)) ? undefined : { path, ...idxHeader(path, head(file), file.size) }));
+  const plain = withFile(path, what, mend, (file) => (isGzip(headOf(file)) ? undefined : { path, ...idxHeader(path, headOf(file), file.size) }));
   if (plain) return plain;
   const unpacked = folder.newFile(`\`${path}\``);
   await unpackTo(`\`${path}\``, { path }, 'gzip', unpacked, (cause) => notGzip(path, cause));
-  return withFile(unpacked, what, mend, (file) => ({ path: unpacked, ...idxHeader(path, head(file), file.size) }));
+  return withFile(unpacked, what, mend, (file) => ({ path: unpacked, ...idxHeader(path, headOf(file), file.size) }));
 }
 
 /** Rows of bytes without labels. */
@@ -133,7 +146,7 @@ export async function idxRows(
 
 /** Images and their labels as one source of bytes. */
 export function idxSource(options: IdxOptions): DataSource {
-  return labelled(readIdx(options.images, 'an image file', options.mend), options);
+  return labelled(readIdx(options.images, 'an image file', options.mend, options.limit), options);
 }
 
 /** The same with images that stay on disk. */

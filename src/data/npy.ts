@@ -34,9 +34,12 @@ export interface NpyHeader {
   readonly bytes: number;
 }
 
-/** Reads an array. Throws LOCKSTEP_DATA. */
-export function readNpy(file: NpyBytes): NpyArray {
-  const { shape, type, start, bytes } = npyHeader(file);
+/** Reads an array, of which only the first `limit` rows when that is given. Throws LOCKSTEP_DATA. */
+export function readNpy(file: NpyBytes, limit: number = Number.POSITIVE_INFINITY): NpyArray {
+  const header = npyHeader(file);
+  const { shape, type, start } = header;
+  const rows = shape[0]!;
+  const bytes = (header.bytes / rows) * Math.min(limit, rows);
   // A number of float64 takes half as much when it is read.
   checkFitsArena(`\`${file.name}\``, type === 'float64' ? bytes / 2 : bytes);
   return { shape, values: valuesOf(file.read(start, bytes), type) };

@@ -43,7 +43,7 @@ export function npySource(config: FormatConfig<'npy'>, { mend, folder: given }: 
   const read = (path: string, what: string): Named => withFile(path, what, mend, (file) => readArray(path, whole(file)));
   const weights = config.sampleWeights === undefined ? undefined : read(config.sampleWeights, 'a file of weights of rows');
   const what = 'an npy file of inputs';
-  const x = folder ? withFile(config.inputs, what, mend, placedNpy) : read(config.inputs, what);
+  const x = withFile<Named | PlacedArray>(config.inputs, what, mend, (file) => (folder ? placedNpy(file) : readArray(config.inputs, whole(file), config.limit)));
   return sourceOf(config, `\`${config.inputs}\``, x, read(config.labels, 'an npy file of labels'), weights, folder);
 }
 
@@ -57,8 +57,8 @@ export async function npzSource(config: FormatConfig<'npz'>, { mend, folder: giv
   });
 }
 
-function readArray(name: string, bytes: Omit<NpyBytes, 'name'>): Named {
-  return { name, ...readNpy({ name, ...bytes }) };
+function readArray(name: string, bytes: Omit<NpyBytes, 'name'>, limit?: number): Named {
+  return { name, ...readNpy({ name, ...bytes }, limit) };
 }
 
 /** An array of an npz file. */
