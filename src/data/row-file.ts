@@ -177,7 +177,7 @@ export class RowReader {
     const length = count * this.#rowBytes;
     const position = offset + row * this.#rowBytes;
     for (let done = 0; done < length; ) {
-      const got = demandFile(path, what, undefined, () => readSync(this.#handle, this.#bytes, done, length - done, position + done));
+      const got = this.#readAt(position + done, done, length - done);
       if (got === 0) {
         throw malformed(
           path,
@@ -187,6 +187,16 @@ export class RowReader {
         );
       }
       done += got;
+    }
+  }
+
+  #readAt(position: number, at: number, length: number): number {
+    try {
+      return readSync(this.#handle, this.#bytes, at, length, position);
+    } catch (cause) {
+      return demandFile(this.#file.path, what, undefined, () => {
+        throw cause;
+      });
     }
   }
 

@@ -275,6 +275,7 @@ test('a file format has its keys, and rows have classes or values to predict', (
     streaming: false,
   });
   const refused = (value: object) => problems(() => parseDataConfig(value));
+  t.deepEqual(refused({ ...csv, label: 'y', streaming: 'yes' }), ['Expected `data.streaming` to be true or false, got `"yes"`.']);
   t.deepEqual(refused(csv), ['Expected `data.label` to be what holds the classes, unless `target` names values, got nothing; add it.']);
   t.deepEqual(refused({ ...csv, label: 'a', target: 'b' }), ['Expected `data.target` to be absent where `label` names classes, got `"b"`.']);
   t.deepEqual(refused({ ...csv, label: -1 }), ['Expected `data.label` to be an integer >= 0, got `-1`.']);
