@@ -57,7 +57,7 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
       return recovery.train(order);
     },
     async evaluate() {
-      await recovery.evaluate();
+      await recovery.compute('evaluate');
       return readLossSums(station);
     },
     requestStop() {

@@ -15,9 +15,11 @@ import type { Evaluation } from '../telemetry/events.ts';
 import { meanLoss } from './history.ts';
 import { type DataInput, openAlone } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
-import { noTraining, obeyWholly, openStation } from './session.ts';
+import { Recovery } from './recovery.ts';
+import { noTraining, openStation } from './session.ts';
 import type { Station } from './station.ts';
 import { suitedTo } from './targets.ts';
+import type { TeamOptions } from './team.ts';
 
 export interface EvaluateOptions extends EvaluationSettingsInput {
   /** Must have weights. */
@@ -28,6 +30,10 @@ export interface EvaluateOptions extends EvaluationSettingsInput {
   /** True to count the rows of each class by the class that is predicted. */
   readonly confusionMatrix?: boolean | undefined;
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
+  /** Told what befell ranks and what was done about it, a sentence each. */
+  readonly onNews?: ((sentence: string) => void) | undefined;
+  /** Makes a rank fail on purpose, for tests of recovery. */
+  readonly fault?: TeamOptions['fault'];
 }
 
 export interface EvaluationRun extends Evaluation {
@@ -44,7 +50,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
 }
 
 async function evaluateWith(options: EvaluateOptions, folder: RowFolder): Promise<EvaluationRun> {
-  const { model, data, learnt, confusionMatrix, onKernels, ...given } = options;
+  const { model, data, learnt, confusionMatrix, onKernels, onNews = () => {}, fault, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, batchSize } = settings;
   const opened = await openAlone(data, learnt, folder);
@@ -58,11 +64,12 @@ async function evaluateWith(options: EvaluateOptions, folder: RowFolder): Promis
     optimizerSlots: 0,
     validation: source,
     onKernels,
+    ...(fault && { fault }),
   });
   try {
     station.begin();
     const began = performance.now();
-    await obeyWholly(station, { kind: 'evaluate' });
+    await new Recovery(station, onNews).compute('evaluate');
     const sums = readLossSums(station);
     const seconds = (performance.now() - began) / 1000;
     const matrix = confusionMatrix && matrixIn(station.plan.measures, sums);

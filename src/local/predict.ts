@@ -17,8 +17,10 @@ import { Predictions } from '../model/predict.ts';
 import { storeWeights } from '../model/weights.ts';
 import { type DataInput, openAlone } from './inputs.ts';
 import { checkPredictOptions } from './options.ts';
-import { dataSpec, noTraining, obeyWholly, storeData } from './session.ts';
+import { Recovery } from './recovery.ts';
+import { dataSpec, noTraining, storeData } from './session.ts';
 import { Station } from './station.ts';
+import type { TeamOptions } from './team.ts';
 
 /** Rows in memory without labels. */
 export type RowsData = Pick<ArrayData, 'x' | 'inputShape' | 'scale' | 'name'>;
@@ -30,6 +32,10 @@ export interface PredictOptions extends PredictionSettingsInput {
   /** What the training data taught, as the run of `train()` has it: rows get the same done to them. */
   readonly learnt?: Learnt | undefined;
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
+  /** Told what befell ranks and what was done about it, a sentence each. */
+  readonly onNews?: ((sentence: string) => void) | undefined;
+  /** Makes a rank fail on purpose, for tests of recovery. */
+  readonly fault?: TeamOptions['fault'];
 }
 
 /**
@@ -42,7 +48,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
 }
 
 async function predictWith(options: PredictOptions, folder: RowFolder): Promise<Predictions> {
-  const { model, data, learnt, onKernels, ...given } = options;
+  const { model, data, learnt, onKernels, onNews = () => {}, fault, ...given } = options;
   const { batchSize, shards, workers, kernels } = parsePredictionSettings(given, 'options');
   const source = withoutLabels(await openAlone(withLabels(data), learnt, folder));
   const weights = model.getWeights();
@@ -72,15 +78,16 @@ async function predictWith(options: PredictOptions, folder: RowFolder): Promise<
     training: { ...noTraining, batchSize, validationBatchSize: batchSize },
     kernels: selected,
     rowFiles: { validation: source.rowFile },
+    ...(fault && { fault }),
   });
   const { plan, arena } = station;
   storeWeights(weights, plan, arena);
   storeData(source, plan.validation!, arena);
   try {
     station.begin();
-    await obeyWholly(station, { kind: 'predict' });
+    await new Recovery(station, onNews).compute('predict');
     const from = plan.predictions >>> 2;
-    return new Predictions([source.length, ...outputShape], arena.f32.slice(from, from + source.length * sizeOf(outputShape)));
+    return new Predictions([source.length, ...outputShape], station.arena.f32.slice(from, from + source.length * sizeOf(outputShape)));
   } finally {
     await station.end();
   }

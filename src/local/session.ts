@@ -16,10 +16,8 @@ import type { DataPlace, DataSpec, PlanSpec } from '../model/plan.ts';
 import { storeWeights } from '../model/weights.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { OpenedDirectory } from './checkpoint-options.ts';
-import { failureError } from './failures.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
 import { Station, type StationOptions } from './station.ts';
-import type { Command } from './task.ts';
 import type { TeamOptions } from './team.ts';
 import { weightsOf } from './weights.ts';
 
@@ -139,11 +137,6 @@ export const noTraining = {
   onNonFinite: 'halt',
   haltAfterSkipped: 1,
 } as const satisfies Partial<TrainingSpec>;
-
-/** Gives a command that changes no state. Throws LOCKSTEP_RANK_FAILED when a rank died of it: what it left is nothing whole. */
-export async function obeyWholly({ team }: Station, command: Extract<Command, { kind: 'evaluate' | 'predict' }>): Promise<void> {
-  if ((await team.obey(command)) !== 'finished') throw failureError(team.failure!, 'it ended there');
-}
 
 /** How the rows of a source are stored. */
 export function dataSpec({ length, inputShape, inputType, scale, labels, weights, rowFile }: DataSource, classWeights?: readonly number[]): DataSpec {

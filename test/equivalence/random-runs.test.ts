@@ -88,6 +88,9 @@ const sets = {
 } as const;
 const ends = { values: { type: 'dense', units: 2, activation: 'sigmoid' }, classes: { type: 'dense', units: classes, activation: 'softmax' } } as const;
 
+/** Where the rows for validation come from, and what is done to all rows. */
+const preparation = fc.record({ split: fc.constantFrom(undefined, 0.2, 0.4), stratify: fc.boolean(), normalize: maybe(fc.constantFrom('standard', 'minMax')) });
+
 const run = fc.record({
   hidden: fc.array(hidden as fc.Arbitrary<LayerConfigInput>, { minLength: 1, maxLength: 4 }),
   goal,
@@ -97,6 +100,10 @@ const run = fc.record({
   shards: fc.integer({ min: 1, max: 7 }),
   seed: fc.nat(1000),
   shuffle: fc.boolean(),
+  dropRemainder: fc.boolean(),
+  preparation,
+  reduceLROnPlateau: maybe(fc.constant({ monitor: 'loss', patience: 0, factor: 0.5 } as const)),
+  classWeight: maybe(fc.constant({ 1: 2.5 })),
 });
 
 /** Options that are absent rather than undefined. */
@@ -106,10 +113,15 @@ const plain = (layer: LayerConfigInput): LayerConfigInput =>
 test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of', async (t) => {
   t.timeout(900_000);
   await fc.assert(
-    fc.asyncProperty(run, async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, ...options }) => {
+    fc.asyncProperty(run, async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, ...options }) => {
       const set = { ...sets[kind], ...(weighted && weights) };
-      const common = { data: { train: set, validation: set }, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
-      const result = (workers: number) => trace({ ...common, ...options, model: sequential([...layers.map(plain), ends[kind]]), workers } as TrainOptions);
+      const data = { train: { ...set, normalize }, ...(split === undefined && { validation: set }) };
+      const isOfClasses = kind === 'classes';
+      const parts = { validationSplit: split, ...(split !== undefined && { stratify: stratify && isOfClasses }), ...(isOfClasses && { classWeight }) };
+      const common = { data, ...parts, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
+      // Some batches are larger than the data that a split leaves.
+      const dropRemainder = options.dropRemainder && options.batchSize * options.gradientAccumulationSteps <= 20;
+      const result = (workers: number) => trace({ ...common, ...options, dropRemainder, model: sequential([...layers.map(plain), ends[kind]]), workers } as TrainOptions);
       const expected = await result(1);
       // A difference that is thrown is made small first.
       for (const workers of [2, 3, 5]) assert.deepEqual(await result(workers), expected, `${workers} workers`);

@@ -163,6 +163,9 @@ test.serial('evaluation and prediction from disk are those from memory', async (
   const predicted = async (streaming: boolean, workers: number) =>
     (await predict({ model, data: { ...idx, streaming } as DataConfigInput, learnt, batchSize: 30, shards: 6, workers, kernels: 'wasm' })).data;
   const [evaluation, prediction] = [await evaluated(false, 1), await predicted(false, 1)];
+  const fault = { rank: 0, step: -1, phase: 'forward', kind: 'throw', times: 1 } as const;
+  const mended = await predict({ model, data: { ...idx, streaming: true } as DataConfigInput, learnt, batchSize: 30, shards: 6, workers: 2, kernels: 'wasm', fault });
+  t.deepEqual(mended.data, prediction);
   for (const workers of [1, 3]) {
     t.deepEqual(await evaluated(true, workers), evaluation);
     t.deepEqual(await predicted(true, workers), prediction);
