@@ -16,7 +16,7 @@ import { checkedAxes } from './axes.ts';
 import { type ChannelLayout, channelLayout } from './channels.ts';
 import { GhostBatchNormalization } from './ghost-batch-normalization.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
-import { type ChannelVectors, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
+import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 import { bounded } from './penalties.ts';
 
 export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
@@ -32,7 +32,7 @@ export function defineBatchNormalization(config: BatchNormalizationConfig, input
   return {
     outputShape: inputShape,
     weights,
-    needsWholeBatch: config.synchronized,
+    needsWholeBatch: config.synchronized && config.trainable !== false,
     inPlaceBackward: true,
     compile: (builder) => (config.synchronized ? new BatchNormalization(config, layout, builder) : new GhostBatchNormalization(config, layout, builder)),
   };
@@ -91,7 +91,7 @@ class BatchNormalization implements Operation {
     const rowSize = this.#positions * this.#channels;
     const permutation = this.#permutation;
     if (permutation) kernels.permuteRows(this.#x, permutation.forward, this.#centredInput, batch.rows, rowSize);
-    if (training) this.#batchStatistics(context);
+    if (training && !context.frozen) this.#batchStatistics(context);
     else this.#movingStatistics(context.arena);
     const y = permutation ? permutation.output : this.output;
     const rows = batch.rows * this.#positions;
@@ -141,15 +141,20 @@ class BatchNormalization implements Operation {
     const permutation = this.#permutation;
     const gradient = permutation ? permutation.gradient : dy;
     if (permutation) kernels.permuteRows(dy, permutation.forward, gradient, batch.rows, rowSize);
-    for (let s = 0; s < shards.count; s++) {
-      const first = batch.shardStart[s]! * this.#positions;
-      const rows = batch.shardStart[s + 1]! * this.#positions - first;
-      const block = this.#sums.blocks + 16 * channels * (shards.first + s);
-      const at = 4 * first * channels;
-      kernels.normalizeSums(gradient + at, this.#centredInput + at, this.#vectors.meanHi, this.#vectors.meanLo, block, block + 8 * channels, rows, channels);
+    if (context.frozen) {
+      // Moving statistics do not depend on the rows: dx = gamma * invStd * dy.
+      constantStatistics(context.arena, this.#vectors, channels);
+    } else {
+      for (let s = 0; s < shards.count; s++) {
+        const first = batch.shardStart[s]! * this.#positions;
+        const rows = batch.shardStart[s + 1]! * this.#positions - first;
+        const block = this.#sums.blocks + 16 * channels * (shards.first + s);
+        const at = 4 * first * channels;
+        kernels.normalizeSums(gradient + at, this.#centredInput + at, this.#vectors.meanHi, this.#vectors.meanLo, block, block + 8 * channels, rows, channels);
+      }
+      context.sync.mergeSums(this.#sums);
+      this.#gradients(context);
     }
-    context.sync.mergeSums(this.#sums);
-    this.#gradients(context);
     if (dx === 0) return;
     const rows = batch.rows * this.#positions;
     kernels.normalizeBackward(
@@ -209,7 +214,7 @@ class BatchNormalization implements Operation {
     const { f32, f64 } = context.arena;
     const channels = this.#channels;
     const count = context.batch.globalRows * this.#positions;
-    if (count === 0) return;
+    if (count === 0 || context.frozen) return;
     const { momentum } = this.#config;
     const mean = this.#moments.result >>> 3;
     const movingMean = this.#movingMean >>> 2;

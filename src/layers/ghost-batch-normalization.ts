@@ -12,7 +12,7 @@ import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { ChannelLayout } from './channels.ts';
 import type { Builder, ExchangeArea, Operation, RankContext, WeightPlace } from './layer.ts';
-import { type ChannelVectors, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
+import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 
 export class GhostBatchNormalization implements Operation {
   readonly output: Address;
@@ -65,7 +65,7 @@ export class GhostBatchNormalization implements Operation {
     if (permutation) kernels.permuteRows(this.#x, permutation.forward, this.#centredInput, batch.rows, rowSize);
     const y = permutation ? permutation.output : this.output;
     const beta = this.#beta?.value ?? 0;
-    if (!training) {
+    if (!training || context.frozen) {
       const { meanHi, meanLo, scale } = this.#vectors[0]!;
       movingVectors(context.arena, this.#vectors[0]!, channels, this.#movingMean, this.#movingVariance, this.#gamma?.value ?? 0, this.#config.epsilon);
       kernels.normalize(this.#centredInput, y, meanHi, meanLo, scale, beta, batch.rows * this.#positions, channels);
@@ -104,6 +104,15 @@ export class GhostBatchNormalization implements Operation {
     const permutation = this.#permutation;
     const gradient = permutation ? permutation.gradient : dy;
     if (permutation) kernels.permuteRows(dy, permutation.forward, gradient, batch.rows, rowSize);
+    if (context.frozen) {
+      const vectors = this.#vectors[0]!;
+      constantStatistics(context.arena, vectors, channels);
+      const rows = batch.rows * this.#positions;
+      const { meanHi, meanLo, scale, a, b } = vectors;
+      if (dx !== 0) kernels.normalizeBackward(gradient, this.#centredInput, gradient, meanHi, meanLo, scale, a, b, rows, channels);
+      if (permutation && dx !== 0) kernels.permuteRows(gradient, permutation.inverse, dx, batch.rows, rowSize);
+      return;
+    }
     for (let s = 0; s < shards.count; s++) {
       const first = batch.shardStart[s]! * this.#positions;
       const rows = batch.shardStart[s + 1]! * this.#positions - first;
@@ -160,7 +169,7 @@ export class GhostBatchNormalization implements Operation {
     const channels = this.#channels;
     // No more shards have rows than there are rows.
     const count = Math.min(context.totalShards, context.batch.globalRows);
-    if (count === 0) return;
+    if (count === 0 || context.frozen) return;
     const { momentum } = this.#config;
     const means = (this.#sums.result >>> 3) + 2 * channels;
     const movingMean = this.#movingMean >>> 2;

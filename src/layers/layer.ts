@@ -80,6 +80,8 @@ export interface RankContext {
   readonly sync: ShardSync;
   readonly shards: OwnShards;
   readonly batch: Batch;
+  /** True while the layer that is called learns nothing: it makes no gradient of its weights, and statistics stay as they are. */
+  readonly frozen: boolean;
   /** True in the last pass over the rank's shards of a step: what is summed over shards is complete after its backward. */
   readonly isLastPass: boolean;
   /** This rank's number and how many there are: a commit may be split between them. */

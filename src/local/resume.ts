@@ -26,9 +26,11 @@ import type { Station } from './station.ts';
 type DecidingSettings = Pick<RunSettings, 'dropRemainder' | 'reduceLROnPlateau'>;
 
 /** What must be equal to go on, beside seed, shards, data and numerics, which the record names by themselves. */
-function runFacts({ plan }: Station, { optimizer, batchSize, shuffle }: TrainingSpec, { dropRemainder, reduceLROnPlateau }: DecidingSettings): unknown {
+function runFacts({ plan }: Station, { optimizer, batchSize, shuffle, freeze }: TrainingSpec, { dropRemainder, reduceLROnPlateau }: DecidingSettings): unknown {
   const { model, inputShape, loss } = plan.spec;
-  return JSON.parse(canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder, ...(reduceLROnPlateau && { reduceLROnPlateau }) }));
+  return JSON.parse(
+    canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder, ...(reduceLROnPlateau && { reduceLROnPlateau }), ...(freeze && { freeze }) }),
+  );
 }
 
 export type RunIdentity = Pick<CheckpointRecord, 'run' | 'data' | 'seed' | 'shards' | 'fingerprint'>;

@@ -3,6 +3,7 @@
  * evaluation have in common. Everything is checked before a thread is started.
  */
 import { availableParallelism } from 'node:os';
+import type { ModelConfig } from '../config/layers.ts';
 import type { RunSettings } from '../config/run.ts';
 import type { DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
@@ -35,7 +36,10 @@ export interface PlanOptions {
   readonly inputGradient?: boolean;
   /** Of each class, in the loss of training. */
   readonly classWeights?: readonly number[];
+  /** The model as it is trained, if some of its layers are not. */
+  readonly trainedAs?: ModelConfig;
   /** As in `PlanSpec`. */
+  readonly freezes?: boolean;
   readonly traceSteps?: number;
   readonly gradientHistograms?: boolean;
 }
@@ -68,19 +72,21 @@ export function planSpecFor({
   validation,
   inputGradient = false,
   classWeights,
+  trainedAs = model.config,
+  freezes,
   traceSteps,
   gradientHistograms,
 }: PlanOptions): PlanSpec {
   const { batchSize, validationBatchSize = batchSize, metrics, gradientAccumulationSteps: passes = 1 } = settings;
   checkModelFits(model, loss, metrics);
   // What is asked for its input's gradient has that to compute.
-  if (train && !inputGradient) checkTrainable(model);
+  if (train && !inputGradient) checkTrainable(trainedAs, model.topology.inputShape);
   if (train) checkDataFits(model, loss, { source: train, place: 'data.train' });
   if (validation) checkDataFits(model, loss, { source: validation, place: train ? 'data.validation' : 'data' });
   const evaluationRows = validation ? Math.min(validationBatchSize, validation.length) : 0;
   const ranks = settings.workers ?? Math.min(availableParallelism(), batchSize, settings.shards ?? Number.POSITIVE_INFINITY);
   return {
-    model: model.config,
+    model: trainedAs,
     inputShape: model.topology.inputShape,
     loss,
     ...(metrics.length > 0 && { metrics }),
@@ -94,6 +100,7 @@ export function planSpecFor({
     ...(validation && { validation: dataSpec(validation) }),
     ...(inputGradient && { inputGradient: true }),
     ...(traceSteps !== undefined && { traceSteps }),
+    ...(freezes && { freezes }),
     ...(gradientHistograms && { gradientHistograms }),
   };
 }

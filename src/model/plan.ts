@@ -55,6 +55,8 @@ export interface PlanSpec {
   readonly predictions?: boolean;
   /** True to compute the gradient of the model's input as well. */
   readonly inputGradient?: boolean;
+  /** True when layers are frozen for some epochs: each is then computed by itself. */
+  readonly freezes?: boolean;
   /** How many of its first steps each rank records, see telemetry/recording.ts; absent: none. */
   readonly traceSteps?: number;
   /** True to count gradients into buckets in steps that are looked at closely. */
@@ -122,7 +124,7 @@ export function planRun(spec: PlanSpec): RunPlan {
   const memory = new MemoryPlan();
   const loss = lossOf(spec.loss ?? { type: 'given' });
   const resolved = resolveTopology(loss.fuses && loss.logitsOf ? withoutFinal(spec.model, loss.logitsOf) : spec.model, spec.inputShape);
-  const topology = spec.inputGradient ? resolved : fuseFirstNormalization(resolved);
+  const topology = spec.inputGradient || spec.freezes ? resolved : fuseFirstNormalization(resolved);
   const shards = planShards(spec.shards, spec.ranks, spec.part);
   const trains = spec.train !== undefined;
   const passes = trains && topology.layers.some(({ definition }) => definition.needsWholeBatch) ? 1 : (spec.passes ?? 1);

@@ -6,6 +6,7 @@ import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { Address } from '../memory/arena.ts';
 import { type DataPlace, wholeWeight } from '../model/data-place.ts';
+import { freezeUntil } from './freezing.ts';
 import { computeLoss, feedOf, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
@@ -36,6 +37,7 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
   rank.updates = updates;
   rank.skippedInARow = skippedInARow;
   rank.rule.scaleRates(rateScale, leastRate);
+  freezeUntil(rank, epoch);
   setOrder(rank, epoch);
   rank.clock.restart(0);
   const feed = feedOf(rank, rank.runtime.plan.train!);

@@ -178,4 +178,6 @@ function forwardBackward(rank: Rank): void {
   runtime.backward(markLayer, (i) => {
     while (complete < buckets.length && runtime.own.operations[i]!.layer <= buckets[complete]!.bucket.layer) contributeBucket(rank, complete++);
   });
+  // The walk ends early where the first layers are frozen; others wait for their buckets all the same.
+  while (complete < buckets.length) contributeBucket(rank, complete++);
 }

@@ -24,6 +24,12 @@ import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
 import { Feed } from './feed.ts';
 
+/** These layers are frozen in the epochs before `until`, from 0. Plain data. */
+export interface Freeze {
+  readonly layers: readonly string[];
+  readonly until: number;
+}
+
 /** What a run is beside its plan. Plain data: it crosses threads as it is. */
 export interface TrainingSpec {
   readonly optimizer: OptimizerConfig;
@@ -35,6 +41,8 @@ export interface TrainingSpec {
   readonly onNonFinite: 'halt' | 'skip';
   /** With `halt`: how many steps in a row may be skipped before the run ends. */
   readonly haltAfterSkipped: number;
+  /** Layers that are frozen for some epochs; absent: none. */
+  readonly freeze?: readonly Freeze[];
 }
 
 export interface Rank {
@@ -66,6 +74,8 @@ export interface Rank {
   readonly feed: Feed | undefined;
   /** How far this rank is in applying the step. */
   readonly updating: Updating;
+  /** By tensor: 1 while it is frozen. */
+  readonly frozen: Uint8Array;
   /** What the sum of the step's losses is divided by: the rows of the global batch, or the sum of their weights. */
   divisor: number;
   /** What a row of a mean over rows weighs in that sum: the mean weight of rows. */
@@ -125,6 +135,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     awaitsReduced: awaitsReduced(plan),
     feed: plan.feed && new Feed(arena, plan.feed, rank, control, clock),
     updating: new Updating(arena, plan.updating, rank),
+    frozen: new Uint8Array(plan.tensors.length),
     divisor: 0,
     rowWeight: 1,
     lossSum: 0,

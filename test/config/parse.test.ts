@@ -69,12 +69,12 @@ test('all problems are told at once, one sentence a line', (t) => {
   t.deepEqual(
     problems(() => parseRunConfig(run)),
     [
-      'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
+      'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, trainable, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
       'Expected `model.layers[2].units` to be an integer >= 1, got `"300"`.',
       'Expected `optimizer.learningRate` to be 0 or a finite number > 0 in float32, got `-1`.',
       'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
       'Expected `batchSize` to be an integer >= 1, got `1.5`.',
-      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, haltAfterSkipped).',
+      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, freeze, haltAfterSkipped).',
     ],
   );
 });
