@@ -10,6 +10,7 @@ export { type RunConfig, type RunConfigInput, runConfigJsonSchema } from './conf
 export type { ArrayData } from './data/arrays.ts';
 export { datasets } from './data/datasets.ts';
 export type { Learnt } from './data/learnt.ts';
+export type { RowFile } from './data/row-file.ts';
 export type { DataSource, Normalization, Texts } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
 export { layers } from './layers/factories.ts';

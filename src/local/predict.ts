@@ -7,6 +7,7 @@ import { parsePredictionSettings } from '../config/parse.ts';
 import type { PredictionSettingsInput } from '../config/run.ts';
 import type { ArrayData } from '../data/arrays.ts';
 import type { Learnt } from '../data/learnt.ts';
+import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import type { DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type KernelSelection, selectKernels } from '../kernels/select.ts';
@@ -43,9 +44,13 @@ export interface PredictOptions extends PredictionSettingsInput {
  */
 export async function predict(options: PredictOptions): Promise<Predictions> {
   checkPredictOptions(options);
+  return await withRowFolder((folder) => predictWith(options, folder));
+}
+
+async function predictWith(options: PredictOptions, folder: RowFolder): Promise<Predictions> {
   const { model, data, learnt, onKernels, onNews = () => {}, fault, ...given } = options;
   const { batchSize, shards, workers, kernels } = parsePredictionSettings(given, 'options');
-  const source = withoutLabels(await openAlone(withLabels(data), learnt));
+  const source = withoutLabels(await openAlone(withLabels(data), learnt, folder));
   const weights = model.getWeights();
   const { inputShape, outputShape } = model.topology;
   if (!sameShape(source.inputShape, inputShape)) {
@@ -72,6 +77,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     },
     training: { ...noTraining, batchSize, validationBatchSize: batchSize },
     kernels: selected,
+    rowFiles: { validation: source.rowFile },
     ...(fault && { fault }),
   });
   const { plan, arena } = station;
@@ -83,7 +89,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     const from = plan.predictions >>> 2;
     return new Predictions([source.length, ...outputShape], station.arena.f32.slice(from, from + source.length * sizeOf(outputShape)));
   } finally {
-    await station.team.end();
+    await station.end();
   }
 }
 
@@ -106,5 +112,6 @@ function withoutLabels(source: DataSource): DataSource {
     labels: { kind: 'class', values: new Int32Array(length) },
     readRows: (indices, into) => source.readRows(indices, into),
     readAll: (into) => source.readAll(into),
+    rowFile: source.rowFile,
   };
 }

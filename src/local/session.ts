@@ -122,6 +122,7 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
     spec,
     training,
     kernels,
+    rowFiles: { train: train?.rowFile, validation: validation?.rowFile },
     ...(among && { changes: true, ...among }),
     ...(options.fault && { fault: options.fault }),
     ...(options.vigil && { vigil: options.vigil }),
@@ -145,7 +146,7 @@ export const noTraining = {
 } as const satisfies Partial<TrainingSpec>;
 
 /** How the rows of a source are stored. */
-export function dataSpec({ length, inputShape, inputType, scale, labels, weights }: DataSource, classWeights?: readonly number[]): DataSpec {
+export function dataSpec({ length, inputShape, inputType, scale, labels, weights, rowFile }: DataSource, classWeights?: readonly number[]): DataSpec {
   return {
     length,
     inputShape,
@@ -154,17 +155,18 @@ export function dataSpec({ length, inputShape, inputType, scale, labels, weights
     targetSize: labels.kind === 'class' ? 0 : sizeOf(labels.shape),
     ...((weights || classWeights) && { weighted: true }),
     ...(classWeights && { classWeights }),
+    ...(rowFile && { streamed: true }),
   };
 }
 
-/** Writes all rows and labels of a source to the place that was planned for its `dataSpec`. */
+/** Writes all rows and labels of a source to the place that was planned for its `dataSpec`; inputs that are streamed stay where they are. */
 export function storeData(source: DataSource, { spec, inputs, labels, weights }: DataPlace, { u8, f32, i32 }: Arena): void {
   const expected = spec.length * Math.max(1, spec.targetSize);
   if (source.labels.values.length !== expected) {
     throw new LockstepError('LOCKSTEP_INTERNAL', `Expected ${expected} labels of ${source.name} as planned, got ${source.labels.values.length}; report this defect.`);
   }
   const count = spec.length * sizeOf(spec.inputShape);
-  source.readAll(spec.inputType === 'uint8' ? u8.subarray(inputs, inputs + count) : f32.subarray(inputs >>> 2, (inputs >>> 2) + count));
+  if (!spec.streamed) source.readAll(spec.inputType === 'uint8' ? u8.subarray(inputs, inputs + count) : f32.subarray(inputs >>> 2, (inputs >>> 2) + count));
   if (source.labels.kind === 'class') i32.set(source.labels.values, labels >>> 2);
   else f32.set(source.labels.values, labels >>> 2);
   if (spec.weighted) f32.set(weightsOf(source, spec.classWeights), weights >>> 2);

@@ -5,6 +5,7 @@
 import { parseRunSettings } from '../config/parse.ts';
 import { metricName, rowsPerStep } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
+import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import { isLockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
 import { resultingWeights } from '../model/result.ts';
@@ -37,6 +38,10 @@ export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);
+  return await withRowFolder((folder) => trainWith(options, folder));
+}
+
+async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run> {
   const {
     model,
     data,
@@ -61,7 +66,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
   const metrics = settings.metrics.map(metricName);
   const batchSize = rowsPerStep(settings);
-  const opened = await openInputs(data, settings);
+  const opened = await openInputs(data, settings, folder);
   model.build(opened.train.inputShape);
   if (init !== undefined) model.load(init);
   const trainSource = suitedTo(opened.train, model, loss);
@@ -95,7 +100,7 @@ export async function train(options: TrainOptions): Promise<Run> {
     ...(directory && {
       directory,
       onStation(station) {
-        identity = identityOf(station, training, settings);
+        identity = identityOf(station, training, settings, { train: trainSource, validation });
         if (directory.found) goOn(station, directory.found, identity, training, checkpointOptions);
       },
     }),

@@ -7,7 +7,7 @@ import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { Address } from '../memory/arena.ts';
 import { type DataPlace, wholeWeight } from '../model/data-place.ts';
 import { freezeUntil } from './freezing.ts';
-import { computeLoss, gather, setOrder } from './pass.ts';
+import { computeLoss, feedOf, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
 
@@ -40,10 +40,13 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
   freezeUntil(rank, epoch);
   setOrder(rank, epoch);
   rank.clock.restart(0);
+  const feed = feedOf(rank, rank.runtime.plan.train!);
+  feed?.begin();
   for (let i = 0; i < batches; i++) {
     order.batch = firstBatch + i;
     order.step = firstStep + i;
     if (!recordedStep(rank, order)) break;
+    feed?.next();
   }
 }
 
@@ -114,6 +117,8 @@ function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void):
   const { length } = data.spec;
   const batchSize = spec.validationBatchSize;
   rank.clock.restart(0);
+  const feed = feedOf(rank, data);
+  feed?.begin();
   for (let batch = 0; batch < stepsPerEpoch(length, batchSize, false); batch++) {
     runtime.setBatch(batchRows(length, batchSize, batch), noStep);
     for (let pass = 0; pass < runtime.own.passes.length; pass++) {
@@ -125,5 +130,6 @@ function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void):
       runtime.forward(false, rank.markLayer);
       each(batch * batchSize);
     }
+    feed?.next();
   }
 }

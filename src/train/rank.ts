@@ -22,6 +22,7 @@ import { observationIndex } from '../telemetry/observation.ts';
 import { Recorder } from '../telemetry/recording.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
+import { Feed } from './feed.ts';
 
 /** These layers are frozen in the epochs before `until`, from 0. Plain data. */
 export interface Freeze {
@@ -69,6 +70,8 @@ export interface Rank {
   readonly uplink: Uplink | undefined;
   readonly buckets: readonly BucketWork[];
   readonly awaitsReduced: boolean;
+  /** Where inputs come from that are read ahead; absent: all data are in memory. */
+  readonly feed: Feed | undefined;
   /** How far this rank is in applying the step. */
   readonly updating: Updating;
   /** By tensor: 1 while it is frozen. */
@@ -130,6 +133,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     uplink,
     buckets: bucketWork(plan, rank),
     awaitsReduced: awaitsReduced(plan),
+    feed: plan.feed && new Feed(arena, plan.feed, rank, control, clock),
     updating: new Updating(arena, plan.updating, rank),
     frozen: new Uint8Array(plan.tensors.length),
     divisor: 0,
