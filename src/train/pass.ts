@@ -149,13 +149,13 @@ function measure({ arena, runtime, loss }: Rank): void {
   }
 }
 
-/** From the batch that starts at position `first` of the epoch's order to the gradients of this rank's subtrees, in training mode. The batch must have been set. */
+/** From the batch that starts at position `first` of the epoch's order to the gradients of this rank's subtrees, in training mode. The batch must have been set, and its phase `data` have begun. */
 export function computePasses(rank: Rank, first: number): void {
   const { runtime, spec } = rank;
   const { passes } = runtime.own;
   for (let pass = 0; pass < passes.length; pass++) {
     runtime.enterPass(pass);
-    enterPhase(rank, 'data');
+    if (pass > 0) enterPhase(rank, 'data');
     gather(rank, runtime.plan.train!, first, spec.shuffle);
     forwardBackward(rank);
   }
