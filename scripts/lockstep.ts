@@ -14,6 +14,7 @@ import { initCommand } from './commands/init.ts';
 import { joinCommand } from './commands/join.ts';
 import { plotCommand } from './commands/plot.ts';
 import { predictCommand } from './commands/predict.ts';
+import { recalibrateCommand } from './commands/recalibrate.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
@@ -36,6 +37,7 @@ const program = new Command('lockstep')
   .addCommand(evaluateCommand())
   .addCommand(predictCommand())
   .addCommand(foldCommand())
+  .addCommand(recalibrateCommand())
   .addCommand(findRateCommand())
   .addCommand(summaryCommand())
   .addCommand(checkpointsCommand())

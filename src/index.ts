@@ -16,6 +16,7 @@ export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './er
 export { layers } from './layers/factories.ts';
 export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
 export { type PredictOptions, predict, type RowsData } from './local/predict.ts';
+export { type RecalibrateOptions, type Recalibration, recalibrate } from './local/recalibrate.ts';
 export { type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
 export { Model, sequential } from './model/model.ts';
 export type { Predictions } from './model/predict.ts';

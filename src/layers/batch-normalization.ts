@@ -18,6 +18,7 @@ import { GhostBatchNormalization } from './ghost-batch-normalization.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
 import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 import { bounded } from './penalties.ts';
+import { Population } from './population.ts';
 
 export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
   const layout = normalizationLayout(config, inputShape, place);
@@ -61,6 +62,7 @@ class BatchNormalization implements Operation {
   readonly #moments: ExchangeArea;
   readonly #sums: ExchangeArea;
   readonly #vectors: ChannelVectors;
+  readonly #population: Population;
 
   constructor(config: BatchNormalizationConfig, layout: ChannelLayout, builder: Builder) {
     const { channels, positions } = layout;
@@ -77,6 +79,7 @@ class BatchNormalization implements Operation {
     this.#moments = builder.exchange(channels, positions);
     this.#sums = builder.exchange(channels, positions);
     this.#vectors = reserveVectors(builder, channels);
+    this.#population = new Population(builder, channels);
     this.#permutation = layout.permutation && {
       forward: builder.constants(size, layout.permutation.forward),
       inverse: builder.constants(size, layout.permutation.inverse),
@@ -194,6 +197,14 @@ class BatchNormalization implements Operation {
       if (dbeta !== 0) f32[dbeta + c] = f64[s1 + c]!;
       if (dgamma !== 0) f32[dgamma + c] = f64[s2 + c]! / Math.sqrt(variance);
     }
+  }
+
+  collect(context: RankContext, isFirst: boolean): void {
+    this.#population.add(context, this.#moments.result, context.batch.globalRows * this.#positions, isFirst);
+  }
+
+  settle(context: RankContext): void {
+    this.#population.settle(context, this.#movingMean, this.#movingVariance);
   }
 
   /** Root mean square over channels of (batch mean - moving mean) / sqrt(moving variance + epsilon). */

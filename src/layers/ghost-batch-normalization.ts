@@ -13,6 +13,7 @@ import { sizeOf } from '../memory/shape.ts';
 import type { ChannelLayout } from './channels.ts';
 import type { Builder, ExchangeArea, Operation, RankContext, WeightPlace } from './layer.ts';
 import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
+import { Population } from './population.ts';
 
 export class GhostBatchNormalization implements Operation {
   readonly output: Address;
@@ -30,6 +31,9 @@ export class GhostBatchNormalization implements Operation {
   readonly #vectors: readonly ChannelVectors[];
   /** Of each own shard, float64: mean and m2. */
   readonly #moments: readonly Address[];
+  readonly #population: Population;
+  /** By shard, float64: mean and m2, where those of all shards are asked for. */
+  readonly #whole: ExchangeArea;
   /** By shard, float64: sums for dbeta and dgamma, then mean and variance. */
   readonly #sums: ExchangeArea;
 
@@ -48,6 +52,8 @@ export class GhostBatchNormalization implements Operation {
     this.#vectors = Array.from({ length: shards }, () => reserveVectors(builder, channels));
     this.#moments = Array.from({ length: shards }, () => builder.private(16 * channels));
     this.#sums = builder.exchange(2 * channels, positions);
+    this.#whole = builder.exchange(channels, positions);
+    this.#population = new Population(builder, channels);
     this.#permutation = permutation && {
       forward: builder.constants(size, permutation.forward),
       inverse: builder.constants(size, permutation.inverse),
@@ -162,6 +168,22 @@ export class GhostBatchNormalization implements Operation {
       if (dbeta !== 0) f32[dbeta + c] = f64[result + c]!;
       if (dgamma !== 0) f32[dgamma + c] = f64[result + this.#channels + c]!;
     }
+  }
+
+  collect(context: RankContext, isFirst: boolean): void {
+    const { arena, batch, shards } = context;
+    const length = 2 * this.#channels;
+    for (let s = 0; s < shards.count; s++) {
+      const [from, to] = [this.#moments[s]! >>> 3, (this.#whole.blocks >>> 3) + length * (shards.first + s)];
+      if (batch.shardStart[s + 1]! > batch.shardStart[s]!) arena.f64.copyWithin(to, from, from + length);
+      else arena.f64.fill(0, to, to + length);
+    }
+    context.sync.mergeMoments(this.#whole);
+    this.#population.add(context, this.#whole.result, batch.globalRows * this.#positions, isFirst);
+  }
+
+  settle(context: RankContext): void {
+    this.#population.settle(context, this.#movingMean, this.#movingVariance);
   }
 
   commit(context: RankContext): void {

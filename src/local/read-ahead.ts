@@ -23,6 +23,8 @@ export type StreamedSets = { readonly [set in 'train' | 'validation']?: Streamed
 /** Batches [firstBatch, firstBatch + batches) of an epoch of a set, of which the first is batch `base` of the run, for so many ranks. */
 export interface ReadOrder {
   readonly set: 'train' | 'validation';
+  /** True: rows come in their own order, whatever the set says. */
+  readonly inOrder?: boolean;
   readonly epoch: number;
   readonly firstBatch: number;
   readonly batches: number;
@@ -74,10 +76,10 @@ export class ReadAhead {
   }
 
   /** Opens what the order reads, if it is not open yet, and computes the keys of its epoch. */
-  #begin({ set, epoch }: ReadOrder): Uint32Array | undefined {
+  #begin({ set, inOrder = false, epoch }: ReadOrder): Uint32Array | undefined {
     const { shuffleSeed, reader } = this.#opened(set);
     reader.checkUnchanged();
-    return shuffleSeed === undefined ? undefined : orderKeys(shuffleSeed, epoch);
+    return inOrder || shuffleSeed === undefined ? undefined : orderKeys(shuffleSeed, epoch);
   }
 
   #opened(set: ReadOrder['set']): OpenSet {

@@ -64,7 +64,16 @@ export class Reader {
       }
       case 'evaluate':
       case 'predict':
-        return validation && { set: 'validation', epoch: 0, firstBatch: 0, batches: stepsPerEpoch(validation.length, validation.batchSize, false) };
+      case 'recalibrate':
+        return (
+          validation && {
+            set: 'validation',
+            inOrder: command.kind !== 'recalibrate',
+            epoch: 0,
+            firstBatch: 0,
+            batches: stepsPerEpoch(validation.length, validation.batchSize, false),
+          }
+        );
       case 'complete':
       case 'end':
         // A step that is finished needs no rows.

@@ -144,7 +144,7 @@ export class Station {
     const { batchSize, validationBatchSize, shuffle, seed } = training;
     return {
       ...(train && { train: { file: train, length: spec.train!.length, batchSize, ...(shuffle && { shuffleSeed: seed }) } }),
-      ...(validation && { validation: { file: validation, length: spec.validation!.length, batchSize: validationBatchSize } }),
+      ...(validation && { validation: { file: validation, length: spec.validation!.length, batchSize: validationBatchSize, shuffleSeed: seed } }),
     };
   }
 

@@ -125,6 +125,24 @@ export class RankRuntime {
     }
   }
 
+  /** A forward pass in which normalisations see the batch as in training, and all else is as in inference; their statistics are collected. */
+  collect(isFirst: boolean, before: Visit = ignore): void {
+    const { operations } = this.own;
+    for (let i = 0; i < operations.length; i++) {
+      before(i);
+      const { operation } = operations[i]!;
+      const collects = operation.collect !== undefined && !this.isFrozen(i);
+      this.context.frozen = this.#frozen[i] === 1;
+      operation.forward(this.context, collects);
+      if (collects) operation.collect!(this.context, isFirst);
+    }
+  }
+
+  /** What was collected takes the place of moving statistics. */
+  settle(): void {
+    for (const [i, { operation }] of this.own.operations.entries()) if (!this.isFrozen(i)) operation.settle?.(this.context);
+  }
+
   /** What the committed step changes besides trained weights. */
   commit(): void {
     const { operations } = this.own;

@@ -111,8 +111,28 @@ export function predictRows(rank: Rank, data: DataPlace, outputs: Address): void
   });
 }
 
-/** Forward over a data set in its own order, batch by batch and in passes; `each` is given the batch's first row. */
-function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void): void {
+/**
+ * Moving statistics become those of a whole data set, in the order of a first epoch, with the weights as they are. Nothing is changed before all batches
+ * have been seen, and what is seen does not depend on it: it can be done again from the beginning.
+ */
+export function recalibrate(rank: Rank, data: DataPlace): void {
+  const { runtime } = rank;
+  setOrder(rank, 0);
+  // Batches of rows that stand together in a file may be all of one class.
+  forBatches(rank, data, () => {}, { shuffled: true, forward: (first) => runtime.collect(first === 0, rank.markLayer) });
+  rank.meeting.meet();
+  runtime.settle();
+}
+
+interface Walk {
+  /** In the order that was set, and not in the rows' own. */
+  readonly shuffled: boolean;
+  /** Given the batch's first row. */
+  readonly forward: (first: number) => void;
+}
+
+/** Forward over a data set, batch by batch and in passes; `each` is given the batch's first row. */
+function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void, walk?: Walk): void {
   const { runtime, spec, arena } = rank;
   const { length } = data.spec;
   const batchSize = spec.validationBatchSize;
@@ -125,9 +145,10 @@ function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void):
       runtime.enterPass(pass);
       throwIfAborted(arena.i32, rank.control);
       enterPhase(rank, 'data');
-      gather(rank, data, batch * batchSize, false);
+      gather(rank, data, batch * batchSize, walk?.shuffled ?? false);
       enterPhase(rank, 'forward');
-      runtime.forward(false, rank.markLayer);
+      if (walk) walk.forward(batch * batchSize);
+      else runtime.forward(false, rank.markLayer);
       each(batch * batchSize);
     }
     feed?.next();
