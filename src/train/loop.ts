@@ -118,9 +118,8 @@ export function predictRows(rank: Rank, data: DataPlace, outputs: Address): void
 export function recalibrate(rank: Rank, data: DataPlace): void {
   const { runtime } = rank;
   setOrder(rank, 0);
-  // Batches of rows that stand together in a file may be all of one class.
-  forBatches(rank, data, () => {}, { shuffled: true, forward: (first) => runtime.collect(first === 0, rank.markLayer) });
-  rank.meeting.meet();
+  // Rows that stand together in a file may be all of one class. Nobody writes the blocks of the next batch while somebody reads those of this one.
+  forBatches(rank, data, () => rank.meeting.meet(), { shuffled: true, forward: (first) => runtime.collect(first === 0, rank.markLayer) });
   runtime.settle();
 }
 

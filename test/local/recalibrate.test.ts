@@ -70,6 +70,14 @@ test.serial('statistics become those of all rows, and weights stay', async (t) =
   for (const { name, data: values } of before) if (!name.includes('moving')) t.deepEqual(valuesOf(model, name), values, name);
 });
 
+test.serial('with a single normalisation, too: nobody overtakes anybody', async (t) => {
+  const config = [layers.flatten(), layers.dense({ units: 9, activation: 'relu' }), layers.batchNormalization(), layers.dense({ units: 5, activation: 'softmax' })];
+  const result = async (workers: number): Promise<string> =>
+    (await recalibrate({ model: built(config), data, batchSize: 10, shards: 6, kernels: 'wasm', workers })).weightsSha256;
+  const expected = await result(1);
+  for (const workers of [2, 3, 5, 6]) t.is(await result(workers), expected, `${workers} workers`);
+});
+
 for (const synchronized of [true, false]) {
   test.serial(`the same bits with other workers, from disk, and after a death: ${synchronized ? 'whole batches' : 'ghost batches'}`, async (t) => {
     const result = async (options: object): Promise<string> =>
