@@ -73,6 +73,7 @@ export function readDocument(file: string, text: string): Document {
       const [, title] = /^#+ (.*)$/.exec(line) ?? [];
       section = title ?? section;
       if (title !== undefined) anchors.push(anchorOf(title));
+      if ((line.match(/`/g)?.length ?? 0) % 2 === 1) throw new Error(`Expected a code of ${at(place)} to end in its line.`);
       codes.push(...codesIn(line).map((code) => ({ ...place, text: code.replaceAll('\\|', '|') })));
       links.push(...[...line.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => ({ ...place, target: target! })));
       if (!line.startsWith('|')) heading = undefined;

@@ -78,6 +78,10 @@ test(`${title(outputs.folder)}: what is in the folder of checkpoints`, (t) => {
   const files = names.flatMap((line) => /^ {4}([\w.]+)/.exec(line)?.slice(1) ?? []);
   const step = found.find((each) => /step-\d+$/.test(each))!;
   t.deepEqual(readdirSync(join(stage.folder, 'iris-run', step)).toSorted(), files.toSorted());
+  const weights = readFileSync(join(stage.folder, 'iris-run', step, 'weights.safetensors'));
+  const header = JSON.parse(weights.toString('utf8', 8, 8 + Number(weights.readBigUInt64LE()))) as { __metadata__: Record<string, string> };
+  t.deepEqual(Object.keys(header.__metadata__), Object.keys(JSON.parse('{"format": "lockstep", "step": "1200"}')));
+  t.is(Number(header.__metadata__['step']), Number(step.slice(-9)));
 });
 
 test('an output of other words, or with lines that are not shown, has another form', (t) => {
