@@ -24,7 +24,9 @@ async function output(folder: string, line: string, code = 0): Promise<string> {
 }
 
 test(`${title(outputs.start)}: what npm start prints`, async (t) => {
-  t.is(unlike(shown(outputs.start).text, await output(stage.copy(), 'npm start -- --epochs 2')), undefined);
+  const printed = await output(stage.copy(), 'npm start -- --epochs 2');
+  // On a machine that is busy enough for a step to come 5 s after the last line, there is a line about it.
+  t.is(unlike(shown(outputs.start).text, printed.replaceAll(/^step .*\n/gm, '')), undefined);
 });
 
 test(`${title(outputs.init)}: what init prints`, async (t) => {
