@@ -11,10 +11,11 @@ import { across, field, flag, fraction, fractionBelowOne, integer, listOf, nonNe
 const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
 const nameSchema = z.string(nameRule).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, nameRule);
 
-/** What every layer may have. `inputShape` (without the batch dimension) is for the first layer only. */
+/** What every layer may have. `inputShape` (without the batch dimension) is for the first layer only; `trainable` is true when absent. */
 const common = {
   name: nameSchema.optional(),
   inputShape: listOf('integer >= 1', integer(1)).optional(),
+  trainable: flag.optional().describe('False: its weights stay as they are, and a batch normalization uses its moving statistics.'),
 };
 
 const axisRule = 'an axis: an integer other than 0 (the batch), or a list of different ones';
@@ -42,6 +43,8 @@ const affineBounds = {
   gammaConstraint: constraintSchema.optional(),
 };
 
+const activityRegularizer = regularizerSchema.optional().describe('Of the outputs, the mean over rows.');
+
 const layerTypes = ['dense', 'batchNormalization', 'layerNormalization', 'activation', 'flatten', 'reshape', 'dropout', 'alphaDropout', 'gaussianNoise'] as const;
 export type LayerType = (typeof layerTypes)[number];
 
@@ -59,6 +62,7 @@ export const layerSchema = z.discriminatedUnion(
       biasInitializer: initializerSchema.default(d.biasInitializer),
       kernelRegularizer: regularizerSchema.optional(),
       biasRegularizer: regularizerSchema.optional(),
+      activityRegularizer,
       kernelConstraint: constraintSchema.optional(),
       biasConstraint: constraintSchema.optional(),
     }),
@@ -88,7 +92,7 @@ export const layerSchema = z.discriminatedUnion(
       gammaInitializer: initializerSchema.default(d.gammaInitializer),
       ...affineBounds,
     }),
-    record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema }),
+    record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema, activityRegularizer }),
     record(layerWords, { type: z.literal('flatten'), ...common }),
     record(layerWords, { type: z.literal('reshape'), ...common, targetShape }),
     record(layerWords, { type: z.literal('dropout'), ...common, rate: fractionBelowOne }),

@@ -7,6 +7,7 @@ import { resolveActivation } from '../config/resolve.ts';
 import { type ActivationCode, activationCode, activationNeedsInput } from '../kernels/contract.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import type { LayerDefinition } from './layer.ts';
+import { activityPenalty } from './penalties.ts';
 
 /** An activation as kernels take it: softmax is not elementwise, so it comes as a flag over `linear`. */
 export interface ActivationParts {
@@ -38,6 +39,7 @@ export function defineActivation(config: LayerConfigOf<'activation'>, inputShape
     outputShape: inputShape,
     weights: [],
     inPlaceBackward: true,
+    ...activityPenalty(config.activityRegularizer),
     compile(builder) {
       const x = builder.input;
       const y = builder.rows(size);

@@ -8,7 +8,7 @@ import type { Address } from '../memory/arena.ts';
 import { type Shape, sizeOf } from '../memory/shape.ts';
 import { activationParts, keepsPreActivation } from './activation.ts';
 import type { Builder, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
-import { bounded } from './penalties.ts';
+import { activityPenalty, bounded } from './penalties.ts';
 
 /** What a Dense whose inputs are scaled and shifted does otherwise: see scaled-dense.ts. */
 interface InputScaling {
@@ -39,6 +39,7 @@ export function defineDense(config: LayerConfigOf<'dense'>, inputShape: Shape, c
     outputShape: [...inputShape.slice(0, -1), units],
     weights,
     inPlaceBackward: false,
+    ...activityPenalty(config.activityRegularizer),
     compile: (builder) => compileDense(config, sizeOf(inputShape.slice(0, -1)), inputs, builder, compileScaling),
   };
 }
@@ -93,9 +94,11 @@ function compileDense(config: LayerConfigOf<'dense'>, positions: number, inputs:
       const rows = batch.rows * positions;
       if (softmax) kernels.softmaxBackward(dy, y, dy, rows, units);
       else if (code !== activationCode.linear) kernels.activationBackward(code, alpha, dy, z, y, dy, rows * units);
-      for (const step of shards.steps) {
-        if (step.kind === 'leaf') leaf(context, step.shard, step.buffer, dy);
-        else merge(context, step.buffer, step.from);
+      if (!context.frozen) {
+        for (const step of shards.steps) {
+          if (step.kind === 'leaf') leaf(context, step.shard, step.buffer, dy);
+          else merge(context, step.buffer, step.from);
+        }
       }
       if (dx === 0) return;
       for (let s = 0; s < shards.count; s++) {

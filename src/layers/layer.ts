@@ -10,6 +10,12 @@ import type { Kernels } from '../kernels/contract.ts';
 import type { Address, Arena } from '../memory/arena.ts';
 import type { Shape } from '../memory/shape.ts';
 
+/** l1 sum |x| + l2 sum x^2 over numbers x. */
+export interface Penalty {
+  readonly l1: number;
+  readonly l2: number;
+}
+
 /** One weight of a layer as its definition declares it. */
 export interface WeightDefinition {
   /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
@@ -22,7 +28,7 @@ export interface WeightDefinition {
    */
   readonly role: 'summed' | 'synced' | 'state';
   /** Added to the loss; of a trained weight. */
-  readonly penalty?: { readonly l1: number; readonly l2: number };
+  readonly penalty?: Penalty;
   /** Holds after every update; of a trained weight. */
   readonly constraint?: ResolvedConstraint;
 }
@@ -74,6 +80,8 @@ export interface RankContext {
   readonly sync: ShardSync;
   readonly shards: OwnShards;
   readonly batch: Batch;
+  /** True while the layer that is called learns nothing: it makes no gradient of its weights, and statistics stay as they are. */
+  readonly frozen: boolean;
   /** True in the last pass over the rank's shards of a step: what is summed over shards is complete after its backward. */
   readonly isLastPass: boolean;
   /** This rank's number and how many there are: a commit may be split between them. */
@@ -95,6 +103,10 @@ export interface Operation {
   backward(context: RankContext, dy: Address, dx: Address): void;
   /** Applies what the committed step changes besides trained weights (moving statistics). */
   commit?(context: RankContext): void;
+  /** After a forward pass in training mode: the batch's statistics come to those of the batches before, which `isFirst` forgets. All ranks meet. */
+  collect?(context: RankContext, isFirst: boolean): void;
+  /** What was collected takes the place of moving statistics. */
+  settle?(context: RankContext): void;
   /** How far the batch's statistics are from the moving ones, before `commit`; for observers. */
   drift?(context: RankContext): number;
 }
@@ -133,6 +145,8 @@ export interface Builder {
 export interface LayerDefinition {
   readonly outputShape: Shape;
   readonly weights: readonly WeightDefinition[];
+  /** On the outputs: its mean over rows is added to the loss. */
+  readonly activityPenalty?: Penalty;
   /** True when the forward pass meets the other shards, so that all rows of a step must be computed at once. */
   readonly needsWholeBatch?: boolean;
   /** True when backward turns dy into dx in the same tensor. */

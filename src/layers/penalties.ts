@@ -1,20 +1,20 @@
 /**
- * Room: layers (level 3). Penalties on weights: l1 sum |w| + l2 sum w^2 and its gradient l1 sign(w) + 2 l2 w; and bounds that weights are brought
+ * Room: layers (level 3). Penalties on weights and outputs: l1 sum |w| + l2 sum w^2 and its gradient l1 sign(w) + 2 l2 w; and bounds that weights are brought
  * back into. Source: Keras' regularizers and constraints.
  */
 import type { ConstraintConfig, RegularizerConfig, ResolvedConstraint } from '../config/regularizers.ts';
 import { resolveConstraint, resolveRegularizer } from '../config/resolve.ts';
 import type { Shape } from '../memory/shape.ts';
-import type { WeightDefinition } from './layer.ts';
+import type { LayerDefinition, Penalty, WeightDefinition } from './layer.ts';
 
 /** What regularizer and constraint of a config come to, for a weight's definition. */
 export function bounded(regularizer: RegularizerConfig | undefined, constraint: ConstraintConfig | undefined): Pick<WeightDefinition, 'penalty' | 'constraint'> {
   return { ...(regularizer && { penalty: resolveRegularizer(regularizer) }), ...(constraint && { constraint: resolveConstraint(constraint) }) };
 }
 
-export interface Penalty {
-  readonly l1: number;
-  readonly l2: number;
+/** The same for a layer whose outputs are penalized. */
+export function activityPenalty(regularizer: RegularizerConfig | undefined): Pick<LayerDefinition, 'activityPenalty'> {
+  return regularizer ? { activityPenalty: resolveRegularizer(regularizer) } : {};
 }
 
 /** The penalty on `count` weights from index `at` on: float64 sums in index order. */
@@ -28,12 +28,12 @@ export function penaltyOf(f32: Float32Array, at: number, count: number, { l1, l2
   return l1 * sum + l2 * squares;
 }
 
-/** Adds the penalty's gradient at `count` weights from index `w` on to the gradient from index `g` on. */
-export function addPenaltyGradient(f32: Float32Array, w: number, g: number, count: number, { l1, l2 }: Penalty): void {
+/** Adds `scale` times the penalty's gradient at `count` numbers from index `w` on to the gradient from index `g` on. */
+export function addPenaltyGradient(f32: Float32Array, w: number, g: number, count: number, { l1, l2 }: Penalty, scale = 1): void {
   for (let i = 0; i < count; i++) {
     const value = f32[w + i]!;
     const sign = value > 0 ? l1 : value < 0 ? -l1 : 0;
-    f32[g + i] = f32[g + i]! + (sign + 2 * l2 * value);
+    f32[g + i] = f32[g + i]! + scale * (sign + 2 * l2 * value);
   }
 }
 

@@ -57,7 +57,7 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
       return recovery.train(order);
     },
     async evaluate() {
-      await recovery.evaluate();
+      await recovery.compute('evaluate');
       return readLossSums(station);
     },
     requestStop() {
@@ -65,6 +65,6 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
       station.team.requestStop();
     },
     requestPause: () => station.team.requestStop(),
-    end: () => station.team.end(),
+    end: () => station.end(),
   };
 }

@@ -5,6 +5,7 @@
 import { parseEvaluationSettings } from '../config/parse.ts';
 import type { EvaluationSettingsInput } from '../config/run.ts';
 import type { Learnt } from '../data/learnt.ts';
+import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import { penaltyOf } from '../layers/penalties.ts';
 import { matrixIn, metricValues } from '../metrics/measures.ts';
@@ -14,9 +15,11 @@ import type { Evaluation } from '../telemetry/events.ts';
 import { meanLoss } from './history.ts';
 import { type DataInput, openAlone } from './inputs.ts';
 import { checkEvaluateOptions } from './options.ts';
-import { noTraining, obeyWholly, openStation } from './session.ts';
+import { Recovery } from './recovery.ts';
+import { noTraining, openStation } from './session.ts';
 import type { Station } from './station.ts';
 import { suitedTo } from './targets.ts';
+import type { TeamOptions } from './team.ts';
 
 export interface EvaluateOptions extends EvaluationSettingsInput {
   /** Must have weights. */
@@ -27,6 +30,10 @@ export interface EvaluateOptions extends EvaluationSettingsInput {
   /** True to count the rows of each class by the class that is predicted. */
   readonly confusionMatrix?: boolean | undefined;
   readonly onKernels?: ((selection: KernelSelection) => void) | undefined;
+  /** Told what befell ranks and what was done about it, a sentence each. */
+  readonly onNews?: ((sentence: string) => void) | undefined;
+  /** Makes a rank fail on purpose, for tests of recovery. */
+  readonly fault?: TeamOptions['fault'];
 }
 
 export interface EvaluationRun extends Evaluation {
@@ -39,10 +46,14 @@ export interface EvaluationRun extends Evaluation {
 /** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun> {
   checkEvaluateOptions(options);
-  const { model, data, learnt, confusionMatrix, onKernels, ...given } = options;
+  return await withRowFolder((folder) => evaluateWith(options, folder));
+}
+
+async function evaluateWith(options: EvaluateOptions, folder: RowFolder): Promise<EvaluationRun> {
+  const { model, data, learnt, confusionMatrix, onKernels, onNews = () => {}, fault, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, batchSize } = settings;
-  const opened = await openAlone(data, learnt);
+  const opened = await openAlone(data, learnt, folder);
   model.build(opened.inputShape);
   const source = suitedTo(opened, model, loss);
   const station = openStation({
@@ -53,17 +64,18 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
     optimizerSlots: 0,
     validation: source,
     onKernels,
+    ...(fault && { fault }),
   });
   try {
     station.begin();
     const began = performance.now();
-    await obeyWholly(station, { kind: 'evaluate' });
+    await new Recovery(station, onNews).compute('evaluate');
     const sums = readLossSums(station);
     const seconds = (performance.now() - began) / 1000;
     const matrix = confusionMatrix && matrixIn(station.plan.measures, sums);
     return { ...evaluationOf(station, sums), samples: source.length, seconds, ...(matrix && { confusionMatrix: matrix }) };
   } finally {
-    await station.team.end();
+    await station.end();
   }
 }
 

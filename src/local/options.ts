@@ -41,24 +41,26 @@ export function checkTrainOptions(options: unknown): void {
 
 /** As `checkTrainOptions`, for `evaluate()`. */
 export function checkEvaluateOptions(options: unknown): void {
-  const { model, data, learnt, confusionMatrix, onKernels } = checkOptions(
+  const { model, data, learnt, confusionMatrix, onKernels, onNews } = checkOptions(
     options,
-    ['model', 'data', 'learnt', 'confusionMatrix', 'onKernels', ...evaluationKeys],
+    ['model', 'data', 'learnt', 'confusionMatrix', 'onKernels', 'onNews', 'fault', ...evaluationKeys],
     '`loss`',
   );
   checkModel(model);
   checkInput(data, 'data');
   if (confusionMatrix !== undefined && typeof confusionMatrix !== 'boolean') refuse('options.confusionMatrix', 'true or false', confusionMatrix);
   checkCallback('onKernels', onKernels);
+  checkCallback('onNews', onNews);
   if (learnt !== undefined && !fieldsOf(learnt)) refuse('options.learnt', 'what `train()` returned', learnt);
 }
 
 /** As `checkTrainOptions`, for `predict()`. */
 export function checkPredictOptions(options: unknown): void {
-  const { model, data, learnt, onKernels } = checkOptions(options, ['model', 'data', 'learnt', 'onKernels', ...predictionKeys]);
+  const { model, data, learnt, onKernels, onNews } = checkOptions(options, ['model', 'data', 'learnt', 'onKernels', 'onNews', 'fault', ...predictionKeys]);
   checkModel(model);
   checkInput(data, 'data');
   checkCallback('onKernels', onKernels);
+  checkCallback('onNews', onNews);
   if (learnt !== undefined && !fieldsOf(learnt)) refuse('options.learnt', 'what `train()` returned', learnt);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Room: local (level 6). What a machine alone does when one of its ranks dies: the state is mended, the ranks start again, and the run goes
+ * Room: local (level 6). What a machine alone does when one of its ranks dies: the state is mended, the ranks start again, and what was under way goes
  * on with the same samples.
  */
 import { readStanding } from '../model/standing.ts';
@@ -31,8 +31,9 @@ export class Recovery {
     }
   }
 
-  async evaluate(): Promise<void> {
-    const command: Command = { kind: 'evaluate' };
+  /** A command that can be done again, from its beginning until it is done. */
+  async compute(kind: 'evaluate' | 'predict' | 'recalibrate'): Promise<void> {
+    const command: Command = { kind };
     while ((await this.#station.team.obey(command)) === 'stumbled') await this.#mend(command);
   }
 
@@ -54,6 +55,6 @@ export class Recovery {
 
 function remedy({ failure, step, evicted }: Mended): string {
   if (evicted) return evictedFor;
-  if (failure.step === noStep) return 'it was started again and the evaluation is repeated';
+  if (failure.step === noStep) return 'it was started again and what it computed is repeated';
   return `it was started again and its step ${step < failure.step ? 'is replayed' : 'was finished'}`;
 }

@@ -5,7 +5,7 @@
 import type { RankShards } from '../collectives/shard-plan.ts';
 import type { Area } from '../collectives/shared.ts';
 import { kernelScratchBytes } from '../kernels/contract.ts';
-import type { Builder, ExchangeArea, Operation, OwnShards, WeightPlace } from '../layers/layer.ts';
+import type { Builder, ExchangeArea, Operation, OwnShards, Penalty, WeightPlace } from '../layers/layer.ts';
 import type { Address } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
 import { sizeOf } from '../memory/shape.ts';
@@ -23,6 +23,8 @@ interface PlannedOperation {
   readonly dy: Address;
   readonly dx: Address;
   readonly inputSize: number;
+  /** On its outputs. */
+  readonly activity: Penalty | undefined;
 }
 
 interface Constants {
@@ -131,6 +133,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
         size: sizeOf(definition.outputShape),
         inputSize: sizeOf(inputShape),
         inPlace: definition.inPlaceBackward,
+        activity: definition.activityPenalty,
         needsInput: builder.needsInputGradient,
       },
     ];
@@ -141,10 +144,10 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
   let side: 0 | 1 = 0;
   const operations = compiled
     .toReversed()
-    .map(({ operation, layer, size, inputSize, inPlace, needsInput }): PlannedOperation => {
+    .map(({ operation, layer, size, inputSize, activity, inPlace, needsInput }): PlannedOperation => {
       const dy = gradients[side];
       if (!inPlace) side = side === 0 ? 1 : 0;
-      return { operation, layer, size, inputSize, dy, dx: needsInput ? gradients[side] : 0 };
+      return { operation, layer, size, inputSize, activity, dy, dx: needsInput ? gradients[side] : 0 };
     })
     .toReversed();
   const firstBackward = places.inputGradient ? 0 : operations.findIndex(({ layer }) => layer >= firstTrained);

@@ -5,8 +5,9 @@
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { Address } from '../memory/arena.ts';
-import type { DataPlace } from '../model/plan.ts';
-import { computeLoss, gather, setOrder } from './pass.ts';
+import { type DataPlace, wholeWeight } from '../model/data-place.ts';
+import { freezeUntil } from './freezing.ts';
+import { computeLoss, feedOf, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
 
@@ -36,12 +37,16 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
   rank.updates = updates;
   rank.skippedInARow = skippedInARow;
   rank.rule.scaleRates(rateScale, leastRate);
+  freezeUntil(rank, epoch);
   setOrder(rank, epoch);
   rank.clock.restart(0);
+  const feed = feedOf(rank, rank.runtime.plan.train!);
+  feed?.begin();
   for (let i = 0; i < batches; i++) {
     order.batch = firstBatch + i;
     order.step = firstStep + i;
     if (!recordedStep(rank, order)) break;
+    feed?.next();
   }
 }
 
@@ -68,6 +73,7 @@ export function evaluate(rank: Rank, data: DataPlace): void {
   const sums = new Float64Array(length * shards.count);
   // Nothing is divided here: there is no gradient.
   rank.divisor = 1;
+  rank.rowWeight = wholeWeight(arena, data) / data.spec.length;
   const blocks = (own.lossSums.blocks >>> 3) + length * shards.first;
   forBatches(rank, data, () => {
     enterPhase(rank, 'loss');
@@ -105,22 +111,46 @@ export function predictRows(rank: Rank, data: DataPlace, outputs: Address): void
   });
 }
 
-/** Forward over a data set in its own order, batch by batch and in passes; `each` is given the batch's first row. */
-function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void): void {
+/**
+ * Moving statistics become those of a whole data set, in the order of a first epoch, with the weights as they are. Nothing is changed before all batches
+ * have been seen, and what is seen does not depend on it: it can be done again from the beginning.
+ */
+export function recalibrate(rank: Rank, data: DataPlace): void {
+  const { runtime } = rank;
+  setOrder(rank, 0);
+  // Batches of rows that stand together in a file may be all of one class.
+  forBatches(rank, data, () => {}, { shuffled: true, forward: (first) => runtime.collect(first === 0, rank.markLayer) });
+  rank.meeting.meet();
+  runtime.settle();
+}
+
+interface Walk {
+  /** In the order that was set, and not in the rows' own. */
+  readonly shuffled: boolean;
+  /** Given the batch's first row. */
+  readonly forward: (first: number) => void;
+}
+
+/** Forward over a data set, batch by batch and in passes; `each` is given the batch's first row. */
+function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void, walk?: Walk): void {
   const { runtime, spec, arena } = rank;
   const { length } = data.spec;
   const batchSize = spec.validationBatchSize;
   rank.clock.restart(0);
+  const feed = feedOf(rank, data);
+  feed?.begin();
   for (let batch = 0; batch < stepsPerEpoch(length, batchSize, false); batch++) {
     runtime.setBatch(batchRows(length, batchSize, batch), noStep);
     for (let pass = 0; pass < runtime.own.passes.length; pass++) {
       runtime.enterPass(pass);
       throwIfAborted(arena.i32, rank.control);
       enterPhase(rank, 'data');
-      gather(rank, data, batch * batchSize, false);
+      gather(rank, data, batch * batchSize, walk?.shuffled ?? false);
       enterPhase(rank, 'forward');
-      runtime.forward(false, rank.markLayer);
+      if (walk) walk.forward(batch * batchSize);
+      else runtime.forward(false, rank.markLayer);
       each(batch * batchSize);
     }
+    feed?.next();
   }
 }

@@ -28,7 +28,15 @@ export const reasonAgainst = (text: string): string | undefined => notRun.find((
 const programs = /^(?:lockstep|npm|npx|node|docker|apt-get|brew|openssl|tensorboard) \S|^[A-Z_]+='/;
 
 /** Names of commands, without all that one needs to run. */
-const namesAlone = ['lockstep train', 'lockstep join', 'lockstep evaluate --confusion', 'lockstep summary --memory', 'npm run lockstep --', 'npx lockstep'];
+const namesAlone = [
+  'lockstep train',
+  'lockstep join',
+  'lockstep fold',
+  'lockstep evaluate --confusion',
+  'lockstep summary --memory',
+  'npm run lockstep --',
+  'npx lockstep',
+];
 
 export const isCommand = (code: string): boolean => programs.test(code) && !namesAlone.includes(code);
 export const isName = (code: string): boolean => namesAlone.includes(code);
@@ -39,6 +47,8 @@ const placeholders: readonly (readonly [place: RegExp, value: string])[] = [
   [/(?<=train) \.\.\.$/, ' CONFIG'],
   [/(?<= URL) \.\.\.$/, ''],
   [/\bLOG\.\.\./, 'a.jsonl b.jsonl'],
+  // A config with normalizations, and weights of its own.
+  [/(?<=fold |recalibrate )CONFIG --weights F\.safetensors/, 'normal.json --weights normal.safetensors'],
   [/\bCONFIG\b/g, 'iris.json'],
   [/\bDATA\b/g, 'iris.csv'],
   [/\bDIR\b/g, 'iris-run'],

@@ -22,9 +22,14 @@ const withFirstDense = (changes: object): Changes => ({
   },
 });
 
+/** A layer beside the dense ones that can learn. */
+const pair = { layers: [{ type: 'flatten', inputShape: [28, 28] }, { type: 'batchNormalization' }, { type: 'dense', units: 10, activation: 'softmax' }] };
+
 /** What the value of a code changes in a config, which then trains. */
 export const settings: Readonly<Record<string, (value: unknown) => Changes>> = {
   '{ "0": 1, "3": 2.5 }': (classWeight) => ({ classWeight }),
+  '[{ "layers": "dense*", "until": 2 }]': (freeze) => ({ freeze, model: pair }),
+  '"streaming": true': (member) => ({ data: { train: { dataset: 'mnist', split: 'test', limit: 256, ...(member as object) } } }),
   '[]': (metrics) => ({ metrics }),
   '{ "type": "leakyReLU", "alpha": 0.1 }': (activation) => withFirstDense({ activation }),
   '{ "type": "varianceScaling", "scale": 2, "mode": "fanIn", "distribution": "truncatedNormal" }': (kernelInitializer) => withFirstDense({ kernelInitializer }),
@@ -46,6 +51,7 @@ export const eventParts: readonly string[] = ['"skipped": {"phase", "layer", "sh
 /** JSON that other tests hold. */
 export const elsewhere: Readonly<Record<string, string>> = {
   '{"format": "lockstep", "step": "1200"}': 'outputs.test.ts reads it from a file of the folder of checkpoints',
+  '{ path, offset, type, rowSize, rows?, normalization? }': 'test/data/row-file.test.ts',
   '{"$number": "NaN"}': 'test/checkpoint/record.test.ts',
 };
 
@@ -82,6 +88,7 @@ export const keysOf: Readonly<Record<string, (folder: string) => Promise<object>
     const { model } = await train({ ...run, data });
     return await evaluate({ model, data: data.train, loss: run.loss, workers: 1 });
   },
+  '{ model, folded, kept }': async () => (await train(toyRun())).model.fold(),
   '{ shape, data, toRows(), argMax() }': async () => {
     const { model } = await train(toyRun());
     const predictions = model.predict(Float32Array.of(1, 2));

@@ -31,6 +31,7 @@ export const outputs = {
 export const drawings: readonly Rule[] = [
   begins('docs/architecture.md', 'config ──parse'),
   begins('docs/architecture.md', 'config ──> coordinator'),
+  begins('docs/architecture.md', 'format ──> RowFile'),
   begins('docs/cluster.md', 'main:  StepLinks'),
   begins('docs/cluster.md', 'rank:  Uplink'),
   begins('docs/monitoring.md', 'rank thread'),

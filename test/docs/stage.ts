@@ -39,11 +39,16 @@ export function prepared(): { readonly folder: string; copy(): string } {
   writeFileSync(join(folder, 'new.csv'), `${[names, ...flowers(2, 2).map((row) => row.slice(0, row.lastIndexOf(',')))].join('\n')}\n`);
   mkdirSync(join(folder, 'one-oracle'));
   cpSync(join(packageRoot, 'test/fixtures/oracles/activations.json'), join(folder, 'one-oracle/activations.json'));
+  const table = { format: 'csv', file: 'iris.csv', label: 'species', normalize: 'standard' };
+  const normalised = [{ type: 'dense', units: 8 }, { type: 'batchNormalization' }, { type: 'dense', units: 3, activation: 'softmax' }];
+  const normal = { model: { layers: normalised }, data: { train: table }, loss: 'sparseCategoricalCrossentropy', optimizer: { type: 'sgd' } };
+  writeFileSync(join(folder, 'normal.json'), JSON.stringify(normal));
   test.before('the folder that the docs assume is made by the commands themselves', async (t) => {
     for (const words of [
       ['init', 'iris.csv', '--out', 'iris.json'],
       ['train', 'iris.json', '--save', 'iris.safetensors', '--log', 'a.jsonl', '--run-dir', 'iris-run', '--best', 'val_loss', '--checkpoint-every', '2epoch'],
       ['train', 'iris.json', '--log', 'b.jsonl', '--seed', '1', '--steps', '20'],
+      ['train', 'normal.json', '--save', 'normal.safetensors', '--steps', '2'],
     ]) {
       const { code, stderr } = await begin(folder, callOf(['lockstep', ...words])).end;
       t.is(code, 0, stderr);

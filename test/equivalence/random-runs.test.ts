@@ -9,6 +9,7 @@ import type { LayerConfigInput } from '../../src/config/layers.ts';
 import type { OptimizerConfigInput } from '../../src/config/optimizers.ts';
 import type { TrainOptions } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
+import { layerNames } from '../../src/model/topology.ts';
 import { classified, numbers, trace } from '../toy.ts';
 
 const runs = Number(process.env['PROPERTY_RUNS'] ?? 25);
@@ -32,12 +33,13 @@ const hidden = fc.oneof(
     kernelInitializer: initializer,
     kernelRegularizer: regularizer,
     biasRegularizer: regularizer,
+    activityRegularizer: regularizer,
     kernelConstraint: constraint,
     biasConstraint: constraint,
   }),
   fc.record({ type: fc.constant('batchNormalization'), momentum: fc.constantFrom(0.9, 0.99), synchronized: fc.boolean(), ...affine }),
   fc.record({ type: fc.constant('layerNormalization'), ...affine }),
-  fc.record({ type: fc.constant('activation'), activation }),
+  fc.record({ type: fc.constant('activation'), activation, activityRegularizer: regularizer }),
   fc.record({ type: fc.constantFrom('dropout', 'alphaDropout'), rate: fc.constantFrom(0.1, 0.5) }),
   fc.record({ type: fc.constant('gaussianNoise'), stddev: fc.constant(0.1) }),
 );
@@ -87,6 +89,12 @@ const sets = {
 } as const;
 const ends = { values: { type: 'dense', units: 2, activation: 'sigmoid' }, classes: { type: 'dense', units: classes, activation: 'softmax' } } as const;
 
+/** Where the rows for validation come from, and what is done to all rows. */
+const preparation = fc.record({ split: fc.constantFrom(undefined, 0.2, 0.4), stratify: fc.boolean(), normalize: maybe(fc.constantFrom('standard', 'minMax')) });
+
+/** Layers by number that learn nothing, some only until the second epoch. */
+const freeze = fc.array(fc.record({ layer: fc.nat(3), until: fc.constantFrom(undefined, 1, 2) }), { maxLength: 2 });
+
 const run = fc.record({
   hidden: fc.array(hidden as fc.Arbitrary<LayerConfigInput>, { minLength: 1, maxLength: 4 }),
   goal,
@@ -96,6 +104,11 @@ const run = fc.record({
   shards: fc.integer({ min: 1, max: 7 }),
   seed: fc.nat(1000),
   shuffle: fc.boolean(),
+  dropRemainder: fc.boolean(),
+  preparation,
+  freeze,
+  reduceLROnPlateau: maybe(fc.constant({ monitor: 'loss', patience: 0, factor: 0.5 } as const)),
+  classWeight: maybe(fc.constant({ 1: 2.5 })),
 });
 
 /** Options that are absent rather than undefined. */
@@ -105,14 +118,33 @@ const plain = (layer: LayerConfigInput): LayerConfigInput =>
 test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of', async (t) => {
   t.timeout(900_000);
   await fc.assert(
-    fc.asyncProperty(run, async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, ...options }) => {
-      const set = { ...sets[kind], ...(weighted && weights) };
-      const common = { data: { train: set, validation: set }, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
-      const result = (workers: number) => trace({ ...common, ...options, model: sequential([...layers.map(plain), ends[kind]]), workers } as TrainOptions);
-      const expected = await result(1);
-      // A difference that is thrown is made small first.
-      for (const workers of [2, 3, 5]) assert.deepEqual(await result(workers), expected, `${workers} workers`);
-    }),
+    fc.asyncProperty(
+      run,
+      async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, freeze: frozen, ...options }) => {
+        const set = { ...sets[kind], ...(weighted && weights) };
+        const data = { train: { ...set, normalize }, ...(split === undefined && { validation: set }) };
+        const isOfClasses = kind === 'classes';
+        const parts = { validationSplit: split, ...(split !== undefined && { stratify: stratify && isOfClasses }), ...(isOfClasses && { classWeight }) };
+        const common = { data, ...parts, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
+        // The last layer always learns.
+        const names = layerNames(layers);
+        const freeze = frozen.flatMap(({ layer, until }) => (layer < names.length ? [{ layers: names[layer]!, until }] : []));
+        // Some batches are larger than the data that a split leaves.
+        const dropRemainder = options.dropRemainder && options.batchSize * options.gradientAccumulationSteps <= 20;
+        const result = (workers: number) =>
+          trace({
+            ...common,
+            ...options,
+            dropRemainder,
+            freeze: freeze.length > 0 ? freeze : undefined,
+            model: sequential([...layers.map(plain), ends[kind]]),
+            workers,
+          } as TrainOptions);
+        const expected = await result(1);
+        // A difference that is thrown is made small first.
+        for (const workers of [2, 3, 5]) assert.deepEqual(await result(workers), expected, `${workers} workers`);
+      },
+    ),
     { numRuns: runs, includeErrorInReport: true, seed: Number(process.env['PROPERTY_SEED'] ?? 1) },
   );
   t.pass();

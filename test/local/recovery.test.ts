@@ -4,6 +4,8 @@
  */
 import test from 'ava';
 import { layers } from '../../src/layers/factories.ts';
+import { evaluate } from '../../src/local/evaluate.ts';
+import { predict } from '../../src/local/predict.ts';
 import { type TrainOptions, train } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
 import { noStep } from '../../src/train/loop.ts';
@@ -75,6 +77,22 @@ test.serial('a stuck rank that is ended while it runs out of memory is told once
   const impatient = { everyMs: 1, floorMs: 200, steps: 1 };
   t.deepEqual(await within(deadlineMs, 'the run', trace(run({ fault, vigil: impatient, onNews: (sentence) => news.push(sentence) }))), await undisturbed);
   t.true(news.length >= 1);
+});
+
+test.serial('a rank that dies where a model is only used costs nothing, either', async (t) => {
+  const model = sequential([layers.dense({ units: 9, activation: 'relu' }), layers.dense({ units: 3, activation: 'softmax' })]);
+  model.build([64]);
+  model.initialize(1);
+  const news: string[] = [];
+  const common = { model, data: classified(90, [64], 3), batchSize: 20, shards: 4, workers: 2, kernels: 'wasm', onNews: (line: string) => news.push(line) } as const;
+  const fault = { rank: 1, step: noStep, phase: 'forward', kind: 'exit', times: 1 } as const;
+  const judge = async (changes: object): Promise<number> => (await evaluate({ ...common, loss: 'sparseCategoricalCrossentropy', ...changes })).loss;
+  t.is(await within(deadlineMs, 'the evaluation', judge({ fault })), await judge({}));
+  const outputs = async (changes: object): Promise<Float32Array> => (await predict({ ...common, ...changes })).data;
+  t.deepEqual(await within(deadlineMs, 'the predictions', outputs({ fault })), await outputs({}));
+  t.is(news.length, 2);
+  for (const line of news) t.regex(line, /^Rank 1 failed in phase forward.*; it was started again and what it computed is repeated$/);
+  t.is(threads(), 0);
 });
 
 test.serial('a rank that dies in an evaluation costs nothing', async (t) => {
