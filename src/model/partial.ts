@@ -35,7 +35,7 @@ function renamed(name: string, names: LayerNames): string {
 }
 
 /** Throws LOCKSTEP_USAGE for patterns with several `*`, or with one on the right alone. */
-export function checkLayerNames(names: LayerNames): void {
+function checkLayerNames(names: LayerNames): void {
   const stars = (text: string): number => text.split('*').length - 1;
   const wrong = Object.entries(names).find(([from, to]) => stars(from) > 1 || stars(to) > stars(from));
   if (!wrong) return;
