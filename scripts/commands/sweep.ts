@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { readConfigValue, runConfigOf } from '../../src/config/file.ts';
+import { field } from '../../src/config/rules.ts';
 import type { RunConfig } from '../../src/config/run.ts';
 import { isLockstepError, LockstepError } from '../../src/errors.ts';
 import { Model } from '../../src/model/model.ts';
@@ -124,12 +125,17 @@ function configOf(value: unknown, path: string, variant: Variant, flags: SweepFl
   }
 }
 
-/** A key that is taken away is missed by no check, so a misspelt one would go unseen: it is tried with a value, which is never right but for the key. */
-function checkAbsentKeys(value: unknown, path: string, { settings }: Variant): void {
-  for (const { key, path: place, value: laid } of settings) {
-    if (laid !== undefined) continue;
+/**
+ * A key that is taken away is missed by no check, so a misspelt one would go unseen. One that the config does not have is tried with a value that is
+ * never right: what is wrong must not be the key.
+ */
+function checkAbsentKeys(config: unknown, path: string, { settings }: Variant): void {
+  for (const setting of settings) {
+    const isThere = setting.path.reduce(field, config) !== undefined;
+    if (isThere || setting.value !== undefined) continue;
+    const tried = settings.map((each) => (each === setting ? { ...each, value: null } : each));
     try {
-      runConfigOf(laidOver(value, { settings: [{ key, path: place, value: null }] }), path);
+      runConfigOf(laidOver(config, { settings: tried }), path);
     } catch (error) {
       const unknown = isLockstepError(error) && error.message.split('\n').find((line) => line.startsWith('Unknown key'));
       if (unknown) throw new LockstepError('LOCKSTEP_CONFIG', unknown);
@@ -170,7 +176,7 @@ function summaryOf(varied: readonly Vary[], rows: readonly Row[], prepared: read
   const least = leastOf(rows);
   if (least) lines.push(`least ${least.name}: ${least.value.toPrecision(4)} of ${least.variant.name}`);
   const left = prepared.length - rows.length;
-  if (left > 0) lines.push(`${left} of ${prepared.length} variants did not come to an end or were not begun`);
+  if (left > 0) lines.push(`not in the table: ${left} of ${prepared.length} variants`);
   if (prepared.some(({ config }) => config.earlyStopping?.restoreBestWeights))
     lines.push('where early stopping restores the best weights, the numbers are those of their epoch');
   return lines.join('\n');

@@ -119,12 +119,22 @@ test('every variant is checked before the first one runs; a wrong key or value i
   t.regex(await refused('--vary', 'seed=1', '--out', at('absent/runs.svg')), /^lockstep: Expected to write the plot .*\(ENOENT\)/);
 });
 
+test('a key that only another variant knows, or that another value brings along, can be taken away', async (t) => {
+  const ends = async (...more: string[]): Promise<unknown[]> => {
+    const { code, stdout, stderr } = await lockstep('sweep', run, ...more, '--steps', '1', '--json');
+    t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    return lines(stdout).map(({ end }) => end);
+  };
+  t.deepEqual(await ends('--vary', 'optimizer.type=adam,rmsprop', '--vary', 'optimizer.momentum=none'), ['done', 'done']);
+  t.deepEqual(await ends('--vary', 'optimizer.beta1=none,0.8', '--vary', 'optimizer={"type":"adam"}'), ['done', 'done']);
+});
+
 test('any other error ends the sweep with its variant named, after the table of what is done', async (t) => {
   const { code, stdout, stderr } = await lockstep('sweep', run, '--vary', 'data.train.images=train-images,absent,test-images', '--epochs', '1');
   t.is(code, 2);
   t.regex(stderr, /^lockstep: Variant data\.train\.images=absent: Expected .*absent`, but there is none; .*\n$/);
   t.regex(stdout, /^train-images +1 .* done$/m);
-  t.regex(stdout, /^2 of 3 variants did not come to an end or were not begun$/m);
+  t.regex(stdout, /^not in the table: 2 of 3 variants$/m);
 });
 
 test('Ctrl-C ends a sweep after the step: the table has what is done', async (t) => {
@@ -136,6 +146,6 @@ test('Ctrl-C ends a sweep after the step: the table has what is done', async (t)
   t.true(stdout.includes('stopping after this step; once more to stop at once\n'));
   t.regex(stdout, /^1 +1 .* done$/m);
   t.regex(stdout, /^1000000 .* interrupted$/m);
-  t.regex(stdout, /^1 of 3 variants did not come to an end or were not begun$/m);
+  t.regex(stdout, /^not in the table: 1 of 3 variants$/m);
   t.is(readdirSync(at('interrupted')).length, 2);
 });
