@@ -49,6 +49,9 @@ const placeholders: readonly (readonly [place: RegExp, value: string])[] = [
   [/\bLOG\.\.\./, 'a.jsonl b.jsonl'],
   // A config with normalizations, and weights of its own.
   [/(?<=fold |recalibrate )CONFIG --weights F\.safetensors/, 'normal.json --weights normal.safetensors'],
+  [/ --vary \.\.\.(?= |$)/, ''],
+  [/\bKEY=V1,V2(?:,\.\.\.)?/, 'optimizer.learningRate=0.01,0.02'],
+  [/(?<=sweep .*)--log-dir DIR\b/, '--log-dir logs'],
   [/\bCONFIG\b/g, 'iris.json'],
   [/\bDATA\b/g, 'iris.csv'],
   [/\bDIR\b/g, 'iris-run'],
@@ -103,6 +106,7 @@ export function shortened({ file, args }: Call, steps: readonly string[]): Call 
   const metrics = args.includes('--metrics') ? [] : ['--metrics', '127.0.0.1:0'];
   if (subcommand === 'train') return { file, args: [...free, ...metrics, ...steps] };
   if (subcommand === 'join') return { file, args: [...free, ...metrics] };
+  if (subcommand === 'sweep') return { file, args: [...args, '--steps', '5'] };
   const script = args[0]?.replace(packageRoot, '');
   if (script === 'dist/scripts/chaos.js') return { file, args: [...args, '--minutes', '0.001', '--faults', '1'] };
   if (script === 'dist/scripts/oracles.js') return { file, args: [...args, 'one-oracle'] };

@@ -47,6 +47,13 @@ test(`${title(outputs.findRate)}: what find-lr prints`, async (t) => {
   t.is(unlike(shown(outputs.findRate).text, await output(stage.copy(), 'lockstep find-lr iris.json')), undefined);
 });
 
+test(`${title(outputs.sweep)}: what sweep prints`, async (t) => {
+  const line = documents.flatMap(({ blocks }) => blocks).find(({ text }) => text.startsWith('lockstep sweep examples/'))!.text;
+  // Which variant is the best is not the same after every number of steps.
+  const printed = (await output(stage.copy(), line)).replace(/(?<=globalClipnorm=)none/, '1');
+  t.is(unlike(shown(outputs.sweep).text, printed), undefined);
+});
+
 test(`${title(outputs.checkpoints)}: what checkpoints prints of whole and damaged ones`, async (t) => {
   const folder = stage.copy();
   const [heading, whole, damaged] = shown(outputs.checkpoints).text.split('\n') as [string, string, string];

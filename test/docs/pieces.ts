@@ -31,6 +31,8 @@ export const settings: Readonly<Record<string, (value: unknown) => Changes>> = {
   '[{ "layers": "dense*", "until": 2 }]': (freeze) => ({ freeze, model: pair }),
   '"streaming": true': (member) => ({ data: { train: { dataset: 'mnist', split: 'test', limit: 256, ...(member as object) } } }),
   '[]': (metrics) => ({ metrics }),
+  '["accuracy"]': (metrics) => ({ metrics }),
+  '{"type":"adam"}': (optimizer) => ({ optimizer }),
   '{ "type": "leakyReLU", "alpha": 0.1 }': (activation) => withFirstDense({ activation }),
   '{ "type": "varianceScaling", "scale": 2, "mode": "fanIn", "distribution": "truncatedNormal" }': (kernelInitializer) => withFirstDense({ kernelInitializer }),
   '{ "type": "l1l2", "l1": 0.001, "l2": 0.01 }': (kernelRegularizer) => withFirstDense({ kernelRegularizer }),
