@@ -12,6 +12,7 @@ export { datasets } from './data/datasets.ts';
 export type { Learnt } from './data/learnt.ts';
 export type { DataSource, Normalization, Texts } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
+export { loadModel, saveModel } from './interop/files.ts';
 export { layers } from './layers/factories.ts';
 export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
 export { type PredictOptions, predict, type RowsData } from './local/predict.ts';
