@@ -11,6 +11,8 @@ import { Model } from '../model/model.ts';
 const readers: Readonly<Record<string, (path: string) => Promise<Model>>> = {
   '.safetensors': async (path) => Model.from(path),
   '.json': async (path) => (await import('./tfjs.ts')).readTfjsModel(path),
+  '.keras': async (path) => (await import('./keras.ts')).readKerasModel(path),
+  '.h5': async (path) => (await import('./keras.ts')).readKerasModel(path),
 };
 
 /** The formats that models are written in, by ending; a name without one is a folder. */
