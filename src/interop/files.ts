@@ -19,6 +19,7 @@ const readers: Readonly<Record<string, (path: string) => Promise<Model>>> = {
 const writers: Readonly<Record<string, (model: Model, path: string) => Promise<void>>> = {
   '.safetensors': async (model, path) => model.save(path),
   '.json': async (model, path) => (await import('./tfjs-write.ts')).writeTfjsModel(model, path),
+  '.onnx': async (model, path) => (await import('./onnx.ts')).writeOnnxModel(model, path),
 };
 
 function isFolder(path: string): boolean {
