@@ -38,24 +38,30 @@ function addLayer(graph: GraphBuilder, layer: NamedLayer, weights: ReadonlyMap<s
   switch (config.type) {
     case 'dense':
       addDense(graph, layer, weights);
-      return addActivation(graph, name, config.activation);
+      addActivation(graph, name, config.activation);
+      break;
     case 'batchNormalization':
-      return addBatchNormalization(graph, layer, config, weights);
+      addBatchNormalization(graph, layer, config, weights);
+      break;
     case 'layerNormalization':
-      return addLayerNormalization(graph, layer, config, weights);
+      addLayerNormalization(graph, layer, config, weights);
+      break;
     case 'activation':
-      return addActivation(graph, name, config.activation);
+      addActivation(graph, name, config.activation);
+      break;
     case 'flatten':
-      return void graph.add(name, 'Flatten', [graph.value], { axis: { int: 1 } });
+      graph.add(name, 'Flatten', [graph.value], { axis: { int: 1 } });
+      break;
     case 'reshape':
       // 0 leaves the batch as it is.
-      return void graph.add(name, 'Reshape', [graph.value, graph.integers(`${name}/shape`, [0, ...definition.outputShape])]);
+      graph.add(name, 'Reshape', [graph.value, graph.integers(`${name}/shape`, [0, ...definition.outputShape])]);
+      break;
     case 'dropout':
     case 'alphaDropout':
     case 'gaussianNoise':
-      return undefined;
+      break;
     default:
-      return config satisfies never;
+      config satisfies never;
   }
 }
 
@@ -137,38 +143,50 @@ function addLayerNormalization(
 }
 
 function addActivation(graph: GraphBuilder, name: string, config: ActivationConfig): void {
-  const { type, alpha } = resolveActivation(config);
+  const activation = resolveActivation(config);
+  const alpha = { alpha: { float: activation.alpha } };
   const x = graph.value;
-  switch (type) {
+  switch (activation.type) {
     case 'linear':
-      return;
+      break;
     case 'relu':
-      return void graph.add(name, 'Relu', [x]);
+      graph.add(name, 'Relu', [x]);
+      break;
     case 'leakyReLU':
-      return void graph.add(name, 'LeakyRelu', [x], { alpha: { float: alpha } });
+      graph.add(name, 'LeakyRelu', [x], alpha);
+      break;
     case 'elu':
-      return void graph.add(name, 'Elu', [x], { alpha: { float: alpha } });
+      graph.add(name, 'Elu', [x], alpha);
+      break;
     case 'selu':
-      return void graph.add(name, 'Selu', [x]);
+      graph.add(name, 'Selu', [x]);
+      break;
     case 'tanh':
-      return void graph.add(name, 'Tanh', [x]);
+      graph.add(name, 'Tanh', [x]);
+      break;
     case 'sigmoid':
-      return void graph.add(name, 'Sigmoid', [x]);
+      graph.add(name, 'Sigmoid', [x]);
+      break;
     case 'softplus':
-      return void graph.add(name, 'Softplus', [x]);
+      graph.add(name, 'Softplus', [x]);
+      break;
     case 'softmax':
-      return void graph.add(name, 'Softmax', [x], { axis: { int: -1 } });
+      graph.add(name, 'Softmax', [x], { axis: { int: -1 } });
+      break;
     case 'swish':
-      return void graph.add(name, 'Mul', [x, graph.add(name, 'Sigmoid', [x])]);
+      graph.add(name, 'Mul', [x, graph.add(name, 'Sigmoid', [x])]);
+      break;
     case 'gelu': {
       // x (1 + erf(x / sqrt 2)) / 2: the operation Gelu came with opset 20.
       graph.add(name, 'Erf', [graph.add(name, 'Mul', [x, graph.scalar(`${name}/half_root`, Math.SQRT1_2)])]);
       graph.add(name, 'Add', [graph.value, graph.scalar(`${name}/one`, 1)]);
       const half = graph.scalar(`${name}/half`, 0.5);
       const distribution = graph.add(name, 'Mul', [graph.value, half]);
-      return void graph.add(name, 'Mul', [x, distribution]);
+      graph.add(name, 'Mul', [x, distribution]);
+      break;
     }
-    default:
-      return type satisfies never;
+    default: {
+      activation.type satisfies never;
+    }
   }
 }
