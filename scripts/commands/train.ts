@@ -44,7 +44,7 @@ export function trainCommand(unheard: AbortSignal): Command {
     .addOption(stepsOption())
     .addOption(epochsOption())
     .addOption(seedOption())
-    .option('--init <file>', 'first weights (safetensors)')
+    .option('--init <file>', 'first weights (safetensors, model.json, .keras, .h5)')
     .option('--save <file>', 'where to write the trained weights (safetensors)')
     .option('--log <file>', 'write every step, epoch, checkpoint and the end as JSON lines')
     .option('--tensorboard <dir>', 'write scalars and histograms of gradients as events for TensorBoard')

@@ -2,7 +2,7 @@
  * Room: interop (level 4). Model files by the ending of their names: ours, and those of other libraries. What reads and writes a format is loaded
  * only when such a file is named.
  */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { LockstepError } from '../errors.ts';
 import { Model } from '../model/model.ts';
@@ -23,7 +23,7 @@ const writers: Readonly<Record<string, (model: Model, path: string) => Promise<v
 };
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 /**
@@ -37,6 +37,16 @@ export async function loadModel(path: string): Promise<Model> {
   const reader = readers[extname(file).toLowerCase()];
   if (!reader) throw unknownEnding('a model file with', path, Object.keys(readers));
   return reader(file);
+}
+
+/**
+ * Gives a model the weights of a file, by name: of any format that `loadModel` reads, and of safetensors without a model, too. Throws as `loadModel`
+ * does, and LOCKSTEP_WEIGHTS when they are not exactly those of the model.
+ */
+export async function loadWeights(model: Model, path: string): Promise<void> {
+  const isOther = isFolder(path) || ['.json', '.keras', '.h5'].includes(extname(path).toLowerCase());
+  if (isOther) model.setWeights((await loadModel(path)).getWeights(), `\`${path}\``);
+  else model.load(path);
 }
 
 /**

@@ -21,7 +21,7 @@ export interface OnnxNode {
 export type OnnxConstant = { readonly name: string } & (Tensor | { readonly shape: Shape; readonly integers: readonly number[] });
 
 /** A value that goes in or comes out, the batch first and of any size. */
-export interface OnnxValue {
+interface OnnxValue {
   readonly name: string;
   readonly sampleShape: Shape;
 }

@@ -6,6 +6,7 @@ import { parseRunSettings } from '../config/parse.ts';
 import { metricName, rowsPerStep } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
 import { isLockstepError } from '../errors.ts';
+import { loadWeights } from '../interop/files.ts';
 import { sizeOf } from '../memory/shape.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
@@ -62,7 +63,7 @@ export async function train(options: TrainOptions): Promise<Run> {
   const batchSize = rowsPerStep(settings);
   const opened = await openInputs(data, settings);
   model.build(opened.train.inputShape);
-  if (init !== undefined) model.load(init);
+  if (init !== undefined) await loadWeights(model, init);
   const trainSource = suitedTo(opened.train, model, loss);
   const validation = opened.validation && suitedTo(opened.validation, model, loss);
 
