@@ -40,6 +40,7 @@ const document = record('a run', {
     batchRows: count,
     passes: count.optional(),
     optimizerSlots: integer(0, 8),
+    freezes: flag.optional(),
     train: data,
     validation: data.optional(),
   }),
@@ -51,6 +52,7 @@ const document = record('a run', {
     validationBatchSize: count,
     onNonFinite: choice('halt', 'skip'),
     haltAfterSkipped: count,
+    freeze: z.array(record('frozen layers', { layers: z.array(z.string()), until: count })).optional(),
   }),
 });
 

@@ -3,6 +3,7 @@
  * makes the crew that `train()` works with.
  */
 import { availableParallelism } from 'node:os';
+import { field } from '../src/config/rules.ts';
 import type { DataDescription } from '../src/config/run.ts';
 import { LockstepError } from '../src/errors.ts';
 import type { OpenCrew } from '../src/local/crew.ts';
@@ -29,10 +30,22 @@ export interface ServeOptions extends Pick<ListenOptions, 'host' | 'port' | 'tok
   readonly onListening: (address: { readonly host: string; readonly port: number }) => void;
 }
 
+/** Every host has all rows in memory: they come to it from another one. Looks at configs before they are opened, and at sources of any kind. */
+function refuseStreaming({ train, validation }: { readonly train?: object | undefined; readonly validation?: object | undefined }): void {
+  for (const [place, data] of Object.entries({ 'data.train': train, 'data.validation': validation })) {
+    if (field(data, 'streaming') !== true && field(data, 'rowFile') === undefined) continue;
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      `Expected data in memory for a run on several hosts, got \`streaming\` in \`${place}\`; leave it out, or train on one machine.`,
+    );
+  }
+}
+
 /** Makes `train()` run on this machine and on all that join. */
 export function serve(options: ServeOptions): OpenCrew {
   const { onNews, onListening, signal, minHosts, workers = availableParallelism() } = options;
   const refusals = new Map<RefusalReason, number>();
+  refuseStreaming(options.description ?? {});
 
   function refused(reason: RefusalReason, message: string, remote: string): void {
     refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
@@ -40,6 +53,7 @@ export function serve(options: ServeOptions): OpenCrew {
   }
 
   return async (session) => {
+    refuseStreaming(session);
     const change = new Gate();
     const wake = (): void => change.nudge();
     const guests = new Guests(options.name, wake, () => listener.close());

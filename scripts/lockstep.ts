@@ -10,10 +10,12 @@ import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { findRateCommand } from './commands/find-lr.ts';
+import { foldCommand } from './commands/fold.ts';
 import { initCommand } from './commands/init.ts';
 import { joinCommand } from './commands/join.ts';
 import { plotCommand } from './commands/plot.ts';
 import { predictCommand } from './commands/predict.ts';
+import { recalibrateCommand } from './commands/recalibrate.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { summaryCommand } from './commands/summary.ts';
 import { trainCommand } from './commands/train.ts';
@@ -35,6 +37,8 @@ const program = new Command('lockstep')
   .addCommand(joinCommand(unheard.signal))
   .addCommand(evaluateCommand())
   .addCommand(predictCommand())
+  .addCommand(foldCommand())
+  .addCommand(recalibrateCommand())
   .addCommand(findRateCommand())
   .addCommand(summaryCommand())
   .addCommand(convertCommand())

@@ -10,12 +10,14 @@ export { type RunConfig, type RunConfigInput, runConfigJsonSchema } from './conf
 export type { ArrayData } from './data/arrays.ts';
 export { datasets } from './data/datasets.ts';
 export type { Learnt } from './data/learnt.ts';
+export type { RowFile } from './data/row-file.ts';
 export type { DataSource, Normalization, Texts } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
 export { loadModel, saveModel } from './interop/files.ts';
 export { layers } from './layers/factories.ts';
 export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
 export { type PredictOptions, predict, type RowsData } from './local/predict.ts';
+export { type RecalibrateOptions, type Recalibration, recalibrate } from './local/recalibrate.ts';
 export { type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
 export { Model, sequential } from './model/model.ts';
 export type { Predictions } from './model/predict.ts';

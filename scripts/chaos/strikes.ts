@@ -27,6 +27,7 @@ export class Strikes {
 
   /** Does it; `done` is told when it has come about. */
   strike(fault: OutsideFault, slot: Slot, done: () => void): void {
+    if (this.#isOver) return;
     const { current } = slot;
     if (fault.kind === 'writing') {
       this.#killWriting(slot, done);

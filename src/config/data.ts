@@ -12,6 +12,7 @@ const formats = ['idx', 'npy', 'npz', 'csv', 'jsonl', 'parquet', 'images'] as co
 
 const common = {
   limit: integer(1).optional().describe('The first rows only.'),
+  streaming: flag.default(d.streaming).describe('Inputs stay on disk and are read ahead of the steps, so data may be larger than memory; on one machine.'),
   normalize: choice('standard', 'minMax').optional().describe('Of training data: standard has mean 0 and standard deviation 1, minMax fills 0 to 1.'),
 };
 const scaled = { scale: positive.default(d.scale).describe('Every value is divided by this.'), ...common };

@@ -143,6 +143,8 @@ export const dataDefaults = {
   scale: 1,
   /** The named image data sets hold bytes 0 to 255; divided by 255 they fill [0, 1]. */
   imageScale: 255,
+  /** Data that fit memory are fastest there. */
+  streaming: false,
   /** The members of an npz file, as in Keras' own data sets and `np.savez(file, x=..., y=...)`. */
   npzInputs: 'x',
   npzLabels: 'y',

@@ -11,10 +11,11 @@ import { across, field, flag, fraction, fractionBelowOne, integer, listOf, nonNe
 const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
 const nameSchema = z.string(nameRule).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, nameRule);
 
-/** What every layer may have. `inputShape` (without the batch dimension) is for the first layer only. */
+/** What every layer may have. `inputShape` (without the batch dimension) is for the first layer only; `trainable` is true when absent. */
 const common = {
   name: nameSchema.optional(),
   inputShape: listOf('integer >= 1', integer(1)).optional(),
+  trainable: flag.optional().describe('False: its weights stay as they are, and a batch normalization uses its moving statistics.'),
 };
 
 const axisRule = 'an axis: an integer other than 0 (the batch), or a list of different ones';

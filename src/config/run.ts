@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { dataSchema } from './data.ts';
 import { runDefaults as d } from './defaults.ts';
+import { freezeSchema } from './freezing.ts';
 import { modelSchema } from './layers.ts';
 import { lossSchema } from './losses.ts';
 import { metricsSchema } from './metrics.ts';
@@ -43,6 +44,7 @@ const settings = {
     .describe('A step whose loss or gradient is not finite is skipped; "halt" ends the run when too many are skipped in a row.'),
   earlyStopping: earlyStoppingSchema.optional().describe('End the run when a number of its history gets no better.'),
   reduceLROnPlateau: reduceLROnPlateauSchema.optional().describe('Lower the learning rate when a number of its history gets no better.'),
+  freeze: freezeSchema.optional().describe('Layers whose weights stay as they are, until an epoch or for ever.'),
   haltAfterSkipped: integer(1).default(d.haltAfterSkipped).describe('With onNonFinite "halt": end the run after this many skipped steps in a row.'),
 };
 

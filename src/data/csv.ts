@@ -7,6 +7,7 @@ import { show } from '../check.ts';
 import type { FormatConfig } from '../config/data.ts';
 import { type FileBytes, malformed, withFile } from './file-bytes.ts';
 import { scanEnd, scanNumber } from './number-scan.ts';
+import { folderFor, type RowFolder } from './row-folder.ts';
 import type { DataSource, Texts } from './source.ts';
 import { slotKind, Table } from './table.ts';
 
@@ -20,16 +21,18 @@ export interface OpenOptions {
   readonly texts?: Texts | undefined;
   /** What to do when a file is missing. */
   readonly mend?: string | undefined;
+  /** Where rows go that must be converted before they are read from disk; absent: to a folder that goes with the process. */
+  readonly folder?: RowFolder | undefined;
 }
 
 /** The rows of a CSV file. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export function csvSource(config: FormatConfig<'csv'>, { texts, mend }: OpenOptions = {}): DataSource {
+export function csvSource(config: FormatConfig<'csv'>, { texts, mend, folder }: OpenOptions = {}): DataSource {
   return withFile(config.file, 'a CSV file', mend, (file) => {
     const reader = new CsvReader(file, config.delimiter.charCodeAt(0));
     const first = reader.fields(config.header);
     if (!first) throw malformed(config.file, 'hold at least one row', 'an empty file', 'give it data');
     const names = config.header ? first : first.map((_, index) => String(index));
-    const table = new Table(names, { ...config, name: `\`${config.file}\``, texts, expectedRows: reader.expectedRows });
+    const table = new Table(names, { ...config, name: `\`${config.file}\``, texts, expectedRows: reader.expectedRows, folder: folderFor(config.streaming, folder) });
     while (!table.isFull && reader.take(table, names.length)) {
       // Each goes into the table.
     }

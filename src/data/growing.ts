@@ -4,7 +4,15 @@
  */
 import { checkFitsArena, mostNumbers } from './room.ts';
 
-export class Growing {
+/** Where numbers go one after the other. */
+export interface NumberSink {
+  readonly values: Float32Array;
+  length: number;
+  /** Makes sure that `count` more numbers fit; they are then written to `values` from `length`. */
+  reserve(count: number): void;
+}
+
+export class Growing implements NumberSink {
   values: Float32Array;
   readonly #name: string;
   length = 0;
@@ -15,7 +23,7 @@ export class Growing {
     this.values = new Float32Array(Math.min(expected, mostNumbers));
   }
 
-  /** Makes sure that `count` more numbers fit; they are then written to `values` from `length`. Throws LOCKSTEP_MEMORY beyond an arena. */
+  /** Throws LOCKSTEP_MEMORY beyond an arena. */
   reserve(count: number): void {
     if (this.length + count <= this.values.length) return;
     checkFitsArena(this.#name, 4 * (this.length + count));

@@ -3,7 +3,7 @@
  * channels). It promises an order that no system changes, by the names of classes and of the files in them; files and folders whose
  * names begin with a dot are no pictures. Decoding takes all cores: sharp works in threads of its own.
  */
-import { readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import type { Sharp, SharpOptions } from 'sharp';
@@ -12,13 +12,15 @@ import { demandFile } from '../config/file.ts';
 import { LockstepError } from '../errors.ts';
 import type { OpenOptions } from './csv.ts';
 import { malformed, reasonOf } from './file-bytes.ts';
+import { fileSource } from './file-source.ts';
 import { checkFitsArena } from './room.ts';
+import { demandRoom, folderFor } from './row-folder.ts';
 import { type DataSource, memorySource } from './source.ts';
 
 type OpenPicture = (path: string, options: SharpOptions) => Sharp;
 
 /** The pictures below a folder. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export async function imagesSource(config: FormatConfig<'images'>, { texts, mend }: OpenOptions = {}): Promise<DataSource> {
+export async function imagesSource(config: FormatConfig<'images'>, { texts, mend, folder: given }: OpenOptions = {}): Promise<DataSource> {
   const { folder, size, channels, scale, limit } = config;
   const { classes, pictures } = findPictures(folder, texts?.classes, mend);
   if (limit !== undefined && limit > pictures.length) {
@@ -30,29 +32,49 @@ export async function imagesSource(config: FormatConfig<'images'>, { texts, mend
   const taken = pictures.slice(0, limit);
   const [height, width] = size;
   const bytes = height * width * channels;
-  checkFitsArena(`\`${folder}\``, taken.length * bytes);
-  const values = new Uint8Array(taken.length * bytes);
+  const name = `\`${folder}\``;
+  const rows = folderFor(config.streaming, given);
+  if (!rows) checkFitsArena(name, taken.length * bytes);
   const open = await openSharp();
 
-  let next = 0;
-  async function decode(): Promise<void> {
-    while (next < taken.length) {
-      const index = next++;
-      values.set(await decodePicture(open, taken[index]!.path, config), index * bytes);
+  /** Decodes all pictures and hands each over with its number, as they come. */
+  async function decodeAll(put: (pixels: Uint8Array, index: number) => void): Promise<void> {
+    let next = 0;
+    async function decode(): Promise<void> {
+      while (next < taken.length) {
+        const index = next++;
+        put(await decodePicture(open, taken[index]!.path, config), index);
+      }
     }
+    // Twice as many as cores: a file is read while another is decoded.
+    const decoders = await Promise.allSettled(Array.from({ length: 2 * availableParallelism() }, decode));
+    for (const decoder of decoders) if (decoder.status === 'rejected') throw decoder.reason;
   }
-  // Twice as many as cores: a file is read while another is decoded.
-  const decoders = await Promise.allSettled(Array.from({ length: 2 * availableParallelism() }, decode));
-  for (const decoder of decoders) if (decoder.status === 'rejected') throw decoder.reason;
 
-  return memorySource({
-    name: `\`${folder}\``,
+  const description = {
+    name,
     inputShape: [height, width, channels],
     scale,
     labels: { kind: 'class', values: Int32Array.from(taken, ({ label }) => label) },
-    values,
     texts: { classes, columns: {} },
-  });
+  } as const;
+  if (!rows) {
+    const values = new Uint8Array(taken.length * bytes);
+    await decodeAll((pixels, index) => values.set(pixels, index * bytes));
+    return memorySource({ ...description, values });
+  }
+  const path = rows.newFile(name);
+  const file = demandRoom(name, path, () => openSync(path, 'wx'));
+  try {
+    await decodeAll((pixels, index) => demandRoom(name, path, () => writeWhole(file, pixels, index * bytes)));
+  } finally {
+    closeSync(file);
+  }
+  return fileSource({ ...description, length: taken.length }, { path, offset: 0, type: 'uint8' });
+}
+
+function writeWhole(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, position + done);
 }
 
 /** Height, width and channels (1 or 3) of the first picture below a folder. Throws as `imagesSource` does. */

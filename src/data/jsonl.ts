@@ -7,6 +7,7 @@ import type { FormatConfig } from '../config/data.ts';
 import { field } from '../config/rules.ts';
 import type { OpenOptions } from './csv.ts';
 import { type FileBytes, malformed, withFile } from './file-bytes.ts';
+import { folderFor } from './row-folder.ts';
 import type { DataSource } from './source.ts';
 import { Table } from './table.ts';
 
@@ -21,7 +22,7 @@ interface Part {
 }
 
 /** The rows of a file of JSON lines. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export function jsonlSource(config: FormatConfig<'jsonl'>, { texts, mend }: OpenOptions = {}): DataSource {
+export function jsonlSource(config: FormatConfig<'jsonl'>, { texts, mend, folder }: OpenOptions = {}): DataSource {
   return withFile(config.file, 'a file of JSON lines', mend, (file) => {
     let table: Table | undefined;
     let parts: Part[] = [];
@@ -30,7 +31,7 @@ export function jsonlSource(config: FormatConfig<'jsonl'>, { texts, mend }: Open
       const row = objectOf(text, config.file, line);
       if (!table) {
         parts = partsOf(config, row, line);
-        table = tableOf(config, parts, texts);
+        table = tableOf(config, parts, texts, folderFor(config.streaming, folder));
       }
       for (const part of parts) put(table, part, field(row, part.key), line);
       table.endRow(line);
@@ -85,7 +86,12 @@ function partsOf({ file, inputs, label, target, sampleWeights }: FormatConfig<'j
   });
 }
 
-function tableOf({ file, inputs, label, target, sampleWeights, scale, limit }: FormatConfig<'jsonl'>, parts: readonly Part[], texts: OpenOptions['texts']): Table {
+function tableOf(
+  { file, inputs, label, target, sampleWeights, scale, limit }: FormatConfig<'jsonl'>,
+  parts: readonly Part[],
+  texts: OpenOptions['texts'],
+  folder: OpenOptions['folder'],
+): Table {
   const names = parts.flatMap(({ key, shape }) => placesOf(key, shape));
   const columnsOf = (keys: readonly string[]): number[] =>
     parts.filter(({ key }) => keys.includes(key)).flatMap(({ key, shape, slot }) => placesOf(key, shape).map((_, index) => slot + index));
@@ -95,6 +101,7 @@ function tableOf({ file, inputs, label, target, sampleWeights, scale, limit }: F
     scale,
     limit,
     texts,
+    folder,
     columns: columnsOf([inputs].flat()),
     label: labels[0],
     target: target === undefined ? undefined : targets,

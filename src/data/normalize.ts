@@ -6,6 +6,7 @@
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
 import { forBlocks } from './blocks.ts';
+import { normalizeInto } from './row-file.ts';
 import type { DataSource, Normalization } from './source.ts';
 
 /** Features of one row. */
@@ -61,7 +62,8 @@ export function learnNormalization(source: DataSource, kind: Normalization['kind
 /** The rows of `source`, normalised while they are read: float32, to be divided by nothing more. Throws LOCKSTEP_SHAPE when they have other features. */
 export function normalized(source: DataSource, normalization: Normalization): DataSource {
   const { offset, divisor } = normalization;
-  const { scale } = source;
+  const { rowFile } = source;
+  const scaled = { scale: source.scale, offset, divisor };
   const features = offset.length;
   if (featuresOf(source) !== features) {
     throw new LockstepError(
@@ -69,16 +71,13 @@ export function normalized(source: DataSource, normalization: Normalization): Da
       `Expected the rows of ${source.name} to have the ${features} features that are normalized, got ${featuresOf(source)}; give them the shape of the training rows.`,
     );
   }
+  if (rowFile?.normalization) {
+    throw new LockstepError('LOCKSTEP_USAGE', `Expected rows of ${source.name} that are not normalized yet, got a row file with a \`normalization\`; leave one out.`);
+  }
   const size = sizeOf(source.inputShape);
 
   function write(indices: Int32Array | undefined, into: Uint8Array | Float32Array): void {
-    forBlocks(source, indices, (values, first) => {
-      const start = first * size;
-      for (let i = 0, feature = 0; i < values.length; i++) {
-        into[start + i] = (values[i]! / scale - offset[feature]!) / divisor[feature]!;
-        if (++feature === features) feature = 0;
-      }
-    });
+    forBlocks(source, indices, (values, first) => normalizeInto(values, 0, values.length, scaled, into, first * size));
   }
 
   return {
@@ -86,6 +85,7 @@ export function normalized(source: DataSource, normalization: Normalization): Da
     inputType: 'float32',
     scale: 1,
     normalization,
+    ...(rowFile && { rowFile: { ...rowFile, normalization: scaled } }),
     readRows: (indices, into) => write(indices, into),
     readAll: (into) => write(undefined, into),
   };

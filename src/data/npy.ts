@@ -25,8 +25,28 @@ const magic = Buffer.from('\x93NUMPY', 'latin1');
 const types = { '|u1': 'uint8', '|b1': 'bool', '<i4': 'int32', '<i8': 'int64', '<f4': 'float32', '<f8': 'float64' } as const;
 type Type = keyof typeof types;
 
-/** Reads an array. Throws LOCKSTEP_DATA. */
-export function readNpy(file: NpyBytes): NpyArray {
+/** What an npy file says of its array. */
+export interface NpyHeader {
+  readonly shape: readonly number[];
+  readonly type: (typeof types)[Type];
+  /** Where its numbers begin, and their bytes. */
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/** Reads an array, of which only the first `limit` rows when that is given. Throws LOCKSTEP_DATA. */
+export function readNpy(file: NpyBytes, limit: number = Number.POSITIVE_INFINITY): NpyArray {
+  const header = npyHeader(file);
+  const { shape, type, start } = header;
+  const rows = shape[0]!;
+  const bytes = (header.bytes / rows) * Math.min(limit, rows);
+  // A number of float64 takes half as much when it is read.
+  checkFitsArena(`\`${file.name}\``, type === 'float64' ? bytes / 2 : bytes);
+  return { shape, values: valuesOf(file.read(start, bytes), type) };
+}
+
+/** Reads all but the numbers, of which there are as many as the header says. Throws LOCKSTEP_DATA. */
+export function npyHeader(file: NpyBytes): NpyHeader {
   const { name } = file;
   const start = file.read(0, Math.min(file.size, 12));
   if (start.length < 10 || !start.subarray(0, 6).equals(magic)) {
@@ -51,9 +71,7 @@ export function readNpy(file: NpyBytes): NpyArray {
       `${trouble}: fetch it again`,
     );
   }
-  // A number of float64 takes half as much when it is read.
-  checkFitsArena(`\`${name}\``, type === '<f8' ? bytes / 2 : bytes);
-  return { shape, values: valuesOf(file.read(dataStart, bytes), type) };
+  return { shape, type: types[type], start: dataStart, bytes };
 }
 
 /** An npy file of float32 numbers, row-major; its data begin at a multiple of 64 bytes, as NumPy's do. */
@@ -95,19 +113,19 @@ function parseHeader(name: string, header: string): { readonly type: Type; reado
 }
 
 /** Machines that Lockstep runs on are little-endian. `bytes` begin at a buffer of their own, so they are aligned. */
-function valuesOf(bytes: Buffer, type: Type): NpyArray['values'] {
+function valuesOf(bytes: Buffer, type: NpyHeader['type']): NpyArray['values'] {
   const { buffer, byteOffset, length } = byteOffset0(bytes);
   switch (type) {
-    case '|u1':
-    case '|b1':
+    case 'uint8':
+    case 'bool':
       return new Uint8Array(buffer, byteOffset, length);
-    case '<i4':
+    case 'int32':
       return new Int32Array(buffer, byteOffset, length / 4);
-    case '<i8':
+    case 'int64':
       return new BigInt64Array(buffer, byteOffset, length / 8);
-    case '<f4':
+    case 'float32':
       return new Float32Array(buffer, byteOffset, length / 4);
-    case '<f8':
+    case 'float64':
       return Float32Array.from(new Float64Array(buffer, byteOffset, length / 8));
     default:
       return type satisfies never;

@@ -2,22 +2,34 @@
  * Room: data (level 3). Inputs, labels and weights from npy files or the members of an npz file. The type of the labels says what they
  * are: integers in one dimension are classes, floating-point numbers are targets.
  */
-import type { FormatConfig } from '../config/data.ts';
+import type { DataConfig, FormatConfig } from '../config/data.ts';
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { OpenOptions } from './csv.ts';
-import { type FileBytes, malformed, withFile } from './file-bytes.ts';
-import { type NpyArray, readNpy } from './npy.ts';
+import { type FileBytes, malformed, withFile, withFileAsync } from './file-bytes.ts';
+import { notFinite } from './file-source.ts';
+import { type NpyArray, type NpyBytes, readNpy } from './npy.ts';
+import { findMember, memberName, type PlacedArray, placedMember, placedNpy, placedSource, whole } from './placed-numpy.ts';
+import { folderFor, type RowFolder } from './row-folder.ts';
 import { checkWeights, type DataSource, type Labels, memorySource } from './source.ts';
-import { unzipMember, zipMembers } from './zip.ts';
+import { unzipMember } from './zip.ts';
+
+type RowsOptions = Pick<OpenOptions, 'mend' | 'folder'>;
 
 /** The rows of an npy file, or of the array `member` of an npz file, without labels. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export function numpyRows(path: string, member: string | undefined, scale: number): DataSource {
-  const x = withFile(path, 'a file of rows', undefined, (file) => {
-    if (member === undefined) return { name: path, ...readNpy({ name: path, size: file.size, read: (position, length) => file.read(position, length) }) };
-    return readMember(file, member);
+export async function numpyRows(
+  path: string,
+  member: string | undefined,
+  config: Pick<DataConfig, 'scale' | 'streaming'>,
+  options: RowsOptions = {},
+): Promise<DataSource> {
+  const { scale } = config;
+  const folder = folderFor(config.streaming, options.folder);
+  const x = await withFileAsync(path, 'a file of rows', undefined, async (file) => {
+    if (member === undefined) return folder ? placedNpy(file) : readArray(path, whole(file));
+    return folder ? await placedMember(file, member, folder) : readMember(file, member);
   });
-  return sourceOf({ scale }, `\`${path}\``, x, { name: x.name, shape: x.shape.slice(0, 1), values: new Uint8Array(x.shape[0]!) }, undefined);
+  return sourceOf({ scale }, `\`${path}\``, x, { name: x.name, shape: x.shape.slice(0, 1), values: new Uint8Array(x.shape[0]!) }, undefined, folder);
 }
 
 interface Named extends NpyArray {
@@ -26,39 +38,47 @@ interface Named extends NpyArray {
 }
 
 /** Arrays of files of their own. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export function npySource(config: FormatConfig<'npy'>, { mend }: OpenOptions = {}): DataSource {
-  const read = (path: string, what: string): Named =>
-    withFile(path, what, mend, (file) => ({ name: path, ...readNpy({ name: path, size: file.size, read: (position, length) => file.read(position, length) }) }));
+export function npySource(config: FormatConfig<'npy'>, { mend, folder: given }: RowsOptions = {}): DataSource {
+  const folder = folderFor(config.streaming, given);
+  const read = (path: string, what: string): Named => withFile(path, what, mend, (file) => readArray(path, whole(file)));
   const weights = config.sampleWeights === undefined ? undefined : read(config.sampleWeights, 'a file of weights of rows');
-  return sourceOf(config, `\`${config.inputs}\``, read(config.inputs, 'an npy file of inputs'), read(config.labels, 'an npy file of labels'), weights);
+  const what = 'an npy file of inputs';
+  const x = withFile<Named | PlacedArray>(config.inputs, what, mend, (file) => (folder ? placedNpy(file) : readArray(config.inputs, whole(file), config.limit)));
+  return sourceOf(config, `\`${config.inputs}\``, x, read(config.labels, 'an npy file of labels'), weights, folder);
 }
 
 /** Arrays of one archive. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export function npzSource(config: FormatConfig<'npz'>, { mend }: OpenOptions = {}): DataSource {
-  return withFile(config.file, 'an npz file', mend, (file) => {
-    const read = (name: string): Named => readMember(file, name);
-    const weights = config.sampleWeights === undefined ? undefined : read(config.sampleWeights);
-    return sourceOf(config, `\`${config.file}\``, read(config.inputs), read(config.labels), weights);
+export async function npzSource(config: FormatConfig<'npz'>, { mend, folder: given }: RowsOptions = {}): Promise<DataSource> {
+  const folder = folderFor(config.streaming, given);
+  return await withFileAsync(config.file, 'an npz file', mend, async (file) => {
+    const weights = config.sampleWeights === undefined ? undefined : readMember(file, config.sampleWeights);
+    const x = folder ? await placedMember(file, config.inputs, folder) : readMember(file, config.inputs);
+    return sourceOf(config, `\`${config.file}\``, x, readMember(file, config.labels), weights, folder);
   });
+}
+
+function readArray(name: string, bytes: Omit<NpyBytes, 'name'>, limit?: number): Named {
+  return { name, ...readNpy({ name, ...bytes }, limit) };
 }
 
 /** An array of an npz file. */
 function readMember(file: FileBytes, name: string): Named {
-  const members = zipMembers(file);
-  const member = members.get(`${name}.npy`);
-  if (!member) {
-    const names = [...members.keys()].map((key) => key.replace(/\.npy$/, '')).slice(0, 8);
-    throw malformed(file.path, `hold an array \`${name}\``, names.length === 0 ? 'none' : `the arrays ${names.join(', ')}`, 'name them with `inputs` and `labels`');
-  }
-  const bytes = unzipMember(file, name, member);
-  const called = `${file.path}: ${name}`;
-  return { name: called, ...readNpy({ name: called, size: bytes.length, read: (position, length) => bytes.subarray(position, position + length) }) };
+  const bytes = unzipMember(file, name, findMember(file, name));
+  return readArray(memberName(file, name), { size: bytes.length, read: (position, length) => bytes.subarray(position, position + length) });
 }
 
-function sourceOf({ scale, limit }: { readonly scale: number; readonly limit?: number | undefined }, name: string, x: Named, y: Named, w: Named | undefined): DataSource {
+function sourceOf(
+  { scale, limit }: { readonly scale: number; readonly limit?: number | undefined },
+  name: string,
+  x: Named | PlacedArray,
+  y: Named,
+  w: Named | undefined,
+  folder: RowFolder | undefined,
+): DataSource {
   const [rows = 0, ...inputShape] = x.shape;
   if (inputShape.length === 0) throw malformed(x.name, 'have at least two dimensions', 'one', 'check that it holds the inputs');
-  if (!(x.values instanceof Uint8Array || x.values instanceof Float32Array)) {
+  const type = 'values' in x ? typeOf(x.values) : x.type;
+  if (type === 'int32' || type === 'int64') {
     throw malformed(x.name, 'hold inputs of uint8, float32 or float64', 'integers', "convert them: array.astype('float32')");
   }
   for (const { name: other, shape } of [y, ...(w ? [w] : [])]) {
@@ -69,22 +89,23 @@ function sourceOf({ scale, limit }: { readonly scale: number; readonly limit?: n
   }
   const taken = limit ?? rows;
   const size = sizeOf(inputShape);
+  const description = { name, inputShape, scale, labels: labelsOf(y, taken), ...(w && { weights: weightsOf(w, taken) }) };
+  if (!('values' in x)) return placedSource(x, { ...description, length: taken }, folder!);
   checkFinite(x, size);
-  return memorySource({
-    name,
-    inputShape,
-    scale,
-    labels: labelsOf(y, taken),
-    values: x.values.subarray(0, taken * size),
-    ...(w && { weights: weightsOf(w, taken) }),
-  });
+  return memorySource({ ...description, values: (x.values as Uint8Array | Float32Array).subarray(0, taken * size) });
+}
+
+function typeOf(values: NpyArray['values']): 'uint8' | 'float32' | 'int32' | 'int64' {
+  if (values instanceof Uint8Array) return 'uint8';
+  if (values instanceof Float32Array) return 'float32';
+  return values instanceof Int32Array ? 'int32' : 'int64';
 }
 
 function checkFinite({ name, values }: Named, size: number): void {
   if (!(values instanceof Float32Array)) return;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (!(value - value === 0)) throw malformed(name, 'hold finite numbers in float32', `\`${value}\` in row ${Math.floor(i / size)}`, 'mend or leave out the row');
+    if (!(value - value === 0)) throw notFinite(name, value, Math.floor(i / size));
   }
 }
 

@@ -8,12 +8,13 @@ import type { FormatConfig } from '../config/data.ts';
 import { isLockstepError } from '../errors.ts';
 import type { OpenOptions } from './csv.ts';
 import { FileBytes, malformed, reasonOf } from './file-bytes.ts';
+import { folderFor } from './row-folder.ts';
 import type { DataSource } from './source.ts';
 import { Table } from './table.ts';
 
 /** The rows of a Parquet file. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export async function parquetSource(config: FormatConfig<'parquet'>, { texts, mend }: OpenOptions = {}): Promise<DataSource> {
-  return await withParquet(config.file, mend, (file) => read(config, file, texts));
+export async function parquetSource(config: FormatConfig<'parquet'>, { texts, mend, folder }: OpenOptions = {}): Promise<DataSource> {
+  return await withParquet(config.file, mend, (file) => read(config, file, texts, folderFor(config.streaming, folder)));
 }
 
 async function withParquet<T>(path: string, mend: string | undefined, use: (file: FileBytes) => Promise<T>): Promise<T> {
@@ -47,7 +48,7 @@ function bufferOf(bytes: FileBytes): AsyncBuffer {
   return { byteLength: bytes.size, slice: (start, end = bytes.size) => bytes.read(start, Math.min(end, bytes.size) - start).buffer };
 }
 
-async function read(config: FormatConfig<'parquet'>, bytes: FileBytes, texts: OpenOptions['texts']): Promise<DataSource> {
+async function read(config: FormatConfig<'parquet'>, bytes: FileBytes, texts: OpenOptions['texts'], folder: OpenOptions['folder']): Promise<DataSource> {
   // Loaded here: other formats need neither.
   const { parquetMetadataAsync, parquetScan, parquetSchema } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
@@ -56,7 +57,7 @@ async function read(config: FormatConfig<'parquet'>, bytes: FileBytes, texts: Op
   const names = parquetSchema(metadata).children.map(({ element }) => element.name);
   const rows = Number(metadata.num_rows);
   const expectedRows = Math.min(config.limit ?? rows, rows, bytes.size * 8);
-  const table = new Table(names, { ...config, name: `\`${config.file}\``, texts, expectedRows });
+  const table = new Table(names, { ...config, name: `\`${config.file}\``, texts, expectedRows, folder });
   const { ofColumn } = table.slots;
   const columns = names.flatMap((name, index) => (ofColumn[index]! < 0 ? [] : [{ name, slot: ofColumn[index]! }]));
   const scan = await parquetScan({ file, metadata, columns: columns.map(({ name }) => name), compressors });

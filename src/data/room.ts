@@ -14,6 +14,6 @@ export function checkFitsArena(name: string, bytes: number): void {
   if (bytes <= arenaLimitBytes) return;
   throw new LockstepError(
     'LOCKSTEP_MEMORY',
-    `Expected the rows of ${name} to fit the ${gibibytes(arenaLimitBytes)} of a host's arena, got at least ${gibibytes(bytes)}; set \`limit\` on the data, or take fewer columns or smaller pictures.`,
+    `Expected the rows of ${name} to fit the ${gibibytes(arenaLimitBytes)} of a host's arena, got at least ${gibibytes(bytes)}; set \`limit\` or \`streaming: true\` on the data, or take fewer columns or smaller pictures.`,
   );
 }

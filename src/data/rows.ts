@@ -3,34 +3,35 @@
  * became in the training data holds for them. A source has labels, so each row is called class 0 here; nobody looks at it.
  */
 import type { DataConfig } from '../config/data.ts';
-import { csvHead, csvSource } from './csv.ts';
-import { readIdx } from './idx.ts';
+import { csvHead, csvSource, type OpenOptions } from './csv.ts';
+import { idxRows } from './idx.ts';
 import { imagesSource } from './images.ts';
 import { jsonlSource } from './jsonl.ts';
 import { numpyRows } from './numpy-source.ts';
 import { parquetHead, parquetSource } from './parquet.ts';
-import { type DataSource, memorySource, type Texts } from './source.ts';
+import type { RowFolder } from './row-folder.ts';
+import type { DataSource, Texts } from './source.ts';
 
 type TableConfig = Extract<DataConfig, { format: 'csv' | 'parquet' }>;
 
 const noLabels = { label: undefined, target: undefined, sampleWeights: undefined, limit: undefined };
 
 /** The rows at `path`, in the format of `like`, the training data; an npy file of rows is taken for any. Throws LOCKSTEP_FILE and LOCKSTEP_DATA. */
-export async function openRows(path: string, like: DataConfig, texts: Texts | undefined): Promise<DataSource> {
-  const source = await open(path, like, { texts: texts ?? { columns: {} } });
+export async function openRows(path: string, like: DataConfig, texts: Texts | undefined, folder?: RowFolder): Promise<DataSource> {
+  const source = await open(path, like, { texts: texts ?? { columns: {} }, folder });
   return { ...source, labels: { kind: 'class', values: new Int32Array(source.length) } };
 }
 
-async function open(path: string, like: DataConfig, options: { readonly texts: Texts }): Promise<DataSource> {
-  if (path.endsWith('.npy')) return numpyRows(path, undefined, like.scale);
-  if (!('format' in like)) return idxRows(path, like.scale);
+async function open(path: string, like: DataConfig, options: Pick<OpenOptions, 'texts' | 'folder'>): Promise<DataSource> {
+  if (path.endsWith('.npy')) return await numpyRows(path, undefined, like, options);
+  if (!('format' in like)) return await idxRows(path, like, options);
   switch (like.format) {
     case 'idx':
-      return idxRows(path, like.scale);
+      return await idxRows(path, like, options);
     case 'npy':
-      return numpyRows(path, undefined, like.scale);
+      return await numpyRows(path, undefined, like, options);
     case 'npz':
-      return numpyRows(path, like.inputs, like.scale);
+      return await numpyRows(path, like.inputs, like, options);
     case 'csv': {
       const [first = []] = csvHead(path, like.delimiter, 1);
       const columns = inputsOf(like, like.header ? first : first.map((_, column) => String(column)));
@@ -45,11 +46,6 @@ async function open(path: string, like: DataConfig, options: { readonly texts: T
     default:
       return like satisfies never;
   }
-}
-
-function idxRows(path: string, scale: number): DataSource {
-  const { shape, values } = readIdx(path, 'an image file');
-  return memorySource({ name: `\`${path}\``, inputShape: shape.slice(1), scale, labels: { kind: 'class', values: new Int32Array(shape[0]!) }, values });
 }
 
 /** The columns of inputs: those of the config, or all that have no other role there, whether the file has these or not. */

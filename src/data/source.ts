@@ -6,6 +6,7 @@ import { shape as checkShape, oneOf, positiveInteger, show } from '../check.ts';
 import { positiveRule } from '../config/rules.ts';
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
+import { checkRowFile, type RowFile } from './row-file.ts';
 
 /** What each row should give: a class (rows int32), or target values (rows times `shape` float32, row-major). */
 export type Labels =
@@ -46,6 +47,11 @@ export interface DataSource {
   readonly texts?: Texts | undefined;
   /** What was done to the rows before they came here; what is to be predicted needs the same. */
   readonly normalization?: Normalization | undefined;
+  /**
+   * Where the inputs lie on disk, when they are to stay there and be read ahead of training: the numbers that `readRows` writes.
+   * Absent: they are read into memory once.
+   */
+  readonly rowFile?: RowFile | undefined;
   /** Writes the rows at `indices` (each in [0, length)) one after the other, row-major, not scaled. */
   readRows(indices: Int32Array, into: Uint8Array | Float32Array): void;
   /** Writes all rows in order, row-major, not scaled. */
@@ -53,7 +59,7 @@ export interface DataSource {
 }
 
 /** What a source in memory is made of: its description and all rows' numbers, row-major. */
-export type Rows = Omit<DataSource, 'length' | 'inputType' | 'readRows' | 'readAll'> & { readonly values: Uint8Array | Float32Array };
+export type Rows = Omit<DataSource, 'length' | 'inputType' | 'readRows' | 'readAll' | 'rowFile'> & { readonly values: Uint8Array | Float32Array };
 
 /** Makes sure that a scale is a number > 0, in float32 too, where inputs are divided by it. */
 export function checkScale(name: string, scale: unknown): void {
@@ -89,6 +95,7 @@ export function checkSource(source: DataSource, place: string): DataSource {
     );
   }
   if (source.weights !== undefined) checkWeights(`\`${place}.weights\``, source.weights, rows);
+  if (source.rowFile !== undefined) checkRowFile(source.rowFile, `${place}.rowFile`, source);
   return source;
 }
 

@@ -57,12 +57,13 @@ function keptOfClasses({ labels, length, name }: DataSource, { fraction, seed }:
 
 /** The rows at `rows`, in this order, as a source of their own. */
 function rowsOf(source: DataSource, rows: Int32Array): DataSource {
-  const { labels, weights } = source;
+  const { labels, weights, rowFile } = source;
   return {
     ...source,
     length: rows.length,
     labels: labelsOf(labels, rows),
     ...(weights && { weights: Float32Array.from(rows, (row) => weights[row]!) }),
+    ...(rowFile && { rowFile: { ...rowFile, rows: rows.map((row) => rowFile.rows?.[row] ?? row) } }),
     readRows: (indices, into) =>
       source.readRows(
         indices.map((index) => rows[index]!),

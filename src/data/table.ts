@@ -6,11 +6,14 @@
 import { show } from '../check.ts';
 import { dataDefaults } from '../config/defaults.ts';
 import { LockstepError } from '../errors.ts';
+import { forBlocks } from './blocks.ts';
 import type { Roles, Slots } from './columns.ts';
 import { dealSlots } from './columns.ts';
-import { Growing } from './growing.ts';
+import { fileSource } from './file-source.ts';
+import { Growing, type NumberSink } from './growing.ts';
+import { appendRows, type RowFolder, Spill } from './row-folder.ts';
 import { type DataSource, memorySource, type Texts } from './source.ts';
-import { expandCategories, sortedIds } from './texts.ts';
+import { expandCategories, type Order, sortedIds } from './texts.ts';
 
 export interface TableOptions extends Roles {
   /** What messages call the table. */
@@ -23,6 +26,8 @@ export interface TableOptions extends Roles {
   readonly expectedRows?: number;
   /** Inputs that are texts are refused. */
   readonly numbersOnly?: boolean;
+  /** Where inputs go that are to stay on disk; absent: they are kept in memory. */
+  readonly folder?: RowFolder | undefined;
 }
 
 /** What the values of a slot are; the first row decides where nothing else does. */
@@ -41,7 +46,7 @@ export class Table {
   readonly #options: TableOptions;
   /** Texts by slot with their ids, in the order in which they came; of the training data where they are known. */
   readonly #ids: (Map<string, number> | undefined)[];
-  readonly #inputs: Growing;
+  readonly #inputs: Growing | Spill;
   readonly #aims: Growing;
   readonly #classes: number[] = [];
   readonly #weights: Growing;
@@ -61,7 +66,7 @@ export class Table {
       if (texts ? known : categorical.has(slot)) this.#isText(slot, known);
       else if (!texts && !(options.numbersOnly && slot < inputs)) this.kinds[slot] = slotKind.unknown;
     }
-    this.#inputs = new Growing(name, expectedRows * inputs);
+    this.#inputs = options.folder ? new Spill(name, options.folder) : new Growing(name, expectedRows * inputs);
     this.#aims = new Growing(name, expectedRows * targets);
     this.#weights = new Growing(name, weight >= 0 ? expectedRows : 0);
   }
@@ -125,7 +130,6 @@ export class Table {
     if (limit !== undefined && limit > rows) {
       throw new LockstepError('LOCKSTEP_DATA', `Expected \`limit\` to be at most ${rows}, the rows of ${name}, got \`${limit}\`; lower it or leave it out.`);
     }
-    const values = this.#inputs.taken();
     const orders = this.#ids.map((ids) => ids && sortedIds(ids));
     const texts = orders.some((order) => order)
       ? {
@@ -133,20 +137,42 @@ export class Table {
           columns: Object.fromEntries(names.slice(0, inputs).flatMap((column, slot) => (orders[slot] ? [[column, orders[slot].names] as const] : []))),
         }
       : undefined;
-    const expanded = expandCategories(values, orders.slice(0, inputs), scale, name);
     const rank = orders[label]?.rank;
-    return memorySource({
+    const description: Omit<DataSource, 'length' | 'inputShape' | 'inputType' | 'readRows' | 'readAll'> = {
       name,
-      inputShape: [expanded.length / rows],
       scale,
       labels:
         label >= 0
           ? { kind: 'class', values: Int32Array.from(this.#classes, (id) => rank?.[id] ?? id) }
           : { kind: 'target', shape: [targets], values: this.#aims.taken() },
-      values: expanded,
       ...(weight >= 0 && { weights: this.#weights.taken() }),
       ...(texts && { texts }),
+    };
+    const columns = orders.slice(0, inputs);
+    if (this.#inputs instanceof Spill) return this.#onDisk(this.#inputs, columns, description);
+    const values = expandCategories(this.#inputs.taken(), columns, scale, name);
+    return memorySource({ ...description, inputShape: [values.length / rows], values });
+  }
+
+  /** The source of inputs in a file. Only when all rows are known does anybody know how many columns their texts become, so those are written twice. */
+  #onDisk(
+    inputs: Spill,
+    columns: readonly (Order | undefined)[],
+    description: Omit<DataSource, 'length' | 'inputShape' | 'inputType' | 'readRows' | 'readAll'>,
+  ): DataSource {
+    const { folder, name, scale } = this.#options;
+    const { rows: length } = this;
+    inputs.flush();
+    const read = fileSource({ ...description, length, inputShape: [columns.length] }, { path: inputs.path, offset: 0, type: 'float32' });
+    if (columns.every((order) => order === undefined)) return read;
+    const path = folder!.newFile(name);
+    let width = 0;
+    forBlocks(read, undefined, (values) => {
+      const wider = expandCategories(values as Float32Array, columns, scale, name);
+      width = (wider.length / values.length) * columns.length;
+      appendRows(name, path, wider);
     });
+    return fileSource({ ...description, length, inputShape: [width] }, { path, offset: 0, type: 'float32' });
   }
 
   /** Throws LOCKSTEP_DATA about the value of a slot in a row. */
@@ -203,7 +229,7 @@ export class Table {
   }
 
   /** Rounds `count` values from slot `first` to float32 and adds them. */
-  #take(to: Growing, first: number, count: number, number: number): void {
+  #take(to: NumberSink, first: number, count: number, number: number): void {
     const { row } = this;
     const { values, length } = to;
     for (let i = 0; i < count; i++) {

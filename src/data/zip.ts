@@ -64,26 +64,44 @@ export function zipMembers(file: FileBytes): Map<string, Member> {
 }
 
 /** The bytes of a member. Throws LOCKSTEP_DATA. */
-export function unzipMember(file: FileBytes, name: string, { method, crc, packed, size, position }: Member): Buffer {
-  const broken = (received: string, cause?: unknown) =>
-    malformed(file.path, `hold the member \`${name}\` whole`, received, 'the file is damaged: fetch it again', cause === undefined ? {} : { cause });
-  if (method !== 0 && method !== 8) {
-    throw malformed(file.path, `hold the member \`${name}\` stored or deflated`, method === -1 ? 'an encrypted one' : `method ${method}`, 'save it with np.savez');
-  }
-  const header = file.read(position, 30);
-  if (header.readUInt32LE(0) !== localSignature) throw broken('none where the directory says');
-  const bytes = file.read(position + 30 + header.readUInt16LE(26) + header.readUInt16LE(28), packed);
+export function unzipMember(file: FileBytes, name: string, member: Member): Buffer {
+  const { method, packed, size } = member;
+  const bytes = file.read(memberStart(file, name, member), packed);
   let unpacked: Buffer = bytes;
   if (method === 8) {
     try {
       unpacked = inflateRawSync(bytes, { maxOutputLength: Math.max(1, size) });
     } catch (cause) {
-      throw broken(`one that does not unpack (${reasonOf(cause)})`, cause);
+      throw brokenMember(file, name, cause);
     }
   }
-  if (unpacked.length !== size) throw broken(`${unpacked.length} of ${size} bytes`);
-  if (crc32(unpacked) !== crc) throw broken('other bytes than its checksum says');
+  checkMember(file, name, member, { bytes: unpacked.length, crc: crc32(unpacked) });
   return unpacked;
+}
+
+/** Makes sure that the unpacked bytes of a member are what the directory says. Throws LOCKSTEP_DATA. */
+export function checkMember(file: FileBytes, name: string, { size, crc }: Member, found: { readonly bytes: number; readonly crc: number }): void {
+  if (found.bytes !== size) throw notWhole(file, name, `${found.bytes} of ${size} bytes`);
+  if (found.crc !== crc) throw notWhole(file, name, 'other bytes than its checksum says');
+}
+
+/** A member that does not unpack. */
+export function brokenMember(file: FileBytes, name: string, cause: unknown): Error {
+  return notWhole(file, name, `one that does not unpack (${reasonOf(cause)})`, cause);
+}
+
+function notWhole({ path }: FileBytes, name: string, received: string, cause?: unknown): Error {
+  return malformed(path, `hold the member \`${name}\` whole`, received, 'the file is damaged: fetch it again', cause === undefined ? {} : { cause });
+}
+
+/** Where the packed bytes of a member, stored or deflated, begin in the archive. Throws LOCKSTEP_DATA. */
+export function memberStart(file: FileBytes, name: string, { method, position }: Member): number {
+  if (method !== 0 && method !== 8) {
+    throw malformed(file.path, `hold the member \`${name}\` stored or deflated`, method === -1 ? 'an encrypted one' : `method ${method}`, 'save it with np.savez');
+  }
+  const header = file.read(position, 30);
+  if (header.readUInt32LE(0) !== localSignature) throw notWhole(file, name, 'none where the directory says');
+  return position + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
 }
 
 /** Those of [size, packed size, position] that do not fit 32 bits stand in the zip64 field of `extra`, in this order. */

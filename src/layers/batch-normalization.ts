@@ -16,8 +16,9 @@ import { checkedAxes } from './axes.ts';
 import { type ChannelLayout, channelLayout } from './channels.ts';
 import { GhostBatchNormalization } from './ghost-batch-normalization.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
-import { type ChannelVectors, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
+import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 import { bounded } from './penalties.ts';
+import { Population } from './population.ts';
 
 export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
   const layout = normalizationLayout(config, inputShape, place);
@@ -32,7 +33,7 @@ export function defineBatchNormalization(config: BatchNormalizationConfig, input
   return {
     outputShape: inputShape,
     weights,
-    needsWholeBatch: config.synchronized,
+    needsWholeBatch: config.synchronized && config.trainable !== false,
     inPlaceBackward: true,
     compile: (builder) => (config.synchronized ? new BatchNormalization(config, layout, builder) : new GhostBatchNormalization(config, layout, builder)),
   };
@@ -61,6 +62,7 @@ class BatchNormalization implements Operation {
   readonly #moments: ExchangeArea;
   readonly #sums: ExchangeArea;
   readonly #vectors: ChannelVectors;
+  readonly #population: Population;
 
   constructor(config: BatchNormalizationConfig, layout: ChannelLayout, builder: Builder) {
     const { channels, positions } = layout;
@@ -77,6 +79,7 @@ class BatchNormalization implements Operation {
     this.#moments = builder.exchange(channels, positions);
     this.#sums = builder.exchange(channels, positions);
     this.#vectors = reserveVectors(builder, channels);
+    this.#population = new Population(builder, channels);
     this.#permutation = layout.permutation && {
       forward: builder.constants(size, layout.permutation.forward),
       inverse: builder.constants(size, layout.permutation.inverse),
@@ -91,7 +94,7 @@ class BatchNormalization implements Operation {
     const rowSize = this.#positions * this.#channels;
     const permutation = this.#permutation;
     if (permutation) kernels.permuteRows(this.#x, permutation.forward, this.#centredInput, batch.rows, rowSize);
-    if (training) this.#batchStatistics(context);
+    if (training && !context.frozen) this.#batchStatistics(context);
     else this.#movingStatistics(context.arena);
     const y = permutation ? permutation.output : this.output;
     const rows = batch.rows * this.#positions;
@@ -141,15 +144,20 @@ class BatchNormalization implements Operation {
     const permutation = this.#permutation;
     const gradient = permutation ? permutation.gradient : dy;
     if (permutation) kernels.permuteRows(dy, permutation.forward, gradient, batch.rows, rowSize);
-    for (let s = 0; s < shards.count; s++) {
-      const first = batch.shardStart[s]! * this.#positions;
-      const rows = batch.shardStart[s + 1]! * this.#positions - first;
-      const block = this.#sums.blocks + 16 * channels * (shards.first + s);
-      const at = 4 * first * channels;
-      kernels.normalizeSums(gradient + at, this.#centredInput + at, this.#vectors.meanHi, this.#vectors.meanLo, block, block + 8 * channels, rows, channels);
+    if (context.frozen) {
+      // Moving statistics do not depend on the rows: dx = gamma * invStd * dy.
+      constantStatistics(context.arena, this.#vectors, channels);
+    } else {
+      for (let s = 0; s < shards.count; s++) {
+        const first = batch.shardStart[s]! * this.#positions;
+        const rows = batch.shardStart[s + 1]! * this.#positions - first;
+        const block = this.#sums.blocks + 16 * channels * (shards.first + s);
+        const at = 4 * first * channels;
+        kernels.normalizeSums(gradient + at, this.#centredInput + at, this.#vectors.meanHi, this.#vectors.meanLo, block, block + 8 * channels, rows, channels);
+      }
+      context.sync.mergeSums(this.#sums);
+      this.#gradients(context);
     }
-    context.sync.mergeSums(this.#sums);
-    this.#gradients(context);
     if (dx === 0) return;
     const rows = batch.rows * this.#positions;
     kernels.normalizeBackward(
@@ -191,6 +199,14 @@ class BatchNormalization implements Operation {
     }
   }
 
+  collect(context: RankContext, isFirst: boolean): void {
+    this.#population.add(context, this.#moments.result, context.batch.globalRows * this.#positions, isFirst);
+  }
+
+  settle(context: RankContext): void {
+    this.#population.settle(context, this.#movingMean, this.#movingVariance);
+  }
+
   /** Root mean square over channels of (batch mean - moving mean) / sqrt(moving variance + epsilon). */
   drift({ arena: { f32, f64 } }: RankContext): number {
     const mean = this.#moments.result >>> 3;
@@ -209,7 +225,7 @@ class BatchNormalization implements Operation {
     const { f32, f64 } = context.arena;
     const channels = this.#channels;
     const count = context.batch.globalRows * this.#positions;
-    if (count === 0) return;
+    if (count === 0 || context.frozen) return;
     const { momentum } = this.#config;
     const mean = this.#moments.result >>> 3;
     const movingMean = this.#movingMean >>> 2;

@@ -94,9 +94,11 @@ function compileDense(config: LayerConfigOf<'dense'>, positions: number, inputs:
       const rows = batch.rows * positions;
       if (softmax) kernels.softmaxBackward(dy, y, dy, rows, units);
       else if (code !== activationCode.linear) kernels.activationBackward(code, alpha, dy, z, y, dy, rows * units);
-      for (const step of shards.steps) {
-        if (step.kind === 'leaf') leaf(context, step.shard, step.buffer, dy);
-        else merge(context, step.buffer, step.from);
+      if (!context.frozen) {
+        for (const step of shards.steps) {
+          if (step.kind === 'leaf') leaf(context, step.shard, step.buffer, dy);
+          else merge(context, step.buffer, step.from);
+        }
       }
       if (dx === 0) return;
       for (let s = 0; s < shards.count; s++) {

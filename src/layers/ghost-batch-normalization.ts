@@ -12,7 +12,8 @@ import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { ChannelLayout } from './channels.ts';
 import type { Builder, ExchangeArea, Operation, RankContext, WeightPlace } from './layer.ts';
-import { type ChannelVectors, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
+import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
+import { Population } from './population.ts';
 
 export class GhostBatchNormalization implements Operation {
   readonly output: Address;
@@ -30,6 +31,9 @@ export class GhostBatchNormalization implements Operation {
   readonly #vectors: readonly ChannelVectors[];
   /** Of each own shard, float64: mean and m2. */
   readonly #moments: readonly Address[];
+  readonly #population: Population;
+  /** By shard, float64: mean and m2, where those of all shards are asked for. */
+  readonly #whole: ExchangeArea;
   /** By shard, float64: sums for dbeta and dgamma, then mean and variance. */
   readonly #sums: ExchangeArea;
 
@@ -48,6 +52,8 @@ export class GhostBatchNormalization implements Operation {
     this.#vectors = Array.from({ length: shards }, () => reserveVectors(builder, channels));
     this.#moments = Array.from({ length: shards }, () => builder.private(16 * channels));
     this.#sums = builder.exchange(2 * channels, positions);
+    this.#whole = builder.exchange(channels, positions);
+    this.#population = new Population(builder, channels);
     this.#permutation = permutation && {
       forward: builder.constants(size, permutation.forward),
       inverse: builder.constants(size, permutation.inverse),
@@ -65,7 +71,7 @@ export class GhostBatchNormalization implements Operation {
     if (permutation) kernels.permuteRows(this.#x, permutation.forward, this.#centredInput, batch.rows, rowSize);
     const y = permutation ? permutation.output : this.output;
     const beta = this.#beta?.value ?? 0;
-    if (!training) {
+    if (!training || context.frozen) {
       const { meanHi, meanLo, scale } = this.#vectors[0]!;
       movingVectors(context.arena, this.#vectors[0]!, channels, this.#movingMean, this.#movingVariance, this.#gamma?.value ?? 0, this.#config.epsilon);
       kernels.normalize(this.#centredInput, y, meanHi, meanLo, scale, beta, batch.rows * this.#positions, channels);
@@ -104,6 +110,15 @@ export class GhostBatchNormalization implements Operation {
     const permutation = this.#permutation;
     const gradient = permutation ? permutation.gradient : dy;
     if (permutation) kernels.permuteRows(dy, permutation.forward, gradient, batch.rows, rowSize);
+    if (context.frozen) {
+      const vectors = this.#vectors[0]!;
+      constantStatistics(context.arena, vectors, channels);
+      const rows = batch.rows * this.#positions;
+      const { meanHi, meanLo, scale, a, b } = vectors;
+      if (dx !== 0) kernels.normalizeBackward(gradient, this.#centredInput, gradient, meanHi, meanLo, scale, a, b, rows, channels);
+      if (permutation && dx !== 0) kernels.permuteRows(gradient, permutation.inverse, dx, batch.rows, rowSize);
+      return;
+    }
     for (let s = 0; s < shards.count; s++) {
       const first = batch.shardStart[s]! * this.#positions;
       const rows = batch.shardStart[s + 1]! * this.#positions - first;
@@ -155,12 +170,28 @@ export class GhostBatchNormalization implements Operation {
     }
   }
 
+  collect(context: RankContext, isFirst: boolean): void {
+    const { arena, batch, shards } = context;
+    const length = 2 * this.#channels;
+    for (let s = 0; s < shards.count; s++) {
+      const [from, to] = [this.#moments[s]! >>> 3, (this.#whole.blocks >>> 3) + length * (shards.first + s)];
+      if (batch.shardStart[s + 1]! > batch.shardStart[s]!) arena.f64.copyWithin(to, from, from + length);
+      else arena.f64.fill(0, to, to + length);
+    }
+    context.sync.mergeMoments(this.#whole);
+    this.#population.add(context, this.#whole.result, batch.globalRows * this.#positions, isFirst);
+  }
+
+  settle(context: RankContext): void {
+    this.#population.settle(context, this.#movingMean, this.#movingVariance);
+  }
+
   commit(context: RankContext): void {
     const { f32, f64 } = context.arena;
     const channels = this.#channels;
     // No more shards have rows than there are rows.
     const count = Math.min(context.totalShards, context.batch.globalRows);
-    if (count === 0) return;
+    if (count === 0 || context.frozen) return;
     const { momentum } = this.#config;
     const means = (this.#sums.result >>> 3) + 2 * channels;
     const movingMean = this.#movingMean >>> 2;

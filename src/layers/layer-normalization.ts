@@ -90,7 +90,7 @@ class LayerNormalization implements Operation {
     const permutation = this.#permutation;
     const gradient = permutation?.gradient ?? dy;
     if (permutation) kernels.permuteRows(dy, permutation.forward, gradient, batch.rows, rowSize);
-    if (this.#gamma || this.#beta) {
+    if (!context.frozen && (this.#gamma || this.#beta)) {
       for (const step of shards.steps) {
         if (step.kind === 'leaf') this.#leaf(context, step.shard, step.buffer, gradient);
         else this.#merge(context, step.buffer, step.from);

@@ -80,6 +80,8 @@ export interface RankContext {
   readonly sync: ShardSync;
   readonly shards: OwnShards;
   readonly batch: Batch;
+  /** True while the layer that is called learns nothing: it makes no gradient of its weights, and statistics stay as they are. */
+  readonly frozen: boolean;
   /** True in the last pass over the rank's shards of a step: what is summed over shards is complete after its backward. */
   readonly isLastPass: boolean;
   /** This rank's number and how many there are: a commit may be split between them. */
@@ -101,6 +103,10 @@ export interface Operation {
   backward(context: RankContext, dy: Address, dx: Address): void;
   /** Applies what the committed step changes besides trained weights (moving statistics). */
   commit?(context: RankContext): void;
+  /** After a forward pass in training mode: the batch's statistics come to those of the batches before, which `isFirst` forgets. All ranks meet. */
+  collect?(context: RankContext, isFirst: boolean): void;
+  /** What was collected takes the place of moving statistics. */
+  settle?(context: RankContext): void;
   /** How far the batch's statistics are from the moving ones, before `commit`; for observers. */
   drift?(context: RankContext): number;
 }

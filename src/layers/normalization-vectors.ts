@@ -40,3 +40,9 @@ export function movingVectors(
 export function shareStart({ ranks }: RankContext, channels: number, rank: number): number {
   return Math.floor((channels * rank) / ranks);
 }
+
+/** For a backward pass through statistics that are no function of the rows: dx subtracts nothing. */
+export function constantStatistics({ f32 }: Arena, { a, b }: ChannelVectors, channels: number): void {
+  f32.fill(0, a >>> 2, (a >>> 2) + channels);
+  f32.fill(0, b >>> 2, (b >>> 2) + channels);
+}

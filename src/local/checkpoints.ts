@@ -38,6 +38,8 @@ export class Checkpoints {
   #taken: number;
   /** One is due since before, for which the writer had no time or the system no room. */
   #overdue = false;
+  /** The step at which the last epoch was judged, and by what. */
+  #judged: { readonly done: number; readonly metric: CheckpointRecord['metric'] } | undefined;
   #takenAt = performance.now();
 
   constructor(options: CheckpointsOptions) {
@@ -82,14 +84,16 @@ export class Checkpoints {
     } catch (error) {
       onNews(`the run directory could not be written: ${(error as Error).message}`);
     }
-    if ((unit === 'epochs' && epochs.length % count === 0) || options.best !== undefined || this.#overdue)
-      this.#take(done, epochs, metricOf(epochs.at(-1)!, options.best));
+    const metric = metricOf(epochs.at(-1)!, options.best);
+    this.#judged = { done, metric };
+    if ((unit === 'epochs' && epochs.length % count === 0) || options.best !== undefined || this.#overdue) this.#take(done, epochs, metric);
   }
 
   /** The run ends well, or was asked to stop: its last step gets a checkpoint, and all are written when this resolves. */
   async end(done: number, epochs: readonly EpochEvent[]): Promise<void> {
     await this.#writing;
-    if (done !== this.#taken || this.#overdue) this.#take(done, epochs);
+    // What was postponed after the last epoch is written now, and is no worse a candidate for it.
+    if (done !== this.#taken || this.#overdue) this.#take(done, epochs, this.#judged?.done === done ? this.#judged.metric : undefined);
     await this.close();
   }
 

@@ -65,6 +65,6 @@ export async function openLocalCrew(options: SessionOptions): Promise<Crew> {
       station.team.requestStop();
     },
     requestPause: () => station.team.requestStop(),
-    end: () => station.team.end(),
+    end: () => station.end(),
   };
 }

@@ -5,6 +5,7 @@
 import { parseEvaluationSettings } from '../config/parse.ts';
 import type { EvaluationSettingsInput } from '../config/run.ts';
 import type { Learnt } from '../data/learnt.ts';
+import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import { penaltyOf } from '../layers/penalties.ts';
 import { matrixIn, metricValues } from '../metrics/measures.ts';
@@ -45,10 +46,14 @@ export interface EvaluationRun extends Evaluation {
 /** The same numbers, bit for bit, for any number of workers at the same `shards` and `batchSize`. */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun> {
   checkEvaluateOptions(options);
+  return await withRowFolder((folder) => evaluateWith(options, folder));
+}
+
+async function evaluateWith(options: EvaluateOptions, folder: RowFolder): Promise<EvaluationRun> {
   const { model, data, learnt, confusionMatrix, onKernels, onNews = () => {}, fault, ...given } = options;
   const settings = parseEvaluationSettings(given, 'options');
   const { loss, batchSize } = settings;
-  const opened = await openAlone(data, learnt);
+  const opened = await openAlone(data, learnt, folder);
   model.build(opened.inputShape);
   const source = suitedTo(opened, model, loss);
   const station = openStation({
@@ -70,7 +75,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRun>
     const matrix = confusionMatrix && matrixIn(station.plan.measures, sums);
     return { ...evaluationOf(station, sums), samples: source.length, seconds, ...(matrix && { confusionMatrix: matrix }) };
   } finally {
-    await station.team.end();
+    await station.end();
   }
 }
 

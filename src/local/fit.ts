@@ -2,13 +2,15 @@
  * Room: local (level 6). Whether model, loss, metrics and data belong together in shape and kind. It only looks: the model
  * was built before, from the training data or, without any, from the data that it is evaluated on.
  */
+import type { ModelConfig } from '../config/layers.ts';
 import { checkLabels, type DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { type LossSpec, lossName, lossOf } from '../losses/loss.ts';
-import { formatShape, sameShape, sizeOf } from '../memory/shape.ts';
+import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
 import { type MetricSpec, planMeasures } from '../metrics/measures.ts';
 import type { Model } from '../model/model.ts';
-import { endsIn } from '../model/topology.ts';
+import { countParameters } from '../model/summary.ts';
+import { endsIn, resolveTopology } from '../model/topology.ts';
 
 /** Model, loss and metrics, whatever the data. Throws LOCKSTEP_CONFIG or LOCKSTEP_SHAPE. */
 export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly MetricSpec[]): void {
@@ -44,10 +46,12 @@ export function checkModelFits(model: Model, loss: LossSpec, metrics: readonly M
   planMeasures(metrics, traits, sizeOf(outputShape));
 }
 
-/** A training changes weights: a model of flatten and dropout has none. Throws LOCKSTEP_CONFIG. */
-export function checkTrainable(model: Model): void {
-  if (model.countParams().trainable > 0) return;
-  throw new LockstepError('LOCKSTEP_CONFIG', 'Expected the model to have weights to train, got none in its layers; add a dense layer.');
+/** A training changes weights: a model of flatten and dropout has none, nor one whose layers are all frozen. Throws LOCKSTEP_CONFIG. */
+export function checkTrainable(config: ModelConfig, inputShape: Shape): void {
+  const { total, trainable } = countParameters(resolveTopology(config, inputShape));
+  if (trainable > 0) return;
+  const mend = total > 0 ? 'leave some layers `trainable`' : 'add a dense layer';
+  throw new LockstepError('LOCKSTEP_CONFIG', `Expected the model to have weights to train, got none in its layers; ${mend}.`);
 }
 
 /** Rows and labels of one set. `place` is what messages call it. Throws LOCKSTEP_SHAPE or LOCKSTEP_DATA. */

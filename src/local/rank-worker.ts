@@ -12,7 +12,7 @@ import { Arena } from '../memory/arena.ts';
 import { planRun, type RunPlan } from '../model/plan.ts';
 import { phaseIndex } from '../telemetry/timing.ts';
 import { completeStep } from '../train/complete.ts';
-import { evaluate, predictRows, trainBatches } from '../train/loop.ts';
+import { evaluate, predictRows, recalibrate, trainBatches } from '../train/loop.ts';
 import { createRank, type Rank } from '../train/rank.ts';
 import { failing } from './fault.ts';
 import { type RankOutcome, type RankTask, readCommand, type StepSockets } from './task.ts';
@@ -67,6 +67,9 @@ function follow(rank: Rank, control: ControlIndex): void {
         break;
       case 'predict':
         predictRows(rank, runtime.plan.validation!, runtime.plan.predictions);
+        break;
+      case 'recalibrate':
+        recalibrate(rank, runtime.plan.validation!);
         break;
       default:
         command satisfies never;

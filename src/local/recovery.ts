@@ -31,8 +31,8 @@ export class Recovery {
     }
   }
 
-  /** A command that changes no state, from its beginning until it is done. */
-  async compute(kind: 'evaluate' | 'predict'): Promise<void> {
+  /** A command that can be done again, from its beginning until it is done. */
+  async compute(kind: 'evaluate' | 'predict' | 'recalibrate'): Promise<void> {
     const command: Command = { kind };
     while ((await this.#station.team.obey(command)) === 'stumbled') await this.#mend(command);
   }

@@ -9,8 +9,11 @@ import type { SnapshotLayout, TensorAt } from '../checkpoint/layout.ts';
 import type { CheckpointRecord } from '../checkpoint/record.ts';
 import { canonicalJson } from '../config/canonical.ts';
 import type { RunSettings } from '../config/run.ts';
+import { forBlocks } from '../data/blocks.ts';
+import type { DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
+import { inputBytes } from '../model/feed-place.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { writeStanding } from '../model/standing.ts';
 import { slotsOf } from '../optimizers/rule.ts';
@@ -23,30 +26,41 @@ import type { Station } from './station.ts';
 type DecidingSettings = Pick<RunSettings, 'dropRemainder' | 'reduceLROnPlateau'>;
 
 /** What must be equal to go on, beside seed, shards, data and numerics, which the record names by themselves. */
-function runFacts({ plan }: Station, { optimizer, batchSize, shuffle }: TrainingSpec, { dropRemainder, reduceLROnPlateau }: DecidingSettings): unknown {
+function runFacts({ plan }: Station, { optimizer, batchSize, shuffle, freeze }: TrainingSpec, { dropRemainder, reduceLROnPlateau }: DecidingSettings): unknown {
   const { model, inputShape, loss } = plan.spec;
-  return JSON.parse(canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder, ...(reduceLROnPlateau && { reduceLROnPlateau }) }));
+  return JSON.parse(
+    canonicalJson({ model, inputShape, loss, optimizer, batchSize, shuffle, dropRemainder, ...(reduceLROnPlateau && { reduceLROnPlateau }), ...(freeze && { freeze }) }),
+  );
 }
 
 export type RunIdentity = Pick<CheckpointRecord, 'run' | 'data' | 'seed' | 'shards' | 'fingerprint'>;
 
-/** Of the run that `station` holds. Reads all of its data. */
-export function identityOf(station: Station, training: TrainingSpec, settings: DecidingSettings): RunIdentity {
+/** Of the run that `station` holds. Reads all of its data, from `sources` what is not in its arena. */
+export function identityOf(
+  station: Station,
+  training: TrainingSpec,
+  settings: DecidingSettings,
+  sources: { readonly train: DataSource; readonly validation?: DataSource | undefined },
+): RunIdentity {
   const { plan } = station;
   return {
     run: runFacts(station, training, settings),
-    data: { train: dataHash(station, plan.train!), ...(plan.validation && { validation: dataHash(station, plan.validation) }) },
+    data: {
+      train: dataHash(station, plan.train!, sources.train),
+      ...(plan.validation && { validation: dataHash(station, plan.validation, sources.validation!) }),
+    },
     seed: training.seed,
     shards: plan.spec.shards,
     fingerprint: numericFingerprint(station.kernels),
   };
 }
 
-/** SHA-256, in hex, of a data set's spec and rows. */
-function dataHash({ arena }: Station, { spec, inputs, labels, weights }: DataPlace): string {
-  const count = spec.length * sizeOf(spec.inputShape) * (spec.inputType === 'uint8' ? 1 : 4);
-  const hash = createHash('sha256').update(canonicalJson(spec));
-  hash.update(arena.u8.subarray(inputs, inputs + count));
+/** SHA-256, in hex, of a data set's spec and rows: the same wherever its inputs are. */
+function dataHash({ arena }: Station, { spec, inputs, labels, weights }: DataPlace, source: DataSource): string {
+  const { streamed, ...described } = spec;
+  const hash = createHash('sha256').update(canonicalJson(described));
+  if (streamed) forBlocks(source, undefined, ({ buffer, byteOffset, byteLength }) => hash.update(new Uint8Array(buffer, byteOffset, byteLength)));
+  else hash.update(arena.u8.subarray(inputs, inputs + spec.length * inputBytes(spec)));
   hash.update(arena.u8.subarray(labels, labels + 4 * spec.length * Math.max(1, spec.targetSize)));
   if (spec.weighted) hash.update(arena.u8.subarray(weights, weights + 4 * spec.length));
   return hash.digest('hex');

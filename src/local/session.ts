@@ -3,6 +3,7 @@
  * evaluation have in common. Everything is checked before a thread is started.
  */
 import { availableParallelism } from 'node:os';
+import type { ModelConfig } from '../config/layers.ts';
 import type { RunSettings } from '../config/run.ts';
 import type { DataSource } from '../data/source.ts';
 import { LockstepError } from '../errors.ts';
@@ -35,7 +36,10 @@ export interface PlanOptions {
   readonly inputGradient?: boolean;
   /** Of each class, in the loss of training. */
   readonly classWeights?: readonly number[];
+  /** The model as it is trained, if some of its layers are not. */
+  readonly trainedAs?: ModelConfig;
   /** As in `PlanSpec`. */
+  readonly freezes?: boolean;
   readonly traceSteps?: number;
   readonly gradientHistograms?: boolean;
 }
@@ -68,19 +72,21 @@ export function planSpecFor({
   validation,
   inputGradient = false,
   classWeights,
+  trainedAs = model.config,
+  freezes,
   traceSteps,
   gradientHistograms,
 }: PlanOptions): PlanSpec {
   const { batchSize, validationBatchSize = batchSize, metrics, gradientAccumulationSteps: passes = 1 } = settings;
   checkModelFits(model, loss, metrics);
   // What is asked for its input's gradient has that to compute.
-  if (train && !inputGradient) checkTrainable(model);
+  if (train && !inputGradient) checkTrainable(trainedAs, model.topology.inputShape);
   if (train) checkDataFits(model, loss, { source: train, place: 'data.train' });
   if (validation) checkDataFits(model, loss, { source: validation, place: train ? 'data.validation' : 'data' });
   const evaluationRows = validation ? Math.min(validationBatchSize, validation.length) : 0;
   const ranks = settings.workers ?? Math.min(availableParallelism(), batchSize, settings.shards ?? Number.POSITIVE_INFINITY);
   return {
-    model: model.config,
+    model: trainedAs,
     inputShape: model.topology.inputShape,
     loss,
     ...(metrics.length > 0 && { metrics }),
@@ -94,6 +100,7 @@ export function planSpecFor({
     ...(validation && { validation: dataSpec(validation) }),
     ...(inputGradient && { inputGradient: true }),
     ...(traceSteps !== undefined && { traceSteps }),
+    ...(freezes && { freezes }),
     ...(gradientHistograms && { gradientHistograms }),
   };
 }
@@ -115,6 +122,7 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
     spec,
     training,
     kernels,
+    rowFiles: { train: train?.rowFile, validation: validation?.rowFile },
     ...(among && { changes: true, ...among }),
     ...(options.fault && { fault: options.fault }),
     ...(options.vigil && { vigil: options.vigil }),
@@ -138,7 +146,7 @@ export const noTraining = {
 } as const satisfies Partial<TrainingSpec>;
 
 /** How the rows of a source are stored. */
-export function dataSpec({ length, inputShape, inputType, scale, labels, weights }: DataSource, classWeights?: readonly number[]): DataSpec {
+export function dataSpec({ length, inputShape, inputType, scale, labels, weights, rowFile }: DataSource, classWeights?: readonly number[]): DataSpec {
   return {
     length,
     inputShape,
@@ -147,17 +155,18 @@ export function dataSpec({ length, inputShape, inputType, scale, labels, weights
     targetSize: labels.kind === 'class' ? 0 : sizeOf(labels.shape),
     ...((weights || classWeights) && { weighted: true }),
     ...(classWeights && { classWeights }),
+    ...(rowFile && { streamed: true }),
   };
 }
 
-/** Writes all rows and labels of a source to the place that was planned for its `dataSpec`. */
+/** Writes all rows and labels of a source to the place that was planned for its `dataSpec`; inputs that are streamed stay where they are. */
 export function storeData(source: DataSource, { spec, inputs, labels, weights }: DataPlace, { u8, f32, i32 }: Arena): void {
   const expected = spec.length * Math.max(1, spec.targetSize);
   if (source.labels.values.length !== expected) {
     throw new LockstepError('LOCKSTEP_INTERNAL', `Expected ${expected} labels of ${source.name} as planned, got ${source.labels.values.length}; report this defect.`);
   }
   const count = spec.length * sizeOf(spec.inputShape);
-  source.readAll(spec.inputType === 'uint8' ? u8.subarray(inputs, inputs + count) : f32.subarray(inputs >>> 2, (inputs >>> 2) + count));
+  if (!spec.streamed) source.readAll(spec.inputType === 'uint8' ? u8.subarray(inputs, inputs + count) : f32.subarray(inputs >>> 2, (inputs >>> 2) + count));
   if (source.labels.kind === 'class') i32.set(source.labels.values, labels >>> 2);
   else f32.set(source.labels.values, labels >>> 2);
   if (spec.weighted) f32.set(weightsOf(source, spec.classWeights), weights >>> 2);

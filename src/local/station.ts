@@ -3,6 +3,7 @@
  * (state, data) stays at its addresses when the part changes; the scratch of a plan begins zeroed.
  */
 import type { Part } from '../collectives/shard-plan.ts';
+import type { RowFile } from '../data/row-file.ts';
 import { LockstepError } from '../errors.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import { Arena } from '../memory/arena.ts';
@@ -11,7 +12,9 @@ import { stoodStep } from '../model/standing.ts';
 import { updatingOf } from '../model/updating.ts';
 import type { TrainOrder } from '../train/loop.ts';
 import type { TrainingSpec } from '../train/rank.ts';
-import type { StepSockets } from './task.ts';
+import type { StreamedSets } from './read-ahead.ts';
+import { Reader } from './reader.ts';
+import type { Command, StepSockets } from './task.ts';
 import { Team, type TeamOptions } from './team.ts';
 
 export interface StationOptions {
@@ -23,6 +26,8 @@ export interface StationOptions {
   readonly worker?: TeamOptions['worker'];
   readonly fault?: TeamOptions['fault'];
   readonly vigil?: TeamOptions['vigil'];
+  /** Where the inputs are that stay on disk, of the sets that have such. */
+  readonly rowFiles?: { readonly train?: RowFile | undefined; readonly validation?: RowFile | undefined } | undefined;
 }
 
 /** So often ranks may die while they finish a step. */
@@ -33,6 +38,7 @@ export class Station {
   readonly #options: StationOptions;
   #team: Team;
   #plan: RunPlan;
+  #reader: Reader | undefined;
   #arena: Arena;
   /** Up to here plans have written: what lies behind is zero still. */
   #used: number;
@@ -75,9 +81,17 @@ export class Station {
     return this.#arena;
   }
 
-  /** Starts the ranks on the plan that the station was made with. */
+  /** Starts the ranks on the plan that the station was made with, and the thread that reads ahead of them. */
   begin(): void {
+    const { feed } = this.#plan;
+    if (feed) this.#reader ??= new Reader(this.#arena, feed, this.#streamed());
     this.#team.begin(this.#plan, this.#arena);
+  }
+
+  /** Ends all threads, whatever they do. */
+  async end(): Promise<void> {
+    await this.#team.end();
+    await this.#reader?.end();
   }
 
   /** Ends the ranks' part of the run and starts them on another one: all shards when there is no `part`. `steps` as for a Team. */
@@ -124,8 +138,20 @@ export class Station {
     }
   }
 
+  #streamed(): StreamedSets {
+    const { spec, training, rowFiles = {} } = this.#options;
+    const { train, validation } = rowFiles;
+    const { batchSize, validationBatchSize, shuffle, seed } = training;
+    return {
+      ...(train && { train: { file: train, length: spec.train!.length, batchSize, ...(shuffle && { shuffleSeed: seed }) } }),
+      ...(validation && { validation: { file: validation, length: spec.validation!.length, batchSize: validationBatchSize, shuffleSeed: seed } }),
+    };
+  }
+
   #makeTeam(): Team {
     const { training, kernels, worker, fault, vigil } = this.#options;
-    return new Team({ ranks: this.#ranks, training, kernels, ...(worker && { worker }), ...(fault && { fault }), ...(vigil && { vigil }) });
+    const ranks = this.#ranks;
+    const onCommand = (command: Command): void => this.#reader?.prepare(command, ranks);
+    return new Team({ ranks, onCommand, training, kernels, ...(worker && { worker }), ...(fault && { fault }), ...(vigil && { vigil }) });
   }
 }

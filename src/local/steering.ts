@@ -67,10 +67,11 @@ export class Steering implements RunControl {
     return this.#plateau && reduceLROnPlateau ? { rateScale: this.#plateau.scale, leastRate: reduceLROnPlateau.minLr } : scheduledRates;
   }
 
-  stop(reason = 'a callback asked for it'): void {
+  /** Callbacks get it and may take it out of what they get: it needs no `this`. */
+  readonly stop = (reason = 'a callback asked for it'): void => {
     this.#reason ??= reason;
     this.#options.requestStop();
-  }
+  };
 
   /** An epoch is over and the ranks rest. Resolves when what must last is written. */
   async epoch(event: EpochEvent): Promise<void> {

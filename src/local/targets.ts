@@ -23,7 +23,7 @@ export function suitedTo(source: DataSource, model: Model, loss: LossSpec): Data
 
 /** The same rows with their class labels as targets of `shape`, of one number each. */
 export function asTargets(source: DataSource, shape: readonly number[]): DataSource {
-  const { name, length, inputShape, inputType, scale, labels } = source;
+  const { name, length, inputShape, inputType, scale, labels, rowFile } = source;
   return {
     ...source,
     // A source may be of a class, of which a copy has no more than its own fields.
@@ -34,6 +34,7 @@ export function asTargets(source: DataSource, shape: readonly number[]): DataSou
     scale,
     readRows: (indices, into) => source.readRows(indices, into),
     readAll: (into) => source.readAll(into),
+    rowFile,
     labels: { kind: 'target', values: Float32Array.from(labels.values), shape },
   };
 }

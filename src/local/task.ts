@@ -68,11 +68,13 @@ export type Command =
   | { readonly kind: 'evaluate' }
   /** The model's outputs for the validation data, to where the plan has a place for them. */
   | { readonly kind: 'predict' }
+  /** Moving statistics become those of the validation data. */
+  | { readonly kind: 'recalibrate' }
   /** Finish the first step of the order, which ranks before these were applying when one of them died. */
   | ({ readonly kind: 'complete' } & TrainOrder)
   | { readonly kind: 'end' };
 
-const commandNumber = { end: 1, train: 2, evaluate: 3, complete: 4, predict: 5 } as const;
+const commandNumber = { end: 1, train: 2, evaluate: 3, complete: 4, predict: 5, recalibrate: 6 } as const;
 
 /** The words of a train command, in order, and its float64 numbers from word 8 on; with its kind they fit a cache line. */
 const trainWords = ['epoch', 'firstBatch', 'batches', 'firstStep', 'updates', 'skippedInARow'] as const satisfies readonly (keyof TrainOrder)[];
@@ -86,6 +88,7 @@ export function writeCommand({ i32, f64 }: Arena, { command: at }: ControlIndex,
       return;
     case 'evaluate':
     case 'predict':
+    case 'recalibrate':
       i32[at] = commandNumber[command.kind];
       return;
     case 'train':
@@ -117,6 +120,8 @@ export function readCommand({ i32, f64 }: Arena, { command: at }: ControlIndex):
       return { kind: 'evaluate' };
     case commandNumber.predict:
       return { kind: 'predict' };
+    case commandNumber.recalibrate:
+      return { kind: 'recalibrate' };
     default:
       return { kind: 'end' };
   }

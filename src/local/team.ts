@@ -32,6 +32,8 @@ export interface TeamOptions {
   readonly worker?: URL;
   /** When a rank is taken for stuck; absent: `defaultVigil`. */
   readonly vigil?: VigilOptions;
+  /** Told every command before the ranks are. */
+  readonly onCommand?: (command: Command) => void;
   /** The fault of one rank, for tests. */
   readonly fault?: RankFault & { readonly rank: number };
 }
@@ -122,6 +124,7 @@ export class Team {
   async obey(command: Command): Promise<Obeyed> {
     const { i32 } = this.#arena;
     const { doorbell, finished } = this.#control;
+    this.#options.onCommand?.(command);
     writeCommand(this.#arena, this.#control, command);
     this.#commands++;
     Atomics.store(i32, doorbell, this.#commands);

@@ -5,12 +5,13 @@
 import { parseRunSettings } from '../config/parse.ts';
 import { metricName, rowsPerStep } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
+import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import { isLockstepError } from '../errors.ts';
 import { loadWeights } from '../interop/files.ts';
 import { sizeOf } from '../memory/shape.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
-import { trainedNames } from '../model/topology.ts';
+import { resolveTopology, trainedNames } from '../model/topology.ts';
 import { slotsOf } from '../optimizers/rule.ts';
 import { checkPatterns } from '../optimizers/selection.ts';
 import type { EndEvent } from '../telemetry/events.ts';
@@ -18,6 +19,7 @@ import { Checkpoints } from './checkpoints.ts';
 import { follow } from './course.ts';
 import { openLocalCrew } from './crew.ts';
 import { extentOf } from './extent.ts';
+import { freezing } from './freezing.ts';
 import { checkMonitor, historyOf } from './history.ts';
 import { openInputs } from './inputs.ts';
 import { checkTrainOptions } from './options.ts';
@@ -37,6 +39,10 @@ export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts
  */
 export async function train(options: TrainOptions): Promise<Run> {
   checkTrainOptions(options);
+  return await withRowFolder((folder) => trainWith(options, folder));
+}
+
+async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run> {
   const {
     model,
     data,
@@ -61,17 +67,20 @@ export async function train(options: TrainOptions): Promise<Run> {
   const { seed, shuffle, onNonFinite, haltAfterSkipped, optimizer, loss } = settings;
   const metrics = settings.metrics.map(metricName);
   const batchSize = rowsPerStep(settings);
-  const opened = await openInputs(data, settings);
+  const opened = await openInputs(data, settings, folder);
   model.build(opened.train.inputShape);
   if (init !== undefined) await loadWeights(model, init);
   const trainSource = suitedTo(opened.train, model, loss);
   const validation = opened.validation && suitedTo(opened.validation, model, loss);
 
   const { perEpoch, steps } = extentOf({ ...settings, batchSize }, trainSource.length);
-  checkPatterns(optimizer, trainedNames(model.topology));
+  const names = model.topology.layers.map(({ name }) => name);
+  const { config: trainedAs, freeze } = freezing(model.config, names, settings.freeze);
+  checkPatterns(optimizer, trainedNames(resolveTopology(trainedAs, model.topology.inputShape)));
   const tell = onNews ?? (() => {});
   for (const sentence of newsOf(trainSource)) tell(sentence);
-  const training = { optimizer, seed, shuffle, batchSize, validationBatchSize: settings.validationBatchSize ?? batchSize, onNonFinite, haltAfterSkipped };
+  const validationBatchSize = settings.validationBatchSize ?? batchSize;
+  const training = { optimizer, seed, shuffle, batchSize, validationBatchSize, onNonFinite, haltAfterSkipped, ...(freeze.length > 0 && { freeze }) };
   for (const watcher of ['earlyStopping', 'reduceLROnPlateau'] as const) {
     if (settings[watcher]) checkMonitor(settings[watcher].monitor, `${watcher}.monitor`, metrics, validation !== undefined);
   }
@@ -87,10 +96,12 @@ export async function train(options: TrainOptions): Promise<Run> {
     // Another number of workers makes no other run of one that goes on.
     settings: { ...settings, shards: settings.shards ?? directory?.shards },
     training,
+    trainedAs,
+    ...(freeze.length > 0 && { freezes: true }),
     ...(directory && {
       directory,
       onStation(station) {
-        identity = identityOf(station, training, settings);
+        identity = identityOf(station, training, settings, { train: trainSource, validation });
         if (directory.found) goOn(station, directory.found, identity, training, checkpointOptions);
       },
     }),

@@ -56,7 +56,7 @@ const mends: Record<MemoryKind, string> = {
   statistics: 'use fewer shards',
   activations: 'use a smaller batchSize, with gradientAccumulationSteps for the same steps, or fewer units',
   scratch: 'use fewer workers',
-  data: 'set `limit` on the data',
+  data: 'set `limit` or `streaming: true` on the data',
 };
 
 /** Bytes as GiB with two decimals. */

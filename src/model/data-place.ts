@@ -18,9 +18,11 @@ export interface DataSpec {
   readonly weighted?: boolean;
   /** The weight of each class, where classes have any: it multiplies that of the row. */
   readonly classWeights?: readonly number[];
+  /** True when inputs stay on disk and come through the ring of `feed-place.ts`. */
+  readonly streamed?: boolean;
 }
 
-/** A data set's place: inputs in their stored type, then labels (int32) or targets (float32), then the weights of rows (float32; 0 for none). */
+/** A data set's place: inputs in their stored type (0 for streamed ones), then labels (int32) or targets (float32), then the weights of rows (float32; 0 for none). */
 export interface DataPlace {
   readonly spec: DataSpec;
   readonly inputs: Address;
@@ -32,7 +34,7 @@ export function placeData(memory: MemoryPlan, spec: DataSpec): DataPlace {
   const bytesEach = spec.inputType === 'uint8' ? 1 : 4;
   return {
     spec,
-    inputs: memory.reserve('data', spec.length * sizeOf(spec.inputShape) * bytesEach),
+    inputs: spec.streamed ? 0 : memory.reserve('data', spec.length * sizeOf(spec.inputShape) * bytesEach),
     labels: memory.reserve('data', spec.length * 4 * Math.max(1, spec.targetSize)),
     weights: spec.weighted ? memory.reserve('data', spec.length * 4) : 0,
   };

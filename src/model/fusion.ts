@@ -44,11 +44,11 @@ export function fuseFirstNormalization(topology: Topology): Topology {
 
 /** Of a shard's own statistics dgamma and dbeta are not those of the batch. */
 function isNormalization(config: LayerConfig): config is LayerConfigOf<'batchNormalization'> {
-  return config.type === 'batchNormalization' && config.synchronized;
+  return config.type === 'batchNormalization' && config.synchronized && config.trainable !== false;
 }
 
 function isDense(config: LayerConfig): config is LayerConfigOf<'dense'> {
-  return config.type === 'dense';
+  return config.type === 'dense' && config.trainable !== false;
 }
 
 /** All weights of the layer, but the operation of one without gamma and beta, which every shard now makes gradients of. */

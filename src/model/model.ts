@@ -10,6 +10,7 @@ import { field } from '../config/rules.ts';
 import { arraySource, type NestedNumbers } from '../data/arrays.ts';
 import { LockstepError } from '../errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
+import { type FoldReport, fold } from './fold.ts';
 import { type Predictions, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
 import { resolveTopology, type Topology } from './topology.ts';
@@ -108,6 +109,17 @@ export class Model {
     model.build(inputShape);
     model.#weights = matchWeights(model.topology, decodeSafetensors(bytes, what), what);
     return model;
+  }
+
+  /**
+   * This model for inference: every batch normalisation that stands before or after a Dense becomes part of it, by its moving statistics. Outputs are the same
+   * but for rounding; what was trained on is no longer normalised, so train this one and not that. `kept` says which could not be folded, and why.
+   */
+  fold(): FoldReport & { readonly model: Model } {
+    const { config, weights, folded, kept } = fold(this.topology, this.config, this.getWeights());
+    const model = new Model(config);
+    model.setWeights(weights);
+    return { model, folded, kept };
   }
 
   /** SHA-256 over the raw little-endian float32 of all weights, moving statistics included, in model order. */

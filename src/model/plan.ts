@@ -20,6 +20,7 @@ import { entriesPerStep, type RecordingPlace, reserveRecording } from '../teleme
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { reserveTraffic } from '../telemetry/traffic.ts';
 import { type DataPlace, type DataSpec, placeData } from './data-place.ts';
+import { type FeedPlace, reserveFeed } from './feed-place.ts';
 import { fuseFirstNormalization } from './fusion.ts';
 import { type GradientPlan, operationBytes, type ParameterTensor, planGradients } from './gradients.ts';
 import { capacityOf } from './passes.ts';
@@ -54,6 +55,8 @@ export interface PlanSpec {
   readonly predictions?: boolean;
   /** True to compute the gradient of the model's input as well. */
   readonly inputGradient?: boolean;
+  /** True when layers are frozen for some epochs: each is then computed by itself. */
+  readonly freezes?: boolean;
   /** How many of its first steps each rank records, see telemetry/recording.ts; absent: none. */
   readonly traceSteps?: number;
   /** True to count gradients into buckets in steps that are looked at closely. */
@@ -107,6 +110,8 @@ export interface RunPlan {
   readonly verdictBytes: number;
   readonly train: DataPlace | undefined;
   readonly validation: DataPlace | undefined;
+  /** Where inputs come in that stay on disk, if any do. */
+  readonly feed: FeedPlace | undefined;
   /** Where outputs go that are asked for: float32 (rows of the validation data, ...output shape); 0 when none are. */
   readonly predictions: Address;
   /** By rank; none when nothing is recorded. */
@@ -119,7 +124,7 @@ export function planRun(spec: PlanSpec): RunPlan {
   const memory = new MemoryPlan();
   const loss = lossOf(spec.loss ?? { type: 'given' });
   const resolved = resolveTopology(loss.fuses && loss.logitsOf ? withoutFinal(spec.model, loss.logitsOf) : spec.model, spec.inputShape);
-  const topology = spec.inputGradient ? resolved : fuseFirstNormalization(resolved);
+  const topology = spec.inputGradient || spec.freezes ? resolved : fuseFirstNormalization(resolved);
   const shards = planShards(spec.shards, spec.ranks, spec.part);
   const trains = spec.train !== undefined;
   const passes = trains && topology.layers.some(({ definition }) => definition.needsWholeBatch) ? 1 : (spec.passes ?? 1);
@@ -146,6 +151,8 @@ export function planRun(spec: PlanSpec): RunPlan {
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);
   const predictions = spec.predictions ? memory.reserve('data', 4 * spec.validation!.length * sizeOf(topology.outputShape)) : 0;
+  // Ranks are lost, shards never: what follows stays where it is.
+  const feed = reserveFeed(memory, [spec.train, spec.validation], spec.batchRows, spec.shards);
   const { traceSteps = 0 } = spec;
   const recordings = Array.from({ length: traceSteps > 0 ? spec.ranks : 0 }, () => reserveRecording(memory, traceSteps, passes * entriesPerStep(topology.layers.length)));
   const lasting = memory.bytes;
@@ -230,6 +237,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     verdictBytes,
     train,
     validation,
+    feed,
     predictions,
     recordings,
     ranks,

@@ -29,6 +29,10 @@ export class RankRuntime {
   readonly shardRows: Int32Array;
   /** All shards of this rank. */
   readonly #whole: OwnShards;
+  /** By operation: 1 for one that learns nothing. */
+  readonly #frozen: Uint8Array;
+  /** The backward walk ends with this operation. */
+  #firstBackward: number;
 
   constructor(plan: RunPlan, rank: number, arena: Arena, kernels: Kernels, meeting: Meeting, seed: number, uplink?: Uplink) {
     this.plan = plan;
@@ -45,6 +49,7 @@ export class RankRuntime {
       sync: this.sync,
       shards: this.#whole,
       batch,
+      frozen: false,
       isLastPass: true,
       rank,
       ranks: plan.spec.ranks,
@@ -52,7 +57,19 @@ export class RankRuntime {
       seedLow,
       seedHigh,
     };
+    this.#frozen = new Uint8Array(this.own.operations.length);
+    this.#firstBackward = this.own.firstBackward;
+    this.freeze(() => false);
     for (const { address, length, fill } of this.own.constants) fill(arena.i32.subarray(address >>> 2, (address >>> 2) + length));
+  }
+
+  /** From here on layers learn nothing that are not trainable, or of which `isFrozen` is true, and the backward walk ends at the first that learns. */
+  freeze(isFrozen: (layer: number) => boolean): void {
+    const { operations, firstBackward } = this.own;
+    const { tensors, topology, spec } = this.plan;
+    for (const [i, { layer }] of operations.entries()) this.#frozen[i] = topology.layers[layer]!.config.trainable === false || isFrozen(layer) ? 1 : 0;
+    const learning = operations.findIndex(({ layer }, i) => this.#frozen[i] === 0 && tensors.some((tensor) => tensor.layer === layer));
+    this.#firstBackward = spec.inputGradient ? firstBackward : learning === -1 ? operations.length : Math.max(firstBackward, learning);
   }
 
   /** Says how many rows the global batch has: which of them are ours, shard by shard, follows. All of ours are computed at once, unless `enterPass` says otherwise. */
@@ -88,6 +105,7 @@ export class RankRuntime {
     const { operations } = this.own;
     for (let i = 0; i < operations.length; i++) {
       before(i);
+      this.context.frozen = this.#frozen[i] === 1;
       operations[i]!.operation.forward(this.context, training);
       after(i);
     }
@@ -95,10 +113,11 @@ export class RankRuntime {
 
   /** From `own.outputGradient` to the gradients of all weights. */
   backward(before: Visit = ignore, after: Visit = ignore): void {
-    const { operations, firstBackward } = this.own;
+    const { operations } = this.own;
     const { arena, batch } = this.context;
-    for (let i = operations.length - 1; i >= firstBackward; i--) {
+    for (let i = operations.length - 1; i >= this.#firstBackward; i--) {
       before(i);
+      this.context.frozen = this.#frozen[i] === 1;
       const { operation, dy, dx, activity, size } = operations[i]!;
       if (activity) addPenaltyGradient(arena.f32, operation.output >>> 2, dy >>> 2, batch.rows * size, activity, 1 / batch.globalRows);
       operation.backward(this.context, dy, dx);
@@ -106,9 +125,35 @@ export class RankRuntime {
     }
   }
 
+  /** A forward pass in which normalisations see the batch as in training, and all else is as in inference; their statistics are collected. */
+  collect(isFirst: boolean, before: Visit = ignore): void {
+    const { operations } = this.own;
+    for (let i = 0; i < operations.length; i++) {
+      before(i);
+      const { operation } = operations[i]!;
+      const collects = operation.collect !== undefined && !this.isFrozen(i);
+      this.context.frozen = this.#frozen[i] === 1;
+      operation.forward(this.context, collects);
+      if (collects) operation.collect!(this.context, isFirst);
+    }
+  }
+
+  /** What was collected takes the place of moving statistics. */
+  settle(): void {
+    for (const [i, { operation }] of this.own.operations.entries()) if (!this.isFrozen(i)) operation.settle?.(this.context);
+  }
+
   /** What the committed step changes besides trained weights. */
   commit(): void {
     const { operations } = this.own;
-    for (let i = 0; i < operations.length; i++) operations[i]!.operation.commit?.(this.context);
+    for (let i = 0; i < operations.length; i++) {
+      this.context.frozen = this.#frozen[i] === 1;
+      operations[i]!.operation.commit?.(this.context);
+    }
+  }
+
+  /** Whether operation `index` learns nothing. */
+  isFrozen(index: number): boolean {
+    return this.#frozen[index] === 1;
   }
 }

@@ -59,14 +59,22 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
     shape = entry.definition.outputShape;
     return entry;
   });
-  const weights = layers.flatMap(({ name, definition }, layer) =>
-    definition.weights.map((weight): WeightEntry => ({ name: `${name}/${weight.name}`, layer, operation: layer, definition: weight, size: sizeOf(weight.shape) })),
+  const weights = layers.flatMap(({ name, definition, config: { trainable = true } }, layer) =>
+    definition.weights.map((weight): WeightEntry => {
+      const own: WeightDefinition = trainable ? weight : untrained(weight);
+      return { name: `${name}/${weight.name}`, layer, operation: layer, definition: own, size: sizeOf(weight.shape) };
+    }),
   );
   return { inputShape: start, outputShape: shape, layers, weights };
 }
 
+/** A weight that never changes: neither penalty nor constraint has a say. */
+function untrained({ name, shape, initializer }: WeightDefinition): WeightDefinition {
+  return { name, shape, initializer, role: 'state' };
+}
+
 /** Keras' names: the type in snake case, `_1`, `_2`, ... from the second of a type on; given names are kept and skipped. */
-export function layerNames(layers: readonly LayerConfig[]): string[] {
+export function layerNames(layers: readonly Pick<LayerConfig, 'type' | 'name'>[]): string[] {
   const taken = new Set(layers.flatMap(({ name }) => (name === undefined ? [] : [name])));
   const counts = new Map<string, number>();
   return layers.map(({ type, name }) => {

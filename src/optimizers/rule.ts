@@ -21,6 +21,8 @@ export interface UpdateRule {
   readonly learningRate: number;
   /** From the next `prepare` on, rates of the schedule are multiplied by `scale` (0 < scale <= 1), but by that not made lower than `least`. */
   scaleRates(scale: number, least: number): void;
+  /** By tensor: 1 for those that no update changes from here on, 0 for those that it does. */
+  freeze(frozen: Uint8Array): void;
   /** Once a step, before any `apply`: `update` counts the updates applied so far plus this one, from 1. */
   prepare(update: number): void;
   /**
@@ -54,7 +56,8 @@ export function learningRateAfter({ learningRate }: OptimizerConfig, updates: nu
 export function updateRule(config: OptimizerConfig, names: readonly string[]): UpdateRule {
   const formula = formulaOf(config);
   const schedule = scheduleOf(config.learningRate);
-  const factors = rateFactors(config, names);
+  const ownFactors = rateFactors(config, names);
+  const factors = ownFactors.slice();
   const decays = weightDecays(config, names);
   const { emaMomentum = optimizerDefaults.emaMomentum, emaOverwriteFrequency = Number.POSITIVE_INFINITY } = config;
   /** By tensor: what its norms make of its learning rate. */
@@ -74,6 +77,9 @@ export function updateRule(config: OptimizerConfig, names: readonly string[]): U
     scaleRates(scale, least) {
       rateScale = scale;
       leastRate = least;
+    },
+    freeze(frozen) {
+      for (const [tensor, factor] of ownFactors.entries()) factors[tensor] = frozen[tensor] === 1 ? 0 : factor;
     },
     prepare(update) {
       const rate = schedule(update - 1);

@@ -5,8 +5,8 @@
 import type { OptimizerConfig } from '../config/optimizers.ts';
 import { LockstepError } from '../errors.ts';
 
-/** True when `pattern` is about the weight `name`. */
-function isAbout(pattern: string, name: string): boolean {
+/** True when `pattern` is about the weight, or the layer, `name`. */
+export function isAbout(pattern: string, name: string): boolean {
   const escaped = pattern.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const whole = new RegExp(`^${escaped.join('.*')}$`, 's');
   return whole.test(name) || whole.test(name.slice(0, name.lastIndexOf('/')));
@@ -26,7 +26,8 @@ export function checkPatterns({ excludeFromWeightDecay = [], learningRateFactors
   );
 }
 
-function shown(names: readonly string[]): string {
+/** Some of them, for a message. */
+export function shown(names: readonly string[]): string {
   const first = names.slice(0, 8).map((name) => `\`${name}\``);
   return `${first.join(', ')}${names.length > 8 ? ` and ${names.length - 8} more` : ''}`;
 }

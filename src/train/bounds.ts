@@ -39,9 +39,10 @@ export function wholePenalty({ runtime: { plan }, bounds: { penalties }, arena: 
 }
 
 /** This rank's share of the vectors of every weight with a constraint. */
-export function constrain({ runtime: { plan, context }, bounds: { constraints }, arena: { f32 } }: Rank): void {
+export function constrain({ runtime: { plan, context }, bounds: { constraints }, arena: { f32 }, frozen }: Rank): void {
   const { rank, ranks } = context;
-  for (const { offset, vectors, constraint } of constraints) {
+  for (const { tensor, offset, vectors, constraint } of constraints) {
+    if (frozen[tensor] === 1) continue;
     const [from, to] = [Math.floor((vectors.count * rank) / ranks), Math.floor((vectors.count * (rank + 1)) / ranks)];
     constrainVectors(f32, (plan.parameters + offset) >>> 2, vectors, from, to, constraint);
   }

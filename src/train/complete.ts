@@ -4,6 +4,7 @@
  */
 import { batchRows } from '../data/sampler.ts';
 import { noFinding } from './diagnose.ts';
+import { freezeUntil } from './freezing.ts';
 import type { TrainOrder } from './loop.ts';
 import { setDivisor, setOrder } from './pass.ts';
 import type { Rank } from './rank.ts';
@@ -16,6 +17,7 @@ export function completeStep(rank: Rank, { epoch, firstBatch, firstStep, updates
   const began = performance.now();
   rank.clock.restart(0);
   runtime.setBatch(batchRows(runtime.plan.train!.spec.length, spec.batchSize, firstBatch), firstStep);
+  freezeUntil(rank, epoch);
   setOrder(rank, epoch);
   setDivisor(rank, runtime.plan.train!, firstBatch * spec.batchSize);
   rank.rule.scaleRates(rateScale, leastRate);

@@ -6,7 +6,8 @@ import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows, stepsPerEpoch } from '../data/sampler.ts';
 import type { Address } from '../memory/arena.ts';
 import { type DataPlace, wholeWeight } from '../model/data-place.ts';
-import { computeLoss, gather, setOrder } from './pass.ts';
+import { freezeUntil } from './freezing.ts';
+import { computeLoss, feedOf, gather, setOrder } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { type StepOrder, trainStep } from './step.ts';
 
@@ -36,12 +37,16 @@ export function trainBatches(rank: Rank, { epoch, firstBatch, batches, firstStep
   rank.updates = updates;
   rank.skippedInARow = skippedInARow;
   rank.rule.scaleRates(rateScale, leastRate);
+  freezeUntil(rank, epoch);
   setOrder(rank, epoch);
   rank.clock.restart(0);
+  const feed = feedOf(rank, rank.runtime.plan.train!);
+  feed?.begin();
   for (let i = 0; i < batches; i++) {
     order.batch = firstBatch + i;
     order.step = firstStep + i;
     if (!recordedStep(rank, order)) break;
+    feed?.next();
   }
 }
 
@@ -106,22 +111,45 @@ export function predictRows(rank: Rank, data: DataPlace, outputs: Address): void
   });
 }
 
-/** Forward over a data set in its own order, batch by batch and in passes; `each` is given the batch's first row. */
-function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void): void {
+/**
+ * Moving statistics become those of a whole data set, in the order of a first epoch, with the weights as they are. Nothing is changed before all batches
+ * have been seen, and what is seen does not depend on it: it can be done again from the beginning.
+ */
+export function recalibrate(rank: Rank, data: DataPlace): void {
+  const { runtime } = rank;
+  setOrder(rank, 0);
+  // Rows that stand together in a file may be all of one class. Nobody writes the blocks of the next batch while somebody reads those of this one.
+  forBatches(rank, data, () => rank.meeting.meet(), { shuffled: true, forward: (first) => runtime.collect(first === 0, rank.markLayer) });
+  runtime.settle();
+}
+
+interface Walk {
+  /** In the order that was set, and not in the rows' own. */
+  readonly shuffled: boolean;
+  /** Given the batch's first row. */
+  readonly forward: (first: number) => void;
+}
+
+/** Forward over a data set, batch by batch and in passes; `each` is given the batch's first row. */
+function forBatches(rank: Rank, data: DataPlace, each: (first: number) => void, walk?: Walk): void {
   const { runtime, spec, arena } = rank;
   const { length } = data.spec;
   const batchSize = spec.validationBatchSize;
   rank.clock.restart(0);
+  const feed = feedOf(rank, data);
+  feed?.begin();
   for (let batch = 0; batch < stepsPerEpoch(length, batchSize, false); batch++) {
     runtime.setBatch(batchRows(length, batchSize, batch), noStep);
     for (let pass = 0; pass < runtime.own.passes.length; pass++) {
       runtime.enterPass(pass);
       throwIfAborted(arena.i32, rank.control);
       enterPhase(rank, 'data');
-      gather(rank, data, batch * batchSize, false);
+      gather(rank, data, batch * batchSize, walk?.shuffled ?? false);
       enterPhase(rank, 'forward');
-      runtime.forward(false, rank.markLayer);
+      if (walk) walk.forward(batch * batchSize);
+      else runtime.forward(false, rank.markLayer);
       each(batch * batchSize);
     }
+    feed?.next();
   }
 }

@@ -88,7 +88,8 @@ function countGradients({ runtime: { plan }, arena: { f64, i32 } }: Rank): void 
   }
 }
 
-function noteDrifts({ runtime: { own, plan, context }, arena: { f64 } }: Rank, drifts: number): void {
+function noteDrifts({ runtime, arena: { f64 } }: Rank, drifts: number): void {
+  const { own, plan, context } = runtime;
   f64.fill(Number.NaN, drifts, drifts + plan.topology.layers.length);
-  for (const { operation, layer } of own.operations) if (operation.drift) f64[drifts + layer] = operation.drift(context);
+  for (const [i, { operation, layer }] of own.operations.entries()) if (operation.drift && !runtime.isFrozen(i)) f64[drifts + layer] = operation.drift(context);
 }

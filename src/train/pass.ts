@@ -8,6 +8,7 @@ import { sizeOf } from '../memory/shape.ts';
 import type { DataPlace } from '../model/plan.ts';
 import { orderKeys } from '../numerics/permutation.ts';
 import { addActivityPenalties } from './activity.ts';
+import type { Feed } from './feed.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { contributeBucket } from './reduce.ts';
 
@@ -16,23 +17,33 @@ export function setOrder({ arena, runtime, spec }: Rank, epoch: number): void {
   arena.i32.set(orderKeys(spec.seed, epoch), runtime.own.orderKeys >>> 2);
 }
 
+/** Where the inputs of a data set come from when they are read ahead; undefined when they are in memory. */
+export function feedOf({ feed }: Rank, { spec }: DataPlace): Feed | undefined {
+  return spec.streamed ? feed : undefined;
+}
+
 /**
  * Fills this rank's input and labels with its rows of the batch that starts at position `first` of the epoch's order
  * (`shuffled`) or of the data set itself. The batch must have been set.
  */
-export function gather({ arena, runtime }: Rank, data: DataPlace, first: number, shuffled: boolean): void {
+export function gather(rank: Rank, data: DataPlace, first: number, shuffled: boolean): void {
+  const { arena, runtime } = rank;
   const { own, context } = runtime;
   const { kernels, batch } = context;
   const { i32 } = arena;
-  const { length, inputShape, inputType, scale, targetSize } = data.spec;
+  const { length, targetSize } = data.spec;
   const from = first + batch.firstRow;
   const indices = own.indices >>> 2;
+  const feed = feedOf(rank, data);
+  if (feed) {
+    // Its rows come in the order of the batch.
+    for (let row = 0; row < batch.rows; row++) i32[indices + row] = batch.firstRow + row;
+    gatherInputs(rank, data, feed.inputs());
+  }
   if (shuffled) kernels.epochOrder(own.indices, from, batch.rows, length, own.orderKeys);
   else for (let row = 0; row < batch.rows; row++) i32[indices + row] = from + row;
 
-  const rowSize = sizeOf(inputShape);
-  if (inputType === 'uint8') kernels.gatherBytes(data.inputs, own.indices, own.input, batch.rows, rowSize, scale);
-  else kernels.gatherFloats(data.inputs, own.indices, own.input, batch.rows, rowSize, scale);
+  if (!feed) gatherInputs(rank, data, data.inputs);
 
   if (targetSize > 0) {
     kernels.gatherFloats(data.labels, own.indices, own.labels, batch.rows, targetSize, 1);
@@ -41,6 +52,14 @@ export function gather({ arena, runtime }: Rank, data: DataPlace, first: number,
   const source = data.labels >>> 2;
   const labels = own.labels >>> 2;
   for (let row = 0; row < batch.rows; row++) i32[labels + row] = i32[source + i32[indices + row]!]!;
+}
+
+/** The rows of this rank, by their indices, from inputs that begin at `inputs`. */
+function gatherInputs({ runtime: { own, context } }: Rank, { spec: { inputShape, inputType, scale } }: DataPlace, inputs: Address): void {
+  const { kernels, batch } = context;
+  const rowSize = sizeOf(inputShape);
+  if (inputType === 'uint8') kernels.gatherBytes(inputs, own.indices, own.input, batch.rows, rowSize, scale);
+  else kernels.gatherFloats(inputs, own.indices, own.input, batch.rows, rowSize, scale);
 }
 
 /**
@@ -130,13 +149,13 @@ function measure({ arena, runtime, loss }: Rank): void {
   }
 }
 
-/** From the batch that starts at position `first` of the epoch's order to the gradients of this rank's subtrees, in training mode. The batch must have been set. */
+/** From the batch that starts at position `first` of the epoch's order to the gradients of this rank's subtrees, in training mode. The batch must have been set, and its phase `data` have begun. */
 export function computePasses(rank: Rank, first: number): void {
   const { runtime, spec } = rank;
   const { passes } = runtime.own;
   for (let pass = 0; pass < passes.length; pass++) {
     runtime.enterPass(pass);
-    enterPhase(rank, 'data');
+    if (pass > 0) enterPhase(rank, 'data');
     gather(rank, runtime.plan.train!, first, spec.shuffle);
     forwardBackward(rank);
   }
@@ -159,4 +178,6 @@ function forwardBackward(rank: Rank): void {
   runtime.backward(markLayer, (i) => {
     while (complete < buckets.length && runtime.own.operations[i]!.layer <= buckets[complete]!.bucket.layer) contributeBucket(rank, complete++);
   });
+  // The walk ends early where the first layers are frozen; others wait for their buckets all the same.
+  while (complete < buckets.length) contributeBucket(rank, complete++);
 }

@@ -22,6 +22,13 @@ import { observationIndex } from '../telemetry/observation.ts';
 import { Recorder } from '../telemetry/recording.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
+import { Feed } from './feed.ts';
+
+/** These layers are frozen in the epochs before `until`, from 0. Plain data. */
+export interface Freeze {
+  readonly layers: readonly string[];
+  readonly until: number;
+}
 
 /** What a run is beside its plan. Plain data: it crosses threads as it is. */
 export interface TrainingSpec {
@@ -34,6 +41,8 @@ export interface TrainingSpec {
   readonly onNonFinite: 'halt' | 'skip';
   /** With `halt`: how many steps in a row may be skipped before the run ends. */
   readonly haltAfterSkipped: number;
+  /** Layers that are frozen for some epochs; absent: none. */
+  readonly freeze?: readonly Freeze[];
 }
 
 export interface Rank {
@@ -61,8 +70,12 @@ export interface Rank {
   readonly uplink: Uplink | undefined;
   readonly buckets: readonly BucketWork[];
   readonly awaitsReduced: boolean;
+  /** Where inputs come from that are read ahead; absent: all data are in memory. */
+  readonly feed: Feed | undefined;
   /** How far this rank is in applying the step. */
   readonly updating: Updating;
+  /** By tensor: 1 while it is frozen. */
+  readonly frozen: Uint8Array;
   /** What the sum of the step's losses is divided by: the rows of the global batch, or the sum of their weights. */
   divisor: number;
   /** What a row of a mean over rows weighs in that sum: the mean weight of rows. */
@@ -120,7 +133,9 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     uplink,
     buckets: bucketWork(plan, rank),
     awaitsReduced: awaitsReduced(plan),
+    feed: plan.feed && new Feed(arena, plan.feed, rank, control, clock),
     updating: new Updating(arena, plan.updating, rank),
+    frozen: new Uint8Array(plan.tensors.length),
     divisor: 0,
     rowWeight: 1,
     lossSum: 0,

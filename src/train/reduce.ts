@@ -64,12 +64,17 @@ export function reduceShare(rank: Rank): void {
 /** `completes` says that the blocks are then those of the global gradient. */
 function reduceBlocks(rank: Rank, merges: readonly VectorMerge[], first: number, end: number, completes: boolean): void {
   const { plan, context } = rank.runtime;
-  const { kernels } = context;
+  const { kernels, arena } = context;
   const { blocks, tensors, gradients, squareSums } = plan;
   for (let block = first; block < end; block++) {
     const tensor = tensors[blocks.tensor[block]!]!;
     const offset = tensor.offset + 4 * blocks.start[block]!;
     const length = blocks.length[block]!;
+    if (rank.frozen[blocks.tensor[block]!] === 1) {
+      // Nobody made a gradient of it.
+      if (completes) arena.f64[(squareSums >>> 3) + block] = 0;
+      continue;
+    }
     if (tensor.summed) for (const { into, from } of merges) kernels.add(into + offset, from + offset, length);
     if (!completes) continue;
     penalizeBlock(rank, block);

@@ -84,15 +84,15 @@ test('an unknown layer type lists the supported ones', (t) => {
 
 test('an unknown key names the one it is near to and the known ones', (t) => {
   t.deepEqual(layerProblems({ type: 'activation', activation: 'relu', alpha: 1 }), [
-    'Unknown key `layer.alpha` (known: type, name, inputShape, activation, activityRegularizer).',
+    'Unknown key `layer.alpha` (known: type, name, inputShape, trainable, activation, activityRegularizer).',
   ]);
   t.deepEqual(layerProblems({ type: 'dropout', rate: 0, 'a key\nof two lines': 1 }), [
-    'Unknown key `layer["a key\\nof two lines"]` (known: type, name, inputShape, rate).',
+    'Unknown key `layer["a key\\nof two lines"]` (known: type, name, inputShape, trainable, rate).',
   ]);
 });
 
 test('a required key that is only misspelt is one problem', (t) => {
-  t.deepEqual(layerProblems({ type: 'dropout', Rate: 0.5 }), ['Unknown key `layer.Rate`; did you mean `rate`? (known: type, name, inputShape, rate).']);
+  t.deepEqual(layerProblems({ type: 'dropout', Rate: 0.5 }), ['Unknown key `layer.Rate`; did you mean `rate`? (known: type, name, inputShape, trainable, rate).']);
 });
 
 test('an activation is a name or an object, and the nearer form is judged', (t) => {

@@ -19,7 +19,7 @@ test('the least config has every default of a run filled in', (t) => {
     model: {
       layers: [{ type: 'dense', units: 10, activation: 'linear', useBias: true, kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' }],
     },
-    data: { train: { dataset: 'mnist', split: 'train', scale: 255 } },
+    data: { train: { dataset: 'mnist', split: 'train', scale: 255, streaming: false } },
     loss: 'sparseCategoricalCrossentropy',
     metrics: [],
     optimizer: { type: 'sgd', learningRate: 0.01, momentum: 0, nesterov: false },
@@ -69,12 +69,12 @@ test('all problems are told at once, one sentence a line', (t) => {
   t.deepEqual(
     problems(() => parseRunConfig(run)),
     [
-      'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
+      'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, trainable, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
       'Expected `model.layers[2].units` to be an integer >= 1, got `"300"`.',
       'Expected `optimizer.learningRate` to be 0 or a finite number > 0 in float32, got `-1`.',
       'Expected `optimizer.globalClipnorm` to be 0 or absent while `clipnorm` is set, because one clipper excludes another, got `2`.',
       'Expected `batchSize` to be an integer >= 1, got `1.5`.',
-      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, haltAfterSkipped).',
+      'Unknown key `colour` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, freeze, haltAfterSkipped).',
     ],
   );
 });
@@ -164,7 +164,7 @@ test('data is a file format or a named data set, and the one that is meant is ju
     'Expected `data.train.dataset` to be a known data set (mnist, fashionMnist), got `"mnst"`; did you mean `mnist`?',
   ]);
   t.deepEqual(data({ dataset: 'fashionMnist', split: 'validation' }), ['Expected `data.train.split` to be one of train, test, got `"validation"`.']);
-  t.deepEqual(parseDataConfig({ format: 'idx', images: 'a', labels: 'b' }), { format: 'idx', images: 'a', labels: 'b', scale: 1 });
+  t.deepEqual(parseDataConfig({ format: 'idx', images: 'a', labels: 'b' }), { format: 'idx', images: 'a', labels: 'b', scale: 1, streaming: false });
 });
 
 /** Values near to a config: its own words and keys, mixed with anything JSON can hold. */
@@ -264,10 +264,18 @@ test('a config may name its schema, which is no part of the run', (t) => {
 
 test('a file format has its keys, and rows have classes or values to predict', (t) => {
   const csv = { format: 'csv', file: 'x.csv' };
-  t.deepEqual(parseDataConfig({ ...csv, label: 'y' }), { ...csv, label: 'y', header: true, delimiter: ',', scale: 1 });
-  t.deepEqual(parseDataConfig({ format: 'npz', file: 'x.npz' }), { format: 'npz', file: 'x.npz', inputs: 'x', labels: 'y', scale: 1 });
-  t.deepEqual(parseDataConfig({ format: 'images', folder: 'x', size: [2, 3] }), { format: 'images', folder: 'x', size: [2, 3], channels: 3, scale: 255 });
+  t.deepEqual(parseDataConfig({ ...csv, label: 'y' }), { ...csv, label: 'y', header: true, delimiter: ',', scale: 1, streaming: false });
+  t.deepEqual(parseDataConfig({ format: 'npz', file: 'x.npz' }), { format: 'npz', file: 'x.npz', inputs: 'x', labels: 'y', scale: 1, streaming: false });
+  t.deepEqual(parseDataConfig({ format: 'images', folder: 'x', size: [2, 3] }), {
+    format: 'images',
+    folder: 'x',
+    size: [2, 3],
+    channels: 3,
+    scale: 255,
+    streaming: false,
+  });
   const refused = (value: object) => problems(() => parseDataConfig(value));
+  t.deepEqual(refused({ ...csv, label: 'y', streaming: 'yes' }), ['Expected `data.streaming` to be true or false, got `"yes"`.']);
   t.deepEqual(refused(csv), ['Expected `data.label` to be what holds the classes, unless `target` names values, got nothing; add it.']);
   t.deepEqual(refused({ ...csv, label: 'a', target: 'b' }), ['Expected `data.target` to be absent where `label` names classes, got `"b"`.']);
   t.deepEqual(refused({ ...csv, label: -1 }), ['Expected `data.label` to be an integer >= 0, got `-1`.']);

@@ -220,6 +220,6 @@ test('more numbers than an arena holds are refused before they are made', (t) =>
   const names = `${Array.from({ length: 900 }, (_, index) => `c${index},`).join('')}y\n`;
   t.is(
     refusal('LOCKSTEP_MEMORY', () => open(names + rows.repeat(5).slice(0, -row(499).length))).replace(/`[^`]*data\.csv`/, '`data.csv`'),
-    "Expected the rows of `data.csv` to fit the 4.00 GiB of a host's arena, got at least 4.19 GiB; set `limit` on the data, or take fewer columns or smaller pictures.",
+    "Expected the rows of `data.csv` to fit the 4.00 GiB of a host's arena, got at least 4.19 GiB; set `limit` or `streaming: true` on the data, or take fewer columns or smaller pictures.",
   );
 });

@@ -10,8 +10,8 @@ const file = temporaryFolder();
 
 test('datasets name the training and the test rows with their limits', (t) => {
   t.deepEqual(datasets.mnist({ limit: 100 }), {
-    train: { dataset: 'mnist', split: 'train', scale: 255, limit: 100 },
-    validation: { dataset: 'mnist', split: 'test', scale: 255 },
+    train: { dataset: 'mnist', split: 'train', scale: 255, streaming: false, limit: 100 },
+    validation: { dataset: 'mnist', split: 'test', scale: 255, streaming: false },
   });
   t.like(datasets.fashionMnist({ validationLimit: 5 }).validation, { folder: '/usr/share/datasets/fashion-mnist', limit: 5 });
 });

@@ -1,3 +1,4 @@
+import { truncateSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
@@ -116,4 +117,16 @@ test('a file with any byte changed or cut anywhere is read or refused', (t) => {
     { numRuns: 500 },
   );
   t.pass();
+});
+
+test('more bytes than an arena holds are refused before they are read', (t) => {
+  const large = file('large', idxBytes([6_000_000, 1000], []));
+  truncateSync(large, 12 + 6e9);
+  t.is(
+    refusal('LOCKSTEP_MEMORY', () => readIdx(large, 'an image file')),
+    `Expected the rows of \`${large}\` to fit the 4.00 GiB of a host's arena, got at least 5.59 GiB; set \`limit\` or \`streaming: true\` on the data, or take fewer columns or smaller pictures.`,
+  );
+  // The first rows of it are none too many.
+  const few = idxSource({ images: large, labels: file('few', idxBytes([6_000_000], new Uint8Array(6_000_000))), scale, limit: 3 });
+  t.deepEqual([few.length, few.inputShape], [3, [1000]]);
 });

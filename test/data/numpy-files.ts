@@ -33,3 +33,12 @@ const base64 = {
 export function numpyFile(name: keyof typeof base64): Buffer {
   return Buffer.from(base64[name].join(''), 'base64');
 }
+
+/** An npy file of version 1. */
+export function npyBytes(descr: string, shape: readonly number[], data: NodeJS.ArrayBufferView, { order = 'False', version = 1 } = {}): Buffer {
+  const text = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
+  const header = Buffer.from(`${text.padEnd(117)}\n`, 'latin1');
+  const size = Buffer.alloc(version === 1 ? 2 : 4);
+  size.writeUIntLE(header.length, 0, size.length);
+  return Buffer.concat([Buffer.from('\x93NUMPY', 'latin1'), Buffer.from([version, 0]), size, header, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
+}

@@ -6,19 +6,10 @@ import { openData } from '../../src/data/datasets.ts';
 import { readNpy } from '../../src/data/npy.ts';
 import type { DataSource } from '../../src/data/source.ts';
 import { refusal, rejection, temporaryFolder } from './folder.ts';
-import { numpyFile } from './numpy-files.ts';
+import { npyBytes, numpyFile } from './numpy-files.ts';
 
 const file = temporaryFolder();
 const openNpz = (bytes: Uint8Array, fields: object = {}) => openData(parseDataConfig({ format: 'npz', file: file('data.npz', bytes), ...fields }));
-
-/** An npy file of version 1. */
-function npyBytes(descr: string, shape: readonly number[], data: NodeJS.ArrayBufferView, { order = 'False', version = 1 } = {}): Buffer {
-  const text = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
-  const header = Buffer.from(`${text.padEnd(117)}\n`, 'latin1');
-  const size = Buffer.alloc(version === 1 ? 2 : 4);
-  size.writeUIntLE(header.length, 0, size.length);
-  return Buffer.concat([Buffer.from('\x93NUMPY', 'latin1'), Buffer.from([version, 0]), size, header, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
-}
 
 function read(bytes: Buffer) {
   return readNpy({ name: 'x.npy', size: bytes.length, read: (position, length) => bytes.subarray(position, position + length) });

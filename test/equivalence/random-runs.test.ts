@@ -9,6 +9,7 @@ import type { LayerConfigInput } from '../../src/config/layers.ts';
 import type { OptimizerConfigInput } from '../../src/config/optimizers.ts';
 import type { TrainOptions } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
+import { layerNames } from '../../src/model/topology.ts';
 import { classified, numbers, trace } from '../toy.ts';
 
 const runs = Number(process.env['PROPERTY_RUNS'] ?? 25);
@@ -91,6 +92,9 @@ const ends = { values: { type: 'dense', units: 2, activation: 'sigmoid' }, class
 /** Where the rows for validation come from, and what is done to all rows. */
 const preparation = fc.record({ split: fc.constantFrom(undefined, 0.2, 0.4), stratify: fc.boolean(), normalize: maybe(fc.constantFrom('standard', 'minMax')) });
 
+/** Layers by number that learn nothing, some only until the second epoch. */
+const freeze = fc.array(fc.record({ layer: fc.nat(3), until: fc.constantFrom(undefined, 1, 2) }), { maxLength: 2 });
+
 const run = fc.record({
   hidden: fc.array(hidden as fc.Arbitrary<LayerConfigInput>, { minLength: 1, maxLength: 4 }),
   goal,
@@ -102,6 +106,7 @@ const run = fc.record({
   shuffle: fc.boolean(),
   dropRemainder: fc.boolean(),
   preparation,
+  freeze,
   reduceLROnPlateau: maybe(fc.constant({ monitor: 'loss', patience: 0, factor: 0.5 } as const)),
   classWeight: maybe(fc.constant({ 1: 2.5 })),
 });
@@ -113,19 +118,33 @@ const plain = (layer: LayerConfigInput): LayerConfigInput =>
 test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of', async (t) => {
   t.timeout(900_000);
   await fc.assert(
-    fc.asyncProperty(run, async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, ...options }) => {
-      const set = { ...sets[kind], ...(weighted && weights) };
-      const data = { train: { ...set, normalize }, ...(split === undefined && { validation: set }) };
-      const isOfClasses = kind === 'classes';
-      const parts = { validationSplit: split, ...(split !== undefined && { stratify: stratify && isOfClasses }), ...(isOfClasses && { classWeight }) };
-      const common = { data, ...parts, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
-      // Some batches are larger than the data that a split leaves.
-      const dropRemainder = options.dropRemainder && options.batchSize * options.gradientAccumulationSteps <= 20;
-      const result = (workers: number) => trace({ ...common, ...options, dropRemainder, model: sequential([...layers.map(plain), ends[kind]]), workers } as TrainOptions);
-      const expected = await result(1);
-      // A difference that is thrown is made small first.
-      for (const workers of [2, 3, 5]) assert.deepEqual(await result(workers), expected, `${workers} workers`);
-    }),
+    fc.asyncProperty(
+      run,
+      async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, freeze: frozen, ...options }) => {
+        const set = { ...sets[kind], ...(weighted && weights) };
+        const data = { train: { ...set, normalize }, ...(split === undefined && { validation: set }) };
+        const isOfClasses = kind === 'classes';
+        const parts = { validationSplit: split, ...(split !== undefined && { stratify: stratify && isOfClasses }), ...(isOfClasses && { classWeight }) };
+        const common = { data, ...parts, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
+        // The last layer always learns.
+        const names = layerNames(layers);
+        const freeze = frozen.flatMap(({ layer, until }) => (layer < names.length ? [{ layers: names[layer]!, until }] : []));
+        // Some batches are larger than the data that a split leaves.
+        const dropRemainder = options.dropRemainder && options.batchSize * options.gradientAccumulationSteps <= 20;
+        const result = (workers: number) =>
+          trace({
+            ...common,
+            ...options,
+            dropRemainder,
+            freeze: freeze.length > 0 ? freeze : undefined,
+            model: sequential([...layers.map(plain), ends[kind]]),
+            workers,
+          } as TrainOptions);
+        const expected = await result(1);
+        // A difference that is thrown is made small first.
+        for (const workers of [2, 3, 5]) assert.deepEqual(await result(workers), expected, `${workers} workers`);
+      },
+    ),
     { numRuns: runs, includeErrorInReport: true, seed: Number(process.env['PROPERTY_SEED'] ?? 1) },
   );
   t.pass();

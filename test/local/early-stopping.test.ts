@@ -147,7 +147,7 @@ test.serial('a number that the history does not have is refused', async (t) => {
 
 test.serial('a callback ends the run after its step, with its reason, and the end is told', async (t) => {
   const ends: EndEvent[] = [];
-  const byStep = await train(run({ onStep: ({ step }, control) => step === 25 && control.stop('enough'), onEnd: (event) => ends.push(event) }));
+  const byStep = await train(run({ onStep: ({ step }, { stop }) => step === 25 && stop('enough'), onEnd: (event) => ends.push(event) }));
   t.is(byStep.stopped, 'enough');
   t.false(byStep.interrupted);
   t.true(byStep.steps >= 25 && byStep.steps < 60 * perEpoch);

@@ -224,3 +224,11 @@ test.serial('a folder that vanishes, or becomes a file, costs checkpoints but no
     news.join('\n'),
   );
 });
+
+test('the last epoch can be the best also when its checkpoint is written at the very end, as the writer was busy', async (t) => {
+  const runDir = folder(t);
+  await trace(run({ steps: 20 * stepsPerEpoch, checkpoints: { runDir, best: 'val_loss' } }));
+  const record = JSON.parse(readFileSync(join(runDir, 'checkpoints', 'latest', 'run.json'), 'utf8')) as { step: number; metric?: { name: string } };
+  t.is(record.step, 20 * stepsPerEpoch);
+  t.is(record.metric?.name, 'val_loss');
+});

@@ -81,7 +81,7 @@ test('a plan that does not fit names its largest kind and what would shrink it',
   t.is(message('statistics'), sentence('statistics', 'use fewer shards'));
   t.is(message('activations'), sentence('activations', 'use a smaller batchSize, with gradientAccumulationSteps for the same steps, or fewer units'));
   t.is(message('scratch'), sentence('scratch', 'use fewer workers'));
-  t.is(message('data'), sentence('data', 'set `limit` on the data'));
+  t.is(message('data'), sentence('data', 'set `limit` or `streaming: true` on the data'));
 });
 
 test('gibibytes are told with two decimals', (t) => {

@@ -35,13 +35,13 @@ trainRefused(
   'an unknown key of a config',
   () => [changed('key', { learningRte: 0.1 })],
   () =>
-    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, haltAfterSkipped).',
+    'Unknown key `learningRte` (known: model, data, loss, metrics, optimizer, classWeight, batchSize, gradientAccumulationSteps, validationBatchSize, epochs, steps, shuffle, dropRemainder, validationSplit, stratify, seed, shards, workers, kernels, onNonFinite, earlyStopping, reduceLROnPlateau, freeze, haltAfterSkipped).',
 );
 trainRefused(
   'a misspelt key of a layer',
   () => [changed('layer-key', layers({ type: 'dense', unit: 3, activation: 'softmax' }))],
   () =>
-    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
+    'Unknown key `model.layers[1].unit`; did you mean `units`? (known: type, name, inputShape, trainable, units, activation, useBias, kernelInitializer, biasInitializer, kernelRegularizer, biasRegularizer, activityRegularizer, kernelConstraint, biasConstraint).',
 );
 trainRefused(
   'a config that is no JSON',

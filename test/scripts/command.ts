@@ -36,9 +36,15 @@ function unwatched(args: readonly string[]): readonly string[] {
   return runs && !args.some((arg) => arg.startsWith('--metrics')) ? [...args, '--metrics', 'off'] : args;
 }
 
-/** Starts a program. It is killed at the deadline. */
-export function start(file: string, args: readonly string[]): Running {
-  const child = spawn(file, unwatched(args), { stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMs, killSignal: 'SIGKILL', env: { ...process.env, NO_COLOR: '1' } });
+/** Starts a program, in a folder and with more variables where they are given. It is killed at the deadline. */
+export function start(file: string, args: readonly string[], { cwd, env }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}): Running {
+  const child = spawn(file, unwatched(args), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: deadlineMs,
+    killSignal: 'SIGKILL',
+    env: { ...process.env, NO_COLOR: '1', ...env },
+    ...(cwd !== undefined && { cwd }),
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

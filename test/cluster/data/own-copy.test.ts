@@ -45,9 +45,9 @@ const load = async (folder: string, data: StoredData) =>
   await loadOwnCopy({ folder, source: (await openOwnCopy(told(coordinator.config), folder)).train, manifest, data });
 
 test('hosts are told names of files and no folder', (t) => {
-  t.deepEqual(told(coordinator.config).train, { format: 'idx', images: 'x.idx', labels: 'y.idx', scale: 255 });
-  t.deepEqual(told(datasets.mnist({ folder: '/home/me/mnist', limit: 5 }).train).train, { dataset: 'mnist', split: 'train', scale: 255, limit: 5 });
-  t.deepEqual(told(datasets.fashionMnist().validation).train as unknown, { dataset: 'fashionMnist', split: 'test', scale: 255 });
+  t.deepEqual(told(coordinator.config).train, { format: 'idx', images: 'x.idx', labels: 'y.idx', scale: 255, streaming: false });
+  t.deepEqual(told(datasets.mnist({ folder: '/home/me/mnist', limit: 5 }).train).train, { dataset: 'mnist', split: 'train', scale: 255, streaming: false, limit: 5 });
+  t.deepEqual(told(datasets.fashionMnist().validation).train as unknown, { dataset: 'fashionMnist', split: 'test', scale: 255, streaming: false });
 });
 
 test('an equal copy is loaded, the bytes of the coordinator in place', async (t) => {

@@ -43,17 +43,35 @@ for (const type of ['lamb', 'nadam'] as const) {
   });
 }
 
+const layersThatWait = [
+  { type: 'flatten' },
+  { type: 'batchNormalization', trainable: false },
+  { type: 'dense', units: 24, activation: 'elu' },
+  { type: 'batchNormalization' },
+  { type: 'dense', units: 3, activation: 'softmax' },
+];
+const waiting = recipe({ model: { layers: layersThatWait }, freeze: [{ layers: ['dense', 'batch_normalization_1'], until: 1 }] });
+test.serial('hosts whose first layers are frozen for an epoch give the bits of one process', async (t) => {
+  for (const topology of ['star', 'mesh'] as const) {
+    const cluster = await party(t, waiting, { workers: 1, steps: 14, flags: ['--min-hosts', '3', '--topology', topology] });
+    const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+    await cluster.done(t);
+    for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await waiting.sha(14)}\n`), 'every host ends with the same weights');
+  }
+});
+
+const ghosts = {
+  layers: [
+    { type: 'flatten' },
+    { type: 'dense', units: 24, activation: 'elu' },
+    { type: 'batchNormalization', synchronized: false },
+    { type: 'dropout', rate: 0.2 },
+    { type: 'dense', units: 3, activation: 'softmax' },
+  ],
+};
+const whole = recipe({ model: ghosts, batchSize: 80, shards: 8 });
+const parts = recipe({ model: ghosts, batchSize: 20, gradientAccumulationSteps: 4, shards: 8 });
 test.serial('hosts that compute a large batch in parts give the bits of one process that computes it at once', async (t) => {
-  const model = {
-    layers: [
-      { type: 'flatten' },
-      { type: 'dense', units: 24, activation: 'elu' },
-      { type: 'batchNormalization', synchronized: false },
-      { type: 'dropout', rate: 0.2 },
-      { type: 'dense', units: 3, activation: 'softmax' },
-    ],
-  };
-  const [whole, parts] = [recipe({ model, batchSize: 80, shards: 8 }), recipe({ model, batchSize: 20, gradientAccumulationSteps: 4, shards: 8 })];
   const cluster = await party(t, parts, { workers: 1, steps: 8, flags: ['--min-hosts', '3', '--topology', 'mesh'] });
   const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
   await cluster.done(t);

@@ -110,8 +110,8 @@ test('a line breaks when so many bytes have gone one way', async (t) => {
   const { client, far } = await line(t, { dropAfterBytes: 100_000 });
   let arrived = 0;
   far.on('data', (bytes) => (arrived += bytes.length));
-  // libuv shows a reset that comes together with the last bytes as an end.
-  const over = Promise.race([once(far, 'end'), closing(far)]);
+  // Some versions of libuv show a reset that comes together with the last bytes as an end.
+  const over = Promise.race([new Promise((resolve) => far.once('end', resolve)), closing(far)]);
   const closed = closing(client);
   client.write(Buffer.alloc(200_000));
   t.not(await closed, undefined);

@@ -1,0 +1,41 @@
+/**
+ * Room: scripts (level 8). `lockstep recalibrate CONFIG --weights F --out F`: statistics of batch normalisations over the training data, in the place of moving averages.
+ */
+import { Command } from 'commander';
+import { readRunConfig } from '../../src/config/file.ts';
+import { rowsPerStep } from '../../src/config/resolve.ts';
+import { openInputs } from '../../src/local/inputs.ts';
+import { recalibrate } from '../../src/local/recalibrate.ts';
+import { Model } from '../../src/model/model.ts';
+import { computedWith, kernelsOption, shardsOption, workersOption } from './options.ts';
+
+interface RecalibrateFlags {
+  readonly weights: string;
+  readonly out: string;
+  readonly workers?: number;
+  readonly shards?: number;
+  readonly kernels?: 'auto' | 'wasm' | 'blas';
+}
+
+export function recalibrateCommand(): Command {
+  return new Command('recalibrate')
+    .description('compute the statistics of batch normalizations anew, over all training data')
+    .argument('<config>', 'the config file (JSON)')
+    .requiredOption('--weights <file>', 'the weights (safetensors)')
+    .requiredOption('--out <file>', 'where the model goes (safetensors)')
+    .addOption(workersOption())
+    .addOption(shardsOption())
+    .addOption(kernelsOption())
+    .action(runRecalibrate);
+}
+
+async function runRecalibrate(path: string, flags: RecalibrateFlags): Promise<void> {
+  const config = readRunConfig(path);
+  const { train: data } = await openInputs(config.data, config);
+  const model = new Model(config.model);
+  model.build(data.inputShape);
+  model.load(flags.weights);
+  const { samples, weightsSha256 } = await recalibrate({ model, data, ...computedWith(config, flags), batchSize: rowsPerStep(config) });
+  await model.save(flags.out);
+  process.stdout.write(`${data.name}: statistics of ${samples.toLocaleString('en-US')} rows written to ${flags.out}, weights ${weightsSha256}\n`);
+}

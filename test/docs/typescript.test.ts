@@ -1,0 +1,58 @@
+/**
+ * Room: tests of docs. Programs in TypeScript as a user has them: in a folder of their own with the package beside them, compiled with all checks, and
+ * run for two steps. What a block takes for granted is put before it.
+ */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { packageRoot, start } from '../scripts/command.ts';
+import { at, documents } from './markdown.ts';
+
+/** What stands before a block, by its document, and what is then printed. */
+const settings: Readonly<Record<string, { readonly before: string; readonly prints: RegExp }>> = {
+  'README.md': { before: '', prints: /^0 \{\n? *loss: [\s\S]*\n[0-9a-f]{64} / },
+  'docs/errors.md': {
+    before: `import { layers, optimizers, sequential, type TrainOptions } from 'lockstep';
+const options: TrainOptions = {
+  model: sequential([layers.dense({ units: 1 })]),
+  data: { train: { x: [[1e38], [3e38]], y: [[1], [-1]] } },
+  loss: 'meanSquaredError',
+  optimizer: optimizers.sgd({ learningRate: 1 }),
+  epochs: 20,
+};
+`,
+    prints: /^Lower the learning rate: \S.*\n$/,
+  },
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'lockstep-user-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
+symlinkSync(packageRoot, join(folder, 'node_modules', 'lockstep'));
+symlinkSync(join(packageRoot, 'node_modules', '@types', 'node'), join(folder, 'node_modules', '@types', 'node'));
+writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+writeFileSync(
+  join(folder, 'tsconfig.json'),
+  JSON.stringify({ compilerOptions: { target: 'es2023', module: 'nodenext', types: ['node'], strict: true, exactOptionalPropertyTypes: true, noUnusedLocals: true } }),
+);
+
+const blocks = documents.flatMap(({ blocks: all }) => all).filter(({ language }) => language === 'ts');
+const named = blocks.map((block, index) => ({ block, name: `block-${index}` }));
+
+test.before('all blocks compile against the package, whose declarations are checked, too', async (t) => {
+  for (const { block, name } of named) {
+    const { before } = settings[block.file]!;
+    writeFileSync(join(folder, `${name}.ts`), before + block.text.replace(/\bepochs: \d+/, 'steps: 2'));
+  }
+  const { code, stdout } = await start(process.execPath, [join(packageRoot, 'node_modules/typescript/bin/tsc'), '-p', folder], { cwd: folder }).end;
+  t.is(code, 0, stdout);
+});
+
+for (const { block, name } of named) {
+  test(`${at(block)} runs`, async (t) => {
+    const { code, stdout, stderr } = await start(process.execPath, [join(folder, `${name}.js`)], { cwd: folder }).end;
+    t.is(code, 0, stderr);
+    t.regex(stdout, settings[block.file]!.prints);
+  });
+}
