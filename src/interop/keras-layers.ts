@@ -133,7 +133,6 @@ function activationOf(options: LayerOptions): unknown {
 }
 
 const float32 = 'float32';
-const weighted = ['dense', 'batchNormalization', 'layerNormalization'];
 
 /** Absent, a name, or the policy object of Keras 3. */
 function checkType({ config }: KerasLayer, what: string): void {
@@ -141,12 +140,6 @@ function checkType({ config }: KerasLayer, what: string): void {
   const policy = isObject(dtype) && isObject(dtype['config']) ? dtype['config']['name'] : dtype;
   if (policy === undefined || policy === null || policy === float32) return;
   throw unsupported(what, `compute in ${float32}`, show(policy), 'nothing else is supported');
-}
-
-/** Keras leaves the weights of a frozen layer as they are; here every layer trains. */
-function checkTrainable({ config }: KerasLayer, read: JsonObject, what: string): void {
-  if (config['trainable'] !== false || !weighted.includes(String(read['type']))) return;
-  throw unsupported(what, 'have `trainable` true', 'false', 'frozen layers are not supported: set it to true before the model is saved');
 }
 
 /** Our layer, not yet checked by our schema, for a sample of `rank` dimensions. Throws LOCKSTEP_CONFIG, naming what is supported. */
@@ -162,6 +155,5 @@ export function readLayer(layer: KerasLayer, rank: number, file: string): JsonOb
   const options = new LayerOptions(what, config);
   const read = reader(options, rank);
   options.finish();
-  checkTrainable(layer, read, what);
-  return { name, ...read };
+  return { name, ...(config['trainable'] === false && { trainable: false }), ...read };
 }

@@ -20,8 +20,9 @@ export function writeLayers({ inputShape, layers }: Topology): WrittenLayer[] {
   const taken = new Set(layers.map(({ name }) => name));
   const written = layers.flatMap((layer) => {
     const [first, ...more] = writeLayer(layer);
-    const named = { ...first!, config: { ...first!.config, name: layer.name, trainable: true } };
-    return [named, ...more.map((part) => ({ ...part, config: { ...part.config, name: freeName(`${layer.name}_activation`, taken), trainable: true } }))];
+    const { trainable = true } = layer.config;
+    const named = { ...first!, config: { ...first!.config, name: layer.name, trainable } };
+    return [named, ...more.map((part) => ({ ...part, config: { ...part.config, name: freeName(`${layer.name}_activation`, taken), trainable } }))];
   });
   const first = written[0]!;
   return [{ ...first, config: { ...first.config, batch_input_shape: [null, ...inputShape], dtype: 'float32' } }, ...written.slice(1)];

@@ -148,12 +148,29 @@ test('options without a counterpart are refused', async (t) => {
   await refused('ReLU', { max_value: 6 }, /no `max_value`/);
   await refused('Activation', { activation: 'hard_sigmoid' }, /have as `activation` one of linear, relu, .*, got `"hard_sigmoid"`/);
   await refused('Activation', { activation: 'relu', dtype: 'mixed_float16' }, /compute in float32, got `"mixed_float16"`/);
-  await refused('Dense', keras3.dense('odd', 2, { trainable: false }), /have `trainable` true/);
   await refused('Dense', keras3.dense('odd', 2, { lora_rank: 4 }), /`lora_rank` `4`/);
   await refused('Dense', keras3.dense('odd', 2, { kernel_initializer: { class_name: 'Mine', config: {} } }), /have as `kernel_initializer` one of zeros, /);
   await refused('LayerNormalization', keras3.layerNormalization('odd', { rms_scaling: true }), /`rms_scaling` `true`/);
   await refused('LayerNormalization', keras3.layerNormalization('odd', { axis: [2, 1] }), /ascending order/);
   await refused('Flatten', { data_format: 'channels_first' }, /`data_format`/);
+});
+
+test('a frozen layer stays frozen', async (t) => {
+  const frozen = [dense('first', 6, 5, 1, { trainable: false }), dense('last', 5, 4, 3, { activation: 'softmax' })];
+  const model = await loadModel(fileOf(await kerasArchive(sequentialConfig([6], frozen), frozen), '.keras'));
+  const before = model.getWeights();
+  await train({
+    model,
+    data: { train: classified(64, [6], 4) },
+    loss: 'sparseCategoricalCrossentropy',
+    optimizer: optimizers.sgd(),
+    epochs: 1,
+    kernels: 'wasm',
+    workers: 1,
+    shards: 1,
+  });
+  const kept = model.getWeights().map(({ data }, i) => difference(data, before[i]!.data) === 0);
+  t.deepEqual(kept, [true, true, false, false]);
 });
 
 test('names of axes, defaults and numbers are those of Keras', async (t) => {

@@ -11,7 +11,7 @@ import { saveModel } from '../../src/interop/files.ts';
 import { layers } from '../../src/layers/factories.ts';
 import { type Model, sequential } from '../../src/model/model.ts';
 import { numbers } from '../toy.ts';
-import { difference, randomModel } from './random-models.ts';
+import { difference, randomModel, worn } from './random-models.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lockstep-onnx-'));
 test.after.always(() => rmSync(folder, { recursive: true }));
@@ -78,6 +78,20 @@ test('digits survive means far from 0', async (t) => {
   normal.initialize(1);
   const near = numbers(30, 5).map((value) => 4 + value / 10);
   t.true(difference((await judged(normal, near)).data, normal.predict(near).data) < 1e-5);
+});
+
+test('a folded model is written like any other', async (t) => {
+  const model = sequential([
+    layers.dense({ units: 4, inputShape: [3] }),
+    layers.batchNormalization(),
+    layers.activation({ activation: 'relu' }),
+    layers.batchNormalization(),
+    layers.dense({ units: 2 }),
+  ]);
+  const { model: folded } = worn(model, 6).fold();
+  const rows = numbers(30, 5);
+  t.true(folded.countParams().total < model.countParams().total);
+  t.true(difference((await judged(folded, rows)).data, model.predict(rows).data) < 1e-5);
 });
 
 test('any number of rows, and a model that does nothing to them', async (t) => {

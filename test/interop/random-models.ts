@@ -97,7 +97,7 @@ export function randomModel({ anyAxis }: { readonly anyAxis: boolean }): fc.Arbi
 }
 
 /** Weights as if it had been trained: no zeros and ones, every variance > 0. */
-function worn(model: Model, seed: number): Model {
+export function worn(model: Model, seed: number): Model {
   model.initialize(seed);
   const weights = model.getWeights().map(({ name, shape, data }, i) => {
     const noise = numbers(data.length, seed + i + 1);

@@ -121,6 +121,7 @@ test('every option with a counterpart goes through TensorFlow.js and comes back'
         biasConstraint: { type: 'unitNorm' },
       }),
       layers.activation({ activation: { type: 'leakyReLU', alpha: 0.25 } }),
+      layers.dense({ units: 2, trainable: false }),
       layers.dropout({ rate: 0.5 }),
       layers.alphaDropout({ rate: 0.25 }),
       layers.gaussianNoise({ stddev: 2 }),
