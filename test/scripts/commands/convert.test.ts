@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { Model } from '../../../src/model/model.ts';
 import { temporaryFolder } from '../../data/folder.ts';
-import { lockstep, writeRun } from '../command.ts';
+import { lockstep, program, start, writeRun } from '../command.ts';
 
 const run = writeRun(temporaryFolder());
 const at = (name: string): string => join(dirname(run), name);
@@ -36,6 +36,21 @@ test('commands that take weights take those of other libraries', async (t) => {
   const trained = async (init: string): Promise<string> =>
     (await lockstep('train', run, '--init', at(init), '--steps', '1', '--shards', '2')).stdout.match(/weights [0-9a-f]{64}/)![0];
   t.is(await trained('web'), await trained('model.safetensors'));
+});
+
+/** Tells every module that is asked for on standard error. */
+const tellImports = `data:text/javascript,import{register}from'node:module';register(${JSON.stringify(
+  `data:text/javascript,import{writeSync}from'node:fs';export async function resolve(name,context,next){writeSync(2,name+'\\n');return next(name,context)}`,
+)})`;
+
+test('libraries of formats are loaded only where such a file is named', async (t) => {
+  const imported = async (...args: string[]): Promise<string[]> => {
+    const { code, stderr } = await start(process.execPath, ['--import', tellImports, program, ...args]).end;
+    t.is(code, 0, stderr);
+    return stderr.split('\n').filter((name) => /^(?:h5wasm|protobufjs)/.test(name));
+  };
+  t.deepEqual(await imported('train', run, '--steps', '1', '--quiet', '--init', at('web')), []);
+  t.deepEqual(await imported('convert', at('web'), at('lazy.onnx')), ['protobufjs/minimal.js']);
 });
 
 test('what cannot be converted is said in one line', async (t) => {
