@@ -49,6 +49,7 @@ const placeholders: readonly (readonly [place: RegExp, value: string])[] = [
   [/\bLOG\.\.\./, 'a.jsonl b.jsonl'],
   // A config with normalizations, and weights of its own.
   [/(?<=fold |recalibrate )CONFIG --weights F\.safetensors/, 'normal.json --weights normal.safetensors'],
+  [/(?<=convert )IN OUT\b/, 'iris.safetensors out.onnx'],
   [/\bCONFIG\b/g, 'iris.json'],
   [/\bDATA\b/g, 'iris.csv'],
   [/\bDIR\b/g, 'iris-run'],
