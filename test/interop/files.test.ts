@@ -5,6 +5,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import fc from 'fast-check';
+import { isLockstepError } from '../../src/errors.ts';
 import { loadModel, loadWeights, saveModel } from '../../src/interop/files.ts';
 import { layers } from '../../src/layers/factories.ts';
 import { train } from '../../src/local/train.ts';
@@ -158,4 +160,33 @@ test('files that lie, are cut or point elsewhere are refused', async (t) => {
   const other = `${fresh()}.json`;
   writeFileSync(other, '[1]');
   await t.throwsAsync(loadModel(other), { code: 'LOCKSTEP_FILE', message: /be a JSON object/ });
+});
+
+/** All places in plain data: keys from the outermost inwards. */
+function placesIn(value: unknown, place: readonly string[] = []): (readonly string[])[] {
+  const inner = typeof value === 'object' && value !== null ? Object.entries(value).flatMap(([key, item]) => placesIn(item, [...place, key])) : [];
+  return place.length === 0 ? inner : [place, ...inner];
+}
+
+test('a model.json with anything in any place is read, or refused with a code', async (t) => {
+  const place = fresh();
+  await saveModel(tiny(), place);
+  const path = join(place, 'model.json');
+  const whole = readFileSync(path, 'utf8');
+  const places = placesIn(JSON.parse(whole));
+  const odd = fc.oneof(fc.constantFrom<unknown>({ class_name: 'constructor', config: {} }, '__proto__', [[['a', 0, 0]]], -1, 1e300, ''), fc.jsonValue());
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...places), odd, async (at, value) => {
+      const json = JSON.parse(whole) as Record<string, unknown>;
+      let holder = json;
+      for (const key of at.slice(0, -1)) holder = holder[key] as Record<string, unknown>;
+      holder[at.at(-1)!] = value;
+      writeFileSync(path, JSON.stringify(json));
+      await loadModel(path).catch((error: unknown) => {
+        if (!isLockstepError(error)) throw error;
+      });
+    }),
+    { numRuns: 400, seed: 11, includeErrorInReport: true },
+  );
+  t.true(places.length > 50);
 });

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import fc from 'fast-check';
+import { isLockstepError } from '../../src/errors.ts';
 import { loadModel } from '../../src/interop/files.ts';
 import { train } from '../../src/local/train.ts';
 import { optimizers } from '../../src/optimizers/factories.ts';
@@ -234,4 +236,26 @@ test('deflated members are read, too', async (t) => {
   const config = Buffer.from(JSON.stringify(sequential));
   const path = fileOf(zip({ 'config.json': config, 'model.weights.h5': Buffer.from(await archiveWeights(layers)) }, 8), '.keras');
   t.is((await loadModel(path)).weightsSha256, (await loadModel(await files['a .h5 file of Keras 2']!())).weightsSha256);
+});
+
+test('an HDF5 file with any bytes changed or cut is read, or refused with a code', async (t) => {
+  const whole = await legacyHdf5(sequential, layers);
+  const path = fileOf(whole, '.h5');
+  const change = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 }));
+  let refused = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { maxLength: 4 }), fc.option(fc.nat(whole.length)), async (changes, length) => {
+      const bytes = whole.slice(0, length ?? whole.length);
+      for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value;
+      writeFileSync(path, bytes);
+      await loadModel(path).catch((error: unknown) => {
+        if (!isLockstepError(error)) throw error;
+        refused++;
+      });
+    }),
+    { numRuns: 200, seed: 3, includeErrorInReport: true },
+  );
+  t.true(refused > 50);
+  writeFileSync(path, whole);
+  await t.notThrowsAsync(loadModel(path), 'the library is none the worse for it');
 });
