@@ -4,7 +4,7 @@
 import { Command } from 'commander';
 import { readRunConfig } from '../../src/config/file.ts';
 import { rowsPerStep } from '../../src/config/resolve.ts';
-import { loadWeights } from '../../src/interop/files.ts';
+import { loadWeights, saveModel } from '../../src/interop/files.ts';
 import { openInputs } from '../../src/local/inputs.ts';
 import { recalibrate } from '../../src/local/recalibrate.ts';
 import { Model } from '../../src/model/model.ts';
@@ -23,7 +23,7 @@ export function recalibrateCommand(): Command {
     .description('compute the statistics of batch normalizations anew, over all training data')
     .argument('<config>', 'the config file (JSON)')
     .requiredOption('--weights <file>', 'the weights (safetensors, model.json, .keras, .h5)')
-    .requiredOption('--out <file>', 'where the model goes (safetensors)')
+    .requiredOption('--out <file>', 'where the model goes: .safetensors, .onnx, model.json or a folder (TensorFlow.js)')
     .addOption(workersOption())
     .addOption(shardsOption())
     .addOption(kernelsOption())
@@ -37,6 +37,6 @@ async function runRecalibrate(path: string, flags: RecalibrateFlags): Promise<vo
   model.build(data.inputShape);
   await loadWeights(model, flags.weights);
   const { samples, weightsSha256 } = await recalibrate({ model, data, ...computedWith(config, flags), batchSize: rowsPerStep(config) });
-  await model.save(flags.out);
+  await saveModel(model, flags.out);
   process.stdout.write(`${data.name}: statistics of ${samples.toLocaleString('en-US')} rows written to ${flags.out}, weights ${weightsSha256}\n`);
 }

@@ -39,12 +39,24 @@ export async function loadModel(path: string): Promise<Model> {
   return reader(file);
 }
 
+/** Formats of other libraries, by ending. */
+const others = ['.json', '.keras', '.h5', '.onnx'];
+
+/** Refuses, for what writes safetensors under any name, a name that promises another format. Throws LOCKSTEP_USAGE. */
+export function checkOwnFormat(path: string): void {
+  if (!others.includes(extname(path).toLowerCase())) return;
+  throw new LockstepError(
+    'LOCKSTEP_USAGE',
+    `Expected a name for a safetensors file, got \`${path}\`; save it as .safetensors, and make the other format of it with \`lockstep convert\`.`,
+  );
+}
+
 /**
  * Gives a model the weights of a file, by name: of any format that `loadModel` reads, and of safetensors without a model, too. Throws as `loadModel`
  * does, and LOCKSTEP_WEIGHTS when they are not exactly those of the model.
  */
 export async function loadWeights(model: Model, path: string): Promise<void> {
-  const isOther = isFolder(path) || ['.json', '.keras', '.h5'].includes(extname(path).toLowerCase());
+  const isOther = isFolder(path) || others.includes(extname(path).toLowerCase());
   if (isOther) model.setWeights((await loadModel(path)).getWeights(), `\`${path}\``);
   else model.load(path);
 }

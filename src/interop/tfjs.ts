@@ -13,10 +13,11 @@ import type { Model } from '../model/model.ts';
 import { type FindWeight, kerasModel } from './keras-model.ts';
 import { isObject, type JsonObject, malformed, parseObject, unsupported } from './refusals.ts';
 
-/** A tensor as the manifest announces it. */
+/** A tensor as the manifest announces it; the optimizer's state is there when a model was saved with it, and is not read. */
 interface Announced {
   readonly name: string;
   readonly shape: readonly number[];
+  readonly isOfOptimizer: boolean;
 }
 
 /** The model of a `model.json`. Throws LOCKSTEP_FILE, LOCKSTEP_CONFIG, LOCKSTEP_SHAPE or LOCKSTEP_WEIGHTS, each naming the file. */
@@ -69,11 +70,11 @@ function readGroup(group: unknown, folder: string, file: string, into: Map<strin
   }
   const bytes = Buffer.concat(places.map((place) => readUserFile(place, what)));
   let at = 0;
-  for (const { name, shape } of announced) {
+  for (const { name, shape, isOfOptimizer } of announced) {
     const end = at + 4 * sizeOf(shape);
     if (into.has(name)) throw malformed(`the weightsManifest of ${file}`, 'name each weight once', `${show(name)} twice`, 'it is damaged');
     // A copy, so that the numbers are aligned.
-    into.set(name, { shape, data: new Float32Array(Uint8Array.from(bytes.subarray(at, end)).buffer) });
+    if (!isOfOptimizer) into.set(name, { shape, data: new Float32Array(Uint8Array.from(bytes.subarray(at, end)).buffer) });
     at = end;
   }
 }
@@ -81,16 +82,19 @@ function readGroup(group: unknown, folder: string, file: string, into: Map<strin
 const what = 'a file of weights';
 
 function announce(value: unknown, file: string): Announced {
-  const { name, shape, dtype, quantization } = isObject(value) ? value : {};
+  const { name, shape, dtype, quantization, group } = isObject(value) ? value : {};
+  const isOfOptimizer = group === 'optimizer';
   const isSize = (size: unknown) => typeof size === 'number' && Number.isSafeInteger(size) && size >= 0;
   if (typeof name !== 'string' || !Array.isArray(shape) || !shape.every(isSize) || !Number.isSafeInteger(4 * sizeOf(shape))) {
     throw malformed(`the weightsManifest of ${file}`, 'give each weight a `name` and a `shape`', show(value), 'it is damaged');
   }
-  if (dtype !== 'float32') throw unsupported(`the weight ${show(name)} of ${file}`, 'have dtype float32', show(dtype), 'nothing else is supported');
+  // Its count of steps is an int32, as large as a float32.
+  if (dtype !== 'float32' && !(isOfOptimizer && dtype === 'int32'))
+    throw unsupported(`the weight ${show(name)} of ${file}`, 'have dtype float32', show(dtype), 'nothing else is supported');
   if (quantization !== undefined && quantization !== null) {
     throw unsupported(`the weight ${show(name)} of ${file}`, 'be whole float32 numbers', 'quantized ones', 'convert the model without quantization');
   }
-  return { name, shape };
+  return { name, shape, isOfOptimizer };
 }
 
 /** Of a shard, which lies in the folder of model.json or below it. */

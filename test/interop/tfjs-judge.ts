@@ -19,8 +19,9 @@ export function fetchModel(folder: string): Promise<tf.LayersModel> {
 }
 
 /** Writes a model of TensorFlow.js as its own handlers of files do. */
-export async function storeModel(model: tf.LayersModel, folder: string, name = 'weights.bin'): Promise<void> {
-  await model.save({
+export async function storeModel(model: tf.LayersModel, folder: string, options: tf.io.SaveConfig = {}): Promise<void> {
+  const name = 'weights.bin';
+  const handler: tf.io.IOHandler = {
     save: async ({ modelTopology, weightSpecs, weightData, format, generatedBy, convertedBy }) => {
       const data = Array.isArray(weightData) ? Buffer.concat(weightData.map((part) => Buffer.from(part))) : Buffer.from(weightData!);
       await writeFile(join(folder, name), data);
@@ -28,7 +29,8 @@ export async function storeModel(model: tf.LayersModel, folder: string, name = '
       await writeFile(join(folder, 'model.json'), JSON.stringify(json));
       return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
     },
-  });
+  };
+  await model.save(handler, options);
 }
 
 /** Its outputs for rows of our model's input shape. */

@@ -66,7 +66,8 @@ test('a model made and trained by TensorFlow.js loads, predicts the same and tra
   const x = Float32Array.from(data.x as Float32Array);
   await theirs.fit(tf.tensor(x, [256, 2, 4]), tf.tensor1d(Float32Array.from(data.y as Int32Array)), { epochs: 3, verbose: 0 });
   const place = freshFolder();
-  await storeModel(theirs, place);
+  // With its optimizer's state, which is passed over.
+  await storeModel(theirs, place, { includeOptimizer: true });
 
   const model = await loadModel(place);
   t.true(difference(model.predict(x).data, outputsOf(theirs, model, x)) < 1e-5);

@@ -53,6 +53,12 @@ test('libraries of formats are loaded only where such a file is named', async (t
   t.deepEqual(await imported('convert', at('web'), at('lazy.onnx')), ['protobufjs/minimal.js']);
 });
 
+test('training saves safetensors alone, and says so before it begins', async (t) => {
+  const { code, stderr } = await lockstep('train', run, '--save', at('model.onnx'));
+  t.is(code, 2);
+  t.regex(stderr, /^lockstep: Expected a name for a safetensors file, got `.*model\.onnx`; save it as \.safetensors, /);
+});
+
 test('what cannot be converted is said in one line', async (t) => {
   const { code, stderr } = await lockstep('convert', at('model.pb'), at('x.onnx'));
   t.is(code, 2);
