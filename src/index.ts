@@ -19,6 +19,7 @@ export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/eval
 export { type PredictOptions, predict, type RowsData } from './local/predict.ts';
 export { type RecalibrateOptions, type Recalibration, recalibrate } from './local/recalibrate.ts';
 export { type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
+export type { Layer } from './model/layer-handle.ts';
 export { Model, sequential } from './model/model.ts';
 export type { Predictions } from './model/predict.ts';
 export { optimizers } from './optimizers/factories.ts';

@@ -128,7 +128,7 @@ export function openStation(options: SessionOptions, among?: Required<Pick<Stati
     ...(options.vigil && { vigil: options.vigil }),
   });
   const { plan, arena } = station;
-  if (train && !model.isInitialized) model.initialize(training.seed);
+  if (train && !model.isInitialized) model.initialize(training.seed, { missing: true });
   storeWeights(model.getWeights(), plan, arena);
   if (train && plan.train) storeData(train, plan.train, arena);
   if (validation && plan.validation) storeData(validation, plan.validation, arena);

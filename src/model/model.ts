@@ -11,6 +11,7 @@ import { arraySource, type NestedNumbers } from '../data/arrays.ts';
 import { LockstepError } from '../errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
 import { type FoldReport, fold } from './fold.ts';
+import { Layer, type LayerWeights } from './layer-handle.ts';
 import { type Predictions, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
 import { resolveTopology, type Topology } from './topology.ts';
@@ -20,10 +21,13 @@ export class Model {
   /** The model as plain data, every default filled in. `new Model(model.config)` is the same model without weights. */
   readonly config: ModelConfig;
   #topology: Topology | undefined;
-  #weights: Weights | undefined;
+  /** By layer; other models may hold the same. */
+  readonly #weights: readonly LayerWeights[];
 
-  constructor(config: ModelConfig) {
+  /** `weights` are those of layers that come from other models, by layer; absent where a layer is new. */
+  constructor(config: ModelConfig, weights: readonly (LayerWeights | undefined)[] = []) {
     this.config = config;
+    this.#weights = config.layers.map((_, i) => weights[i] ?? { tensors: undefined });
     if (config.layers[0]?.inputShape) this.#topology = resolveTopology(config);
   }
 
@@ -43,7 +47,7 @@ export class Model {
     const before = this.#topology?.inputShape;
     if (before && sameShape(before, inputShape)) return;
     const topology = resolveTopology(this.config, inputShape);
-    if (before && this.#weights) {
+    if (before && this.#weights.some(({ tensors }) => tensors !== undefined)) {
       throw new LockstepError(
         'LOCKSTEP_SHAPE',
         `Expected samples of the shape that the model has weights for, ${formatShape(before)}, got ${formatShape(inputShape)}; train a new model on them.`,
@@ -64,31 +68,64 @@ export class Model {
     return table;
   }
 
-  /** True once there are weights. */
-  get isInitialized(): boolean {
-    return this.#weights !== undefined;
+  /**
+   * The layers, first to last, each with its weights: `sequential([...model.layers.slice(0, -1), layers.dense({ units: 5 })])` is a model that shares all weights but the
+   * last layer's with this one; `.map((layer) => layer.copy())` makes weights of its own.
+   */
+  get layers(): readonly Layer[] {
+    return this.topology.layers.map(({ name, config, inputShape, definition }, i) => new Layer(name, config, inputShape, definition.outputShape, this.#weights[i]!));
   }
 
-  /** Draws first weights from `seed`, an integer >= 0, replacing any. */
-  initialize(seed: number): void {
-    this.#weights = initialWeights(this.topology, nonNegativeInteger('seed', seed));
+  /** True once all layers have weights. */
+  get isInitialized(): boolean {
+    return this.#without().length === 0;
+  }
+
+  /** Draws first weights from `seed`, an integer >= 0, replacing any; with `missing` only those of layers that have none. */
+  initialize(seed: number, { missing = false }: { readonly missing?: boolean } = {}): void {
+    const drawn = initialWeights(this.topology, nonNegativeInteger('seed', seed));
+    this.#keep(drawn, missing ? new Set(this.#without()) : undefined);
+  }
+
+  /** Layers that should have weights and have none. */
+  #without(): number[] {
+    const { weights } = this.topology;
+    return this.#weights.flatMap(({ tensors }, i) => (tensors === undefined && weights.some(({ layer }) => layer === i) ? [i] : []));
+  }
+
+  /** Gives layers, or `only` some of them, their part of the model's weights. */
+  #keep(weights: Weights, only?: ReadonlySet<number>): void {
+    const entries = this.topology.weights;
+    for (const [layer, shared] of this.#weights.entries()) {
+      if (only && !only.has(layer)) continue;
+      const own = weights.filter((_, i) => entries[i]!.layer === layer);
+      if (own.length > 0) shared.tensors = own.map((tensor) => ({ ...tensor, name: tensor.name.slice(tensor.name.lastIndexOf('/') + 1) }));
+    }
   }
 
   /** All weights in model order, named `<layer name>/<weight name>`. Throws LOCKSTEP_USAGE before there are any. */
   getWeights(): Weights {
-    if (!this.#weights)
-      throw new LockstepError('LOCKSTEP_USAGE', 'Expected the model to have weights, got none yet; train it, or call `initialize(seed)` or `load(path)` first.');
-    return this.#weights;
+    const without = this.#without();
+    if (without.length > 0) {
+      const { layers } = this.topology;
+      const some = without.length < new Set(this.topology.weights.map(({ layer }) => layer)).size;
+      const names = without.map((i) => layers[i]!.name);
+      const received = some ? `none yet for \`${names.join('`, `')}\`` : 'none yet';
+      const mend = some ? 'train it, or call `initialize(seed, { missing: true })`' : 'train it, or call `initialize(seed)` or `load(path)` first';
+      throw new LockstepError('LOCKSTEP_USAGE', `Expected the model to have weights, got ${received}; ${mend}.`);
+    }
+    const found = this.topology.layers.flatMap(({ name }, i) => (this.#weights[i]!.tensors ?? []).map((tensor) => ({ ...tensor, name: `${name}/${tensor.name}` })));
+    return matchWeights(this.topology, new Map(found.map((tensor) => [tensor.name, tensor])), 'the layers of the model');
   }
 
   /** Takes copies of weights by name. Throws LOCKSTEP_WEIGHTS when they are not exactly those of the model; `what` names their origin. */
   setWeights(tensors: Iterable<NamedTensor>, what = 'the weights'): void {
-    this.#weights = matchWeights(this.topology, copyTensors(tensors, what), what);
+    this.#keep(matchWeights(this.topology, copyTensors(tensors, what), what));
   }
 
   /** Reads weights from a safetensors file. */
   load(path: string): void {
-    this.#weights = matchWeights(this.topology, readSafetensors(path), `\`${path}\``);
+    this.#keep(matchWeights(this.topology, readSafetensors(path), `\`${path}\``));
   }
 
   /** Writes the whole model to a safetensors file: its weights, and in the metadata its layers and input shape, from which `Model.from` makes it again. */
@@ -107,7 +144,7 @@ export class Model {
     const { config, inputShape } = savedModel(decodeMetadata(bytes, what)['model'], what);
     const model = new Model(config);
     model.build(inputShape);
-    model.#weights = matchWeights(model.topology, decodeSafetensors(bytes, what), what);
+    model.#keep(matchWeights(model.topology, decodeSafetensors(bytes, what), what));
     return model;
   }
 
@@ -173,7 +210,21 @@ function flatRows(rows: NestedNumbers, inputShape: Shape): Float32Array {
   return values;
 }
 
-/** A model from its layers, first to last. Throws LOCKSTEP_CONFIG with all problems, LOCKSTEP_SHAPE when layers do not fit. */
-export function sequential(layers: readonly LayerConfigInput[], options: { readonly name?: string } = {}): Model {
-  return new Model(parseModelConfig({ ...(options.name !== undefined && { name: options.name }), layers }));
+/**
+ * A model from its layers, first to last: new ones, or layers of other models with their weights and names. Throws LOCKSTEP_CONFIG with all problems, LOCKSTEP_SHAPE when
+ * layers do not fit.
+ */
+export function sequential(layers: readonly (LayerConfigInput | Layer)[], options: { readonly name?: string } = {}): Model {
+  if (!Array.isArray(layers) || !layers.some((layer) => layer instanceof Layer)) return new Model(parseModelConfig({ ...named(options), layers }));
+  const configs = layers.map((layer: LayerConfigInput | Layer, i) => {
+    if (!(layer instanceof Layer)) return layer;
+    const { inputShape: _, ...config } = layer.config;
+    return { ...config, name: layer.name, ...(i === 0 && { inputShape: [...layer.inputShape] }) };
+  });
+  const weights = layers.map((layer) => (layer instanceof Layer ? layer.shared : undefined));
+  return new Model(parseModelConfig({ ...named(options), layers: configs }), weights);
+}
+
+function named({ name }: { readonly name?: string }): { readonly name?: string } {
+  return name === undefined ? {} : { name };
 }

@@ -52,15 +52,16 @@ test(`${title(outputs.checkpoints)}: what checkpoints prints of whole and damage
   const [heading, whole, damaged] = shown(outputs.checkpoints).text.split('\n') as [string, string, string];
   t.is(unlike(`${heading}\n${whole}\n...`, await output(folder, 'lockstep checkpoints iris-run')), undefined);
   const checkpoints = join(folder, 'iris-run', 'checkpoints');
-  const older = readdirSync(checkpoints)
+  // The newest: it is that of the last epoch and has a metric, however busy the machine was before.
+  const newest = readdirSync(checkpoints)
     .filter((name) => /^step-\d+$/.test(name))
     .toSorted()
-    .at(-2)!;
-  const weights = join(checkpoints, older, 'weights.safetensors');
+    .at(-1)!;
+  const weights = join(checkpoints, newest, 'weights.safetensors');
   const bytes = readFileSync(weights);
   bytes[bytes.length - 1]! ^= 1;
   writeFileSync(weights, bytes);
-  t.is(unlike(`${heading}\n${whole}\n${damaged}\n...`, await output(folder, 'lockstep checkpoints iris-run', 1)), undefined);
+  t.is(unlike(`${heading}\n${damaged}\n...`, await output(folder, 'lockstep checkpoints iris-run', 1)), undefined);
 });
 
 test(`${title(outputs.folder)}: what is in the folder of checkpoints`, (t) => {
