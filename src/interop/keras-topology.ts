@@ -57,7 +57,7 @@ function readListed(value: unknown, file: string): Listed {
   const name = value['name'] ?? config['name'];
   if (typeof name !== 'string') throw malformed(file, 'name each layer', show(name), 'it is damaged');
   // A class of the user's own may have the name of one of Keras'.
-  if (typeof module === 'string' && !module.startsWith('keras')) {
+  if (typeof module === 'string' && !/^(?:tf_)?keras(?:\.|$)/.test(module)) {
     throw unsupported(`the layer \`${name}\` of ${file}`, "be of Keras' own classes", show(registered ?? `${module}.${className}`), 'replace it');
   }
   const nodes = value['inbound_nodes'];
