@@ -18,6 +18,7 @@ import { predictCommand } from './commands/predict.ts';
 import { recalibrateCommand } from './commands/recalibrate.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { summaryCommand } from './commands/summary.ts';
+import { sweepCommand } from './commands/sweep.ts';
 import { trainCommand } from './commands/train.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -40,6 +41,7 @@ const program = new Command('lockstep')
   .addCommand(foldCommand())
   .addCommand(recalibrateCommand())
   .addCommand(findRateCommand())
+  .addCommand(sweepCommand(unheard.signal))
   .addCommand(summaryCommand())
   .addCommand(convertCommand())
   .addCommand(checkpointsCommand())

@@ -28,15 +28,19 @@ export const epochsOption = (): Option => new Option('--epochs <n>', 'passes ove
 export const seedOption = (): Option => new Option('--seed <n>', 'everything random follows from it').argParser(integer(0));
 
 /** The settings of a config that options may override. */
-type Overrides = { readonly [Key in 'workers' | 'shards' | 'kernels' | 'steps' | 'epochs' | 'seed']?: RunConfig[Key] | undefined };
+export type Overrides = { readonly [Key in 'workers' | 'shards' | 'kernels' | 'steps' | 'epochs' | 'seed']?: RunConfig[Key] | undefined };
 
 /**
  * The config file with the options laid over it and checked anew. `--steps` without `--epochs` means exactly so many
  * steps, however many epochs they take, and `--epochs` without `--steps` exactly so many epochs: of the two the config's
  * own counts only when neither is given.
  */
-export function configWith(path: string, { workers, shards, kernels, steps, epochs, seed }: Overrides): RunConfig {
-  const config = readRunConfig(path);
+export function configWith(path: string, flags: Overrides): RunConfig {
+  return overridden(readRunConfig(path), flags);
+}
+
+/** The same for a config that was read. */
+export function overridden(config: RunConfig, { workers, shards, kernels, steps, epochs, seed }: Overrides): RunConfig {
   const overrides = Object.entries({ workers, shards, kernels, steps, epochs, seed }).filter(([, value]) => value !== undefined);
   const { epochs: _, steps: __, ...endless } = config;
   const base = steps === undefined && epochs === undefined ? config : endless;

@@ -4,12 +4,12 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { LockstepError } from '../../src/errors.ts';
-import { gradientNorm, learningRate, type RunCurves, readCurves, thinned } from '../plot/curves.ts';
-import { colours, type Panel, svgOf } from '../plot/svg.ts';
+import { gradientNorm, learningRate, type RunCurves, readCurves, thinnedRun } from '../plot/curves.ts';
+import { type Panel, strokeOf, svgOf } from '../plot/svg.ts';
 import { terminalPlot } from '../plot/terminal.ts';
 
 /** More points than this of a curve are more than pixels. */
-const mostPoints = 1000;
+export const mostPoints = 1000;
 
 export function plotCommand(): Command {
   return new Command('plot')
@@ -20,21 +20,21 @@ export function plotCommand(): Command {
 }
 
 function runPlot(paths: string[], { out }: { readonly out?: string }): void {
-  const runs = readCurves(paths);
+  const runs = readCurves(paths).map((run) => thinnedRun(run, mostPoints));
   if (out === undefined) {
-    const curves = runs.map(({ training }) => thinned(training.get('loss')!, mostPoints));
+    const curves = runs.map(({ training }) => training.get('loss')!);
     process.stdout.write(`loss by step, ${runs.map(({ name }) => name).join(', ')}\n${terminalPlot(curves, Math.min(100, process.stdout.columns || 80), 16)}\n`);
     return;
   }
-  writeSvg(
-    out,
-    svgOf(
-      panelsOf(runs),
-      runs.map(({ name }, i) => ({ text: name, colour: colourOf(i) })),
-      runs.some(({ validation }) => validation.size > 0) ? 'thin: steps of training; thick with dots: validation at the end of an epoch' : '',
-    ),
-  );
+  writePlot(out, runs);
   process.stdout.write(`wrote ${out}\n`);
+}
+
+/** Draws runs over each other, in the colours of the legend. */
+export function writePlot(path: string, runs: readonly RunCurves[]): void {
+  const legend = runs.map(({ name }, i) => ({ text: name, ...strokeOf(i) }));
+  const isValidated = runs.some(({ validation }) => validation.size > 0);
+  writeSvg(path, svgOf(panelsOf(runs), legend, isValidated ? 'thin: steps of training; thick with dots: validation at the end of an epoch' : ''));
 }
 
 export function writeSvg(path: string, svg: string): void {
@@ -52,10 +52,6 @@ export function writeSvg(path: string, svg: string): void {
   }
 }
 
-function colourOf(run: number): string {
-  return colours[run % colours.length]!;
-}
-
 /** Loss, the metrics, gradient norm, learning rate: whatever a run has. */
 function panelsOf(runs: readonly RunCurves[]): Panel[] {
   const names = new Set(runs.flatMap(({ training, validation }) => [...training.keys(), ...validation.keys()]));
@@ -65,8 +61,8 @@ function panelsOf(runs: readonly RunCurves[]): Panel[] {
     title,
     xTitle: 'step',
     curves: [
-      ...runs.map(({ training }, i) => ({ points: thinned(training.get(title) ?? [], mostPoints), colour: colourOf(i) })),
-      ...runs.map(({ validation }, i) => ({ points: thinned(validation.get(title) ?? [], mostPoints), colour: colourOf(i), marked: true })),
+      ...runs.map(({ training }, i) => ({ points: training.get(title) ?? [], ...strokeOf(i) })),
+      ...runs.map(({ validation }, i) => ({ points: validation.get(title) ?? [], ...strokeOf(i), marked: true })),
     ].filter(({ points }) => points.length > 0),
   }));
 }

@@ -43,29 +43,48 @@ function eventsOf(path: string): RunEvent[] {
 }
 
 function curvesOf(events: readonly RunEvent[], name: string, path: string): RunCurves {
-  const [training, validation] = [new Map<string, Point[]>(), new Map<string, Point[]>()];
-  const add = (curves: Map<string, Point[]>, curve: string, x: number, y: number | null): void => {
-    // What is not finite is null in a log.
-    if (y === null) return;
-    const points = curves.get(curve);
-    if (points) points.push({ x, y });
-    else curves.set(curve, [{ x, y }]);
-  };
-  let step = 0;
-  for (const event of events) {
+  const curves = new GrowingCurves(name);
+  for (const event of events) curves.take(event);
+  if (!curves.training.has('loss'))
+    throw new LockstepError('LOCKSTEP_DATA', `Expected \`${path}\` to hold the steps of a run, got none; give the file of \`train --log\`.`);
+  return curves;
+}
+
+/** The curves of a run as its events come, from a log or from the run itself. */
+export class GrowingCurves implements RunCurves {
+  readonly name: string;
+  readonly training = new Map<string, Point[]>();
+  readonly validation = new Map<string, Point[]>();
+  #step = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  take(event: RunEvent): void {
     if (event.event === 'step') {
-      step = event.step;
-      add(training, 'loss', step, event.loss);
-      for (const [metric, value] of Object.entries(event.metrics)) add(training, metric, step, value);
-      add(training, gradientNorm, step, event.gradNorm);
-      add(training, learningRate, step, event.learningRate);
+      this.#step = event.step;
+      this.#add(this.training, { loss: event.loss, ...event.metrics, [gradientNorm]: event.gradNorm, [learningRate]: event.learningRate });
     } else if (event.event === 'epoch' && event.validation) {
-      add(validation, 'loss', step, event.validation.loss);
-      for (const [metric, value] of Object.entries(event.validation.metrics)) add(validation, metric, step, value);
+      this.#add(this.validation, { loss: event.validation.loss, ...event.validation.metrics });
     }
   }
-  if (!training.has('loss')) throw new LockstepError('LOCKSTEP_DATA', `Expected \`${path}\` to hold the steps of a run, got none; give the file of \`train --log\`.`);
-  return { name, training, validation };
+
+  #add(curves: Map<string, Point[]>, values: Readonly<Record<string, number | null>>): void {
+    for (const [curve, y] of Object.entries(values)) {
+      // What is not finite is null in a log.
+      if (y === null || !Number.isFinite(y)) continue;
+      const points = curves.get(curve);
+      if (points) points.push({ x: this.#step, y });
+      else curves.set(curve, [{ x: this.#step, y }]);
+    }
+  }
+}
+
+/** A run of which every curve is thinned. */
+export function thinnedRun({ name, training, validation }: RunCurves, most: number): RunCurves {
+  const each = (curves: RunCurves['training']): RunCurves['training'] => new Map([...curves].map(([curve, points]) => [curve, thinned(points, most)]));
+  return { name, training: each(training), validation: each(validation) };
 }
 
 /** At most about `most` of the points: of each of `most / 2` stretches the lowest and the highest, in their order; the first and the last stay. */

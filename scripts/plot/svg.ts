@@ -5,9 +5,14 @@
 import { axisFor, tickText } from './axis.ts';
 import type { Point } from './curves.ts';
 
-interface Curve {
-  readonly points: readonly Point[];
+interface Stroke {
   readonly colour: string;
+  /** Lengths of dashes and of what is between them, for curves that share a colour; absent: a whole line. */
+  readonly dashes?: string;
+}
+
+interface Curve extends Stroke {
+  readonly points: readonly Point[];
   /** Few and of weight: drawn thick, with a dot a point. */
   readonly marked?: boolean;
 }
@@ -22,13 +27,25 @@ export interface Panel {
   readonly mark?: { readonly x: number; readonly text: string };
 }
 
-interface LegendEntry {
+interface LegendEntry extends Stroke {
   readonly text: string;
-  readonly colour: string;
 }
 
 /** Told apart by most eyes (Okabe and Ito). */
 export const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
+
+const dashPatterns = ['7 4', '2 3', '9 3 2 3'];
+
+/** Of the curve of that number, from 0. As many runs as there are colours differ in colour, more of them in dashes. */
+export function strokeOf(i: number): Stroke {
+  const colour = colours[i % colours.length]!;
+  const lap = Math.floor(i / colours.length);
+  return lap === 0 ? { colour } : { colour, dashes: dashPatterns[(lap - 1) % dashPatterns.length]! };
+}
+
+function dashed({ dashes }: Stroke): string {
+  return dashes === undefined ? '' : ` stroke-dasharray="${dashes}"`;
+}
 
 const [panelWidth, panelHeight] = [560, 300];
 const margin = { left: 72, right: 20, top: 34, bottom: 46 };
@@ -37,12 +54,14 @@ const fonts = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial
 
 export function svgOf(panels: readonly Panel[], legend: readonly LegendEntry[], note: string): string {
   const columns = panels.length > 1 ? 2 : 1;
-  const legendHeight = 16 + 20 * Math.ceil(legend.length / (2 * columns)) + (note === '' ? 0 : 18);
   const width = columns * panelWidth;
+  const perLine = entriesPerLine(legend, width);
+  const entryWidth = perLine === 2 * columns ? panelWidth / 2 : (width - margin.left) / perLine;
+  const legendHeight = 16 + 20 * Math.ceil(legend.length / perLine) + (note === '' ? 0 : 18);
   const height = legendHeight + Math.ceil(panels.length / columns) * panelHeight;
-  const entries = legend.map(({ text, colour }, i) => {
-    const [x, y] = [margin.left + (i % (2 * columns)) * (panelWidth / 2), 20 + 20 * Math.floor(i / (2 * columns))];
-    return `<rect x="${x}" y="${y - 6}" width="18" height="4" rx="2" fill="${colour}"/><text x="${x + 26}" y="${y}" font-size="13">${escaped(text)}</text>`;
+  const entries = legend.map((entry, i) => {
+    const [x, y] = [round(margin.left + (i % perLine) * entryWidth), 20 + 20 * Math.floor(i / perLine)];
+    return `<path d="M${x} ${y - 4}h18" stroke="${entry.colour}" stroke-width="4"${dashed(entry)}/><text x="${x + 26}" y="${y}" font-size="13">${escaped(entry.text)}</text>`;
   });
   const drawn = panels.map((panel, i) => drawPanel(panel, (i % columns) * panelWidth, legendHeight + Math.floor(i / columns) * panelHeight));
   return [
@@ -54,6 +73,13 @@ export function svgOf(panels: readonly Panel[], legend: readonly LegendEntry[], 
     '</svg>',
     '',
   ].join('\n');
+}
+
+/** Two beside each other above a panel, or fewer where their texts are wider. */
+function entriesPerLine(legend: readonly LegendEntry[], width: number): number {
+  const longest = Math.max(0, ...legend.map(({ text }) => text.length));
+  // A character of 13 pixels is about 7 wide.
+  return Math.max(1, Math.min((2 * width) / panelWidth, Math.floor((width - margin.left) / (26 + 7 * longest + 14))));
 }
 
 function drawPanel({ title, xTitle, curves, logX = false, mark }: Panel, left: number, top: number): string {
@@ -88,14 +114,15 @@ function drawPanel({ title, xTitle, curves, logX = false, mark }: Panel, left: n
   ].join('\n');
 }
 
-function drawCurve({ points, colour, marked = false }: Curve, atX: (x: number) => number, atY: (y: number) => number): string {
+function drawCurve({ points, marked = false, ...stroke }: Curve, atX: (x: number) => number, atY: (y: number) => number): string {
   const line = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${atX(x)} ${atY(y)}`).join('');
-  const path = `<path d="${line}" fill="none" stroke="${colour}" stroke-linejoin="round" stroke-width="${marked ? 2.2 : 1}"${marked ? '' : ' stroke-opacity="0.55"'}/>`;
+  const path = `<path d="${line}" fill="none" stroke="${stroke.colour}" stroke-linejoin="round" stroke-width="${marked ? 2.2 : 1}"${marked ? '' : ' stroke-opacity="0.55"'}${dashed(stroke)}/>`;
   if (!marked && points.length > 1) return path;
   // A white edge sets it off from the steps.
   const edge = `<path d="${line}" fill="none" stroke="#fff" stroke-width="4.5"/>`;
   const radius = points.length > 40 ? 0 : 3.2;
-  const dots = radius > 0 ? points.map(({ x, y }) => `<circle cx="${atX(x)}" cy="${atY(y)}" r="${radius}" fill="#fff" stroke="${colour}" stroke-width="1.8"/>`) : [];
+  const dots =
+    radius > 0 ? points.map(({ x, y }) => `<circle cx="${atX(x)}" cy="${atY(y)}" r="${radius}" fill="#fff" stroke="${stroke.colour}" stroke-width="1.8"/>`) : [];
   return [edge, path, ...dots].join('');
 }
 

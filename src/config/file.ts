@@ -31,17 +31,25 @@ export function demandFile<T>(path: string, what: string, mend: string | undefin
 
 /** Reads and checks a config file (JSON). Relative paths of its data are taken from the folder of the file. */
 export function readRunConfig(path: string): RunConfig {
+  return runConfigOf(readConfigValue(path), path);
+}
+
+/** The value that a config file (JSON) holds, before any check. */
+export function readConfigValue(path: string): unknown {
   const text = readUserFile(path, 'a config file')
     .toString('utf8')
     .replace(/^\uFEFF/, '');
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     const { line, column, expected } = jsonMistake(text);
     const message = `Expected the config file \`${path}\` to be JSON, got a mistake at line ${line}, column ${column}: ${expected} belongs there.`;
     throw new LockstepError('LOCKSTEP_CONFIG', message, { cause });
   }
+}
+
+/** Checks the value of the config file at `path`, or what was made of it, and takes relative paths of its data from that folder. */
+export function runConfigOf(value: unknown, path: string): RunConfig {
   const run = parseRunConfig(value);
   const folder = dirname(resolve(path));
   const { train, validation } = run.data;

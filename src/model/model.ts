@@ -12,6 +12,7 @@ import { LockstepError } from '../errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
 import { type FoldReport, fold } from './fold.ts';
 import { Layer, type LayerWeights } from './layer-handle.ts';
+import { type LayerNames, type LoadReport, takeLayers } from './partial.ts';
 import { type Predictions, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
 import { resolveTopology, type Topology } from './topology.ts';
@@ -121,6 +122,20 @@ export class Model {
   /** Takes copies of weights by name. Throws LOCKSTEP_WEIGHTS when they are not exactly those of the model; `what` names their origin. */
   setWeights(tensors: Iterable<NamedTensor>, what = 'the weights'): void {
     this.#keep(matchWeights(this.topology, copyTensors(tensors, what), what));
+  }
+
+  /**
+   * Takes copies of the weights of those layers that are there as a whole, in the right shapes; `names` maps names of layers there to names here. All other layers keep
+   * what they have. Throws LOCKSTEP_WEIGHTS when no layer fits.
+   */
+  setSomeWeights(tensors: Iterable<NamedTensor>, names: LayerNames = {}, what = 'the weights'): LoadReport {
+    const { found, report } = takeLayers(this.topology, copyTensors(tensors, what), names, what);
+    const taken = new Set(report.loaded.map(({ layer }) => layer));
+    for (const [i, { name }] of this.topology.layers.entries()) {
+      if (taken.has(name))
+        this.#weights[i]!.tensors = [...found].flatMap(([key, tensor]) => (key.startsWith(`${name}/`) ? [{ ...tensor, name: key.slice(name.length + 1) }] : []));
+    }
+    return report;
   }
 
   /** Reads weights from a safetensors file. */

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { axisFor, tickText } from '../../../scripts/plot/axis.ts';
 import { thinned } from '../../../scripts/plot/curves.ts';
+import { strokeOf, svgOf } from '../../../scripts/plot/svg.ts';
 import { terminalPlot } from '../../../scripts/plot/terminal.ts';
 import { temporaryFolder } from '../../data/folder.ts';
 import { lockstep, writeRun } from '../command.ts';
@@ -76,6 +77,27 @@ test('ticks are round numbers within the axis; numbers far apart get a logarithm
   t.is(axisFor(5, 5).place(5), 0.5);
   t.false(axisFor(0, 1000).isLog);
   t.deepEqual([0, 0.0001, 0.25, 2000, 20_000, 3_000_000].map(tickText), ['0', '1e-4', '0.25', '2000', '20,000', '3e6']);
+});
+
+test('more curves than colours differ in dashes, and a legend of long texts takes more lines', (t) => {
+  const strokes = Array.from({ length: 28 }, (_, i) => strokeOf(i));
+  t.is(new Set(strokes.map((stroke) => JSON.stringify(stroke))).size, 28);
+  t.true(strokes.slice(0, 7).every(({ dashes }) => dashes === undefined));
+  const points = [
+    { x: 0, y: 1 },
+    { x: 1, y: 2 },
+  ];
+  const drawn = (text: string): string =>
+    svgOf(
+      [{ title: 'loss', xTitle: 'step', curves: strokes.map((stroke) => ({ points, ...stroke })) }],
+      strokes.map((stroke) => ({ text, ...stroke })),
+      '',
+    );
+  // Of each of the 21 dashed strokes one curve and one entry of the legend.
+  t.is(drawn('a').match(/stroke-dasharray/g)?.length, 42);
+  const height = (text: string): number => Number(/ height="(\d+)"/.exec(drawn(text))?.[1]);
+  // 300 for the panel, 16 above it and 20 a line: two entries beside each other, or one.
+  t.deepEqual([height('a'), height('a'.repeat(40))], [300 + 16 + 20 * 14, 300 + 16 + 20 * 28]);
 });
 
 test('a falling line in the terminal goes from the upper left to the lower right', (t) => {
