@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
+import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { findRateCommand } from './commands/find-lr.ts';
@@ -42,6 +43,7 @@ const program = new Command('lockstep')
   .addCommand(findRateCommand())
   .addCommand(sweepCommand(unheard.signal))
   .addCommand(summaryCommand())
+  .addCommand(convertCommand())
   .addCommand(checkpointsCommand())
   .addCommand(plotCommand())
   .addCommand(schemaCommand())

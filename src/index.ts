@@ -13,6 +13,7 @@ export type { Learnt } from './data/learnt.ts';
 export type { RowFile } from './data/row-file.ts';
 export type { DataSource, Normalization, Texts } from './data/source.ts';
 export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './errors.ts';
+export { loadModel, saveModel } from './interop/files.ts';
 export { layers } from './layers/factories.ts';
 export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
 export { type PredictOptions, predict, type RowsData } from './local/predict.ts';

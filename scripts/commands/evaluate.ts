@@ -3,6 +3,7 @@
  */
 import { Command } from 'commander';
 import { readRunConfig } from '../../src/config/file.ts';
+import { loadWeights } from '../../src/interop/files.ts';
 import { evaluate } from '../../src/local/evaluate.ts';
 import { openJudge } from '../../src/local/inputs.ts';
 import { Model } from '../../src/model/model.ts';
@@ -22,7 +23,7 @@ export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description("loss and metrics of trained weights over the config's validation data, or its training data if it has no other")
     .argument('<config>', 'the config file (JSON)')
-    .requiredOption('--weights <file>', 'the weights (safetensors)')
+    .requiredOption('--weights <file>', 'the weights (safetensors, model.json, .keras, .h5)')
     .addOption(workersOption())
     .addOption(shardsOption())
     .addOption(kernelsOption())
@@ -37,7 +38,7 @@ async function runEvaluate(path: string, flags: EvaluateFlags): Promise<void> {
   const source = await openJudge(data, config);
   const model = new Model(modelConfig);
   model.build(source.inputShape);
-  model.load(flags.weights);
+  await loadWeights(model, flags.weights);
   const result = await evaluate({
     model,
     data: source,

@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { readRunConfig } from '../../src/config/file.ts';
 import type { DataSource } from '../../src/data/source.ts';
+import { loadWeights, saveModel } from '../../src/interop/files.ts';
 import { openJudge } from '../../src/local/inputs.ts';
 import { sizeOf } from '../../src/memory/shape.ts';
 import { Model } from '../../src/model/model.ts';
@@ -21,8 +22,8 @@ export function foldCommand(): Command {
   return new Command('fold')
     .description('make batch normalizations part of the dense layers beside them, for inference')
     .argument('<config>', 'the config file (JSON)')
-    .requiredOption('--weights <file>', 'the weights (safetensors)')
-    .requiredOption('--out <file>', 'where the folded model goes: layers and weights in one safetensors file')
+    .requiredOption('--weights <file>', 'the weights (safetensors, model.json, .keras, .h5)')
+    .requiredOption('--out <file>', 'where the folded model goes: .safetensors, .onnx, model.json or a folder (TensorFlow.js)')
     .action(runFold);
 }
 
@@ -31,9 +32,9 @@ async function runFold(path: string, { weights, out }: FoldFlags): Promise<void>
   const source = await openJudge(config.data, config);
   const whole = new Model(config.model);
   whole.build(source.inputShape);
-  whole.load(weights);
+  await loadWeights(whole, weights);
   const { model, folded, kept } = whole.fold();
-  await model.save(out);
+  await saveModel(model, out);
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   for (const { layer, into } of folded) say(`${layer}: folded into ${into}`);
   for (const { layer, reason } of kept) say(`${layer}: kept, as ${reason}`);

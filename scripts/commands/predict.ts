@@ -10,6 +10,7 @@ import { encodeNpy } from '../../src/data/npy.ts';
 import { openRows } from '../../src/data/rows.ts';
 import { needsTraining } from '../../src/data/sets.ts';
 import { LockstepError } from '../../src/errors.ts';
+import { loadWeights } from '../../src/interop/files.ts';
 import { openInputs, openJudge } from '../../src/local/inputs.ts';
 import { predict } from '../../src/local/predict.ts';
 import { lossOf } from '../../src/losses/loss.ts';
@@ -30,7 +31,7 @@ export function predictCommand(): Command {
   return new Command('predict')
     .description("the model's outputs for the rows of a file, or of the config's validation data")
     .argument('<config>', 'the config file (JSON)')
-    .requiredOption('--weights <file>', 'the weights (safetensors)')
+    .requiredOption('--weights <file>', 'the weights (safetensors, model.json, .keras, .h5)')
     .option('--input <file>', 'rows in the format of the training data, with or without labels, or an npy file')
     .requiredOption('--out <file>', 'where predictions go: .npy, .csv or .jsonl')
     .addOption(workersOption())
@@ -51,7 +52,7 @@ async function runPredict(path: string, flags: PredictFlags): Promise<void> {
   const source = flags.input === undefined ? await openJudge(data, config) : await openRows(flags.input, data.train, learnt.texts);
   const model = new Model(modelConfig);
   model.build(source.inputShape);
-  model.load(flags.weights);
+  await loadWeights(model, flags.weights);
   const predictions = await predict({
     model,
     data: source,

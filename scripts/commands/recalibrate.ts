@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { readRunConfig } from '../../src/config/file.ts';
 import { rowsPerStep } from '../../src/config/resolve.ts';
+import { loadWeights, saveModel } from '../../src/interop/files.ts';
 import { openInputs } from '../../src/local/inputs.ts';
 import { recalibrate } from '../../src/local/recalibrate.ts';
 import { Model } from '../../src/model/model.ts';
@@ -21,8 +22,8 @@ export function recalibrateCommand(): Command {
   return new Command('recalibrate')
     .description('compute the statistics of batch normalizations anew, over all training data')
     .argument('<config>', 'the config file (JSON)')
-    .requiredOption('--weights <file>', 'the weights (safetensors)')
-    .requiredOption('--out <file>', 'where the model goes (safetensors)')
+    .requiredOption('--weights <file>', 'the weights (safetensors, model.json, .keras, .h5)')
+    .requiredOption('--out <file>', 'where the model goes: .safetensors, .onnx, model.json or a folder (TensorFlow.js)')
     .addOption(workersOption())
     .addOption(shardsOption())
     .addOption(kernelsOption())
@@ -34,8 +35,8 @@ async function runRecalibrate(path: string, flags: RecalibrateFlags): Promise<vo
   const { train: data } = await openInputs(config.data, config);
   const model = new Model(config.model);
   model.build(data.inputShape);
-  model.load(flags.weights);
+  await loadWeights(model, flags.weights);
   const { samples, weightsSha256 } = await recalibrate({ model, data, ...computedWith(config, flags), batchSize: rowsPerStep(config) });
-  await model.save(flags.out);
+  await saveModel(model, flags.out);
   process.stdout.write(`${data.name}: statistics of ${samples.toLocaleString('en-US')} rows written to ${flags.out}, weights ${weightsSha256}\n`);
 }

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { checkWritable } from '../../src/checkpoint/safetensors.ts';
 import { LockstepError } from '../../src/errors.ts';
+import { checkOwnFormat } from '../../src/interop/files.ts';
 import { Board } from '../../src/local/board.ts';
 import type { Monitor } from '../../src/local/monitor.ts';
 import { train } from '../../src/local/train.ts';
@@ -44,7 +45,7 @@ export function trainCommand(unheard: AbortSignal): Command {
     .addOption(stepsOption())
     .addOption(epochsOption())
     .addOption(seedOption())
-    .option('--init <file>', 'first weights (safetensors)')
+    .option('--init <file>', 'first weights (safetensors, model.json, .keras, .h5)')
     .option('--save <file>', 'where to write the trained weights (safetensors)')
     .option('--log <file>', 'write every step, epoch, checkpoint and the end as JSON lines')
     .option('--tensorboard <dir>', 'write scalars and histograms of gradients as events for TensorBoard')
@@ -68,7 +69,10 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   };
   /** Before a line on standard error: the live line gives way where both are on a terminal. */
   const clearLine = process.stdout.isTTY && process.stderr.isTTY && !flags.quiet ? '\r\x1b[K' : '';
-  if (flags.save !== undefined) checkWritable(flags.save);
+  if (flags.save !== undefined) {
+    checkOwnFormat(flags.save);
+    checkWritable(flags.save);
+  }
   if (flags.log !== undefined) checkLog(flags.log);
   checkTrace(flags);
   const tell = ({ message }: Error): void => void process.stderr.write(`${clearLine}lockstep: ${message}\n`);

@@ -4,12 +4,11 @@
  * file it accepts is accounted for, and that a file it writes is there whole or not at all. It reads and writes float32
  * only, and never trusts a length before it compared it with the file.
  */
-import { closeSync, openSync, rmSync, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { readUserFile } from '../config/file.ts';
 import { LockstepError } from '../errors.ts';
 import { sizeOf } from '../memory/shape.ts';
+import { checkPlace, writeWhole } from './whole-file.ts';
 
 /** A tensor of a weights file: row-major float32 numbers and their shape; [] is a single number. */
 export interface Tensor {
@@ -21,6 +20,8 @@ export interface NamedTensor extends Tensor {
   readonly name: string;
 }
 
+/** What messages call a file that cannot be written. */
+const weightsFile = 'the weights file';
 const prefixBytes = 8;
 const metadataKey = '__metadata__';
 
@@ -154,48 +155,14 @@ export function readSafetensors(path: string): Map<string, Tensor> {
   return decodeSafetensors(readUserFile(path, 'a weights file'), `\`${path}\``);
 }
 
-let written = 0;
-
-function temporaryBeside(path: string): string {
-  return `${path}.${process.pid}-${written++}.tmp`;
-}
-
-function unwritable(path: string, cause: unknown): LockstepError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  const message = `Expected to write the weights file \`${path}\`, but the system refused (${code}); check that its folder exists and can be written.`;
-  return new LockstepError('LOCKSTEP_FILE', message, { cause });
-}
-
 /** Throws now the LOCKSTEP_FILE that `writeSafetensors(path)` would throw after a long run. Leaves nothing behind. */
 export function checkWritable(path: string): void {
-  const temporary = temporaryBeside(path);
-  try {
-    closeSync(openSync(temporary, 'w'));
-    rmSync(temporary);
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw Object.assign(new Error('a folder has this name'), { code: 'EISDIR' });
-  } catch (cause) {
-    throw unwritable(path, cause);
-  }
+  checkPlace(path, weightsFile);
 }
 
 /**
- * Writes a weights file through a temporary file beside it, synced and renamed: readers see the old file or the new one.
- * The tensors are copied before the first await, so they may change right after the call.
+ * Writes a weights file that readers see whole or not at all. The tensors are copied before the first await, so they may change right after the call.
  */
 export async function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, metadata?: Readonly<Record<string, string>>): Promise<void> {
-  const bytes = encodeSafetensors(tensors, metadata);
-  const temporary = temporaryBeside(path);
-  try {
-    const file = await open(temporary, 'w');
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw unwritable(path, cause);
-  }
+  await writeWhole(path, encodeSafetensors(tensors, metadata), weightsFile);
 }

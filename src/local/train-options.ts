@@ -23,7 +23,7 @@ export interface TrainOptions extends RunSettingsInput {
   /** Trained in place. A model without weights gets first ones from `seed`; one that has weights goes on from them. */
   readonly model: Model;
   readonly data: { readonly train: DataInput; readonly validation?: DataInput | undefined };
-  /** A safetensors file of first weights. */
+  /** A file of first weights: safetensors, or a model of TensorFlow.js or Keras whose layers have these names. */
   readonly init?: string | undefined;
   /** Called for every step in order, up to some 25 ms after it. What it throws ends the run; `control.stop()` ends it well. */
   readonly onStep?: ((event: StepEvent, control: RunControl) => void) | undefined;

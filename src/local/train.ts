@@ -7,6 +7,7 @@ import { metricName, rowsPerStep } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
 import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import { isLockstepError } from '../errors.ts';
+import { loadWeights } from '../interop/files.ts';
 import { sizeOf } from '../memory/shape.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
@@ -68,7 +69,7 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
   const batchSize = rowsPerStep(settings);
   const opened = await openInputs(data, settings, folder);
   model.build(opened.train.inputShape);
-  if (init !== undefined) model.load(init);
+  if (init !== undefined) await loadWeights(model, init);
   const trainSource = suitedTo(opened.train, model, loss);
   const validation = opened.validation && suitedTo(opened.validation, model, loss);
 

@@ -52,6 +52,7 @@ const placeholders: readonly (readonly [place: RegExp, value: string])[] = [
   [/ --vary \.\.\.(?= |$)/, ''],
   [/\bKEY=V1,V2(?:,\.\.\.)?/, 'optimizer.learningRate=0.01,0.02'],
   [/(?<=sweep .*)--log-dir DIR\b/, '--log-dir logs'],
+  [/(?<=convert )IN OUT\b/, 'iris.safetensors out.onnx'],
   [/\bCONFIG\b/g, 'iris.json'],
   [/\bDATA\b/g, 'iris.csv'],
   [/\bDIR\b/g, 'iris-run'],

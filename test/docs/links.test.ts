@@ -38,7 +38,23 @@ test('the tables of options of train and join name all that there are, and no ot
   t.deepEqual(optionsInTables('Several hosts', 'option of `join`').toSorted(), (await optionsOf('join')).toSorted());
 });
 
-const commands = ['init', 'train', 'join', 'evaluate', 'predict', 'fold', 'find-lr', 'summary', 'checkpoints', 'plot', 'recalibrate', 'schema', 'doctor'];
+const commands = [
+  'init',
+  'train',
+  'join',
+  'evaluate',
+  'predict',
+  'fold',
+  'find-lr',
+  'summary',
+  'checkpoints',
+  'plot',
+  'recalibrate',
+  'schema',
+  'doctor',
+  'convert',
+  'sweep',
+];
 
 test('every option in the docs is one of a command', async (t) => {
   const of = await Promise.all(commands.map(async (command) => await optionsOf(command)));

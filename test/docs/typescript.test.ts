@@ -12,6 +12,7 @@ import { at, documents } from './markdown.ts';
 /** What stands before a block, by its document, and what is then printed. */
 const settings: Readonly<Record<string, { readonly before: string; readonly prints: RegExp }>> = {
   'README.md': { before: '', prints: /^0 \{\n? *loss: [\s\S]*\n[0-9a-f]{64} / },
+  'docs/interop.md': { before: '', prints: /^Int32Array\(1\) \[ [0-2] \]\n$/ },
   'docs/errors.md': {
     before: `import { layers, optimizers, sequential, type TrainOptions } from 'lockstep';
 const options: TrainOptions = {

@@ -239,10 +239,14 @@ test('weights that are missing, damaged or of another model are refused', async 
   const missing = `Expected a weights file at \`${absent}\`, but there is none; check the path.`;
   refused(t, await lockstep('train', run, '--init', absent), missing);
   refused(t, await lockstep('evaluate', run, '--weights', absent), missing);
+  const config = `Expected \`${run}\` to be a layers model of TensorFlow.js with a \`weightsManifest\`, got none; it is another JSON file.`;
+  refused(t, await lockstep('train', run, '--init', run), config);
+  const table = at('table.csv');
+  writeFileSync(table, 'a,b,c\n1,2,3\n');
   refused(
     t,
-    await lockstep('train', run, '--init', run),
-    `Expected the header of \`${run}\` to fit its ${statSync(run).size} bytes, got a header length of 2480468976814858875; it is truncated or not a safetensors file.`,
+    await lockstep('train', run, '--init', table),
+    `Expected the header of \`${table}\` to fit its ${statSync(table).size} bytes, got a header length of ${Buffer.from('a,b,c\n1,').readBigUInt64LE()}; it is truncated or not a safetensors file.`,
   );
 
   const other = at('other.safetensors');
