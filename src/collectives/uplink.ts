@@ -136,12 +136,12 @@ export class Uplink {
     this.#i32[at + 1] = index;
     Atomics.store(this.#i32, this.#index.outgoing, this.#announced);
     Atomics.notify(this.#i32, this.#index.outgoing);
-    this.#carrier?.announced(kind, index);
+    if (!this.#wasRecalled) this.#carrier?.announced(kind, index);
   }
 
   /** Between two computations of a leader that carries: lets what is on its way go on. */
   proceed(): void {
-    if (this.#carrier?.isBusy) this.#carrier.work(0);
+    if (this.#carrier?.isBusy) this.#work(0);
   }
 
   /** Returns once everything announced has left, or never will. Throws Aborted. */
@@ -150,7 +150,7 @@ export class Uplink {
     while (carrier?.isSending) {
       throwIfAborted(this.#i32, this.#control);
       if (this.#isRecalled()) return;
-      carrier.work(lookAgainMs);
+      this.#work(lookAgainMs);
     }
   }
 
@@ -178,7 +178,7 @@ export class Uplink {
   #reach(at: number, count: number, recallable: boolean): void {
     const carrier = this.#carrier;
     if (Atomics.load(this.#i32, at) >= count) return;
-    if (carrier) carrier.work(0);
+    if (carrier) this.#work(0);
     else for (let i = 0; i < fewestSpins; i++) if (Atomics.load(this.#i32, at) >= count) return;
     for (;;) {
       const come = Atomics.load(this.#i32, at);
@@ -186,19 +186,41 @@ export class Uplink {
       throwIfAborted(this.#i32, this.#control);
       const recalled = recallable && this.#isRecalled();
       if (recalled && Atomics.load(this.#i32, at) < count) throw new Recalled('The generation was recalled.');
-      if (carrier) carrier.work(lookAgainMs);
+      if (carrier) this.#work(lookAgainMs);
       else Atomics.wait(this.#i32, at, come, lookAgainMs);
     }
+  }
+
+  /** All that has come so far. */
+  get #arrived(): number {
+    let sum = 0;
+    for (const word of arrivals) sum += Atomics.load(this.#i32, this.#index[word]);
+    return sum;
+  }
+
+  get #wasRecalled(): boolean {
+    return Atomics.load(this.#i32, this.#index.recalled) !== 0;
+  }
+
+  /**
+   * Once ranks have been told of a recall nothing is carried any more: a count that grew then would let the leader go on, to a meeting that a rank which looked
+   * before has left for ever.
+   */
+  #work(ms: number): void {
+    if (!this.#wasRecalled) this.#carrier!.work(ms);
   }
 
   /** A leader that carries passes on what the main thread asked for: it counts only when it works, which it never does again. */
   #isRecalled(): boolean {
     const { recallAsked, recalled } = this.#index;
     if (this.#carrier && Atomics.load(this.#i32, recallAsked) !== 0 && Atomics.load(this.#i32, recalled) === 0) {
-      // What has come already may be all that a step lacks.
-      this.#carrier.work(0);
+      // What has come already may be all that the step lacks, here and in its later waits.
+      for (let before = -1; before !== this.#arrived; ) {
+        before = this.#arrived;
+        this.#carrier.work(0);
+      }
       sayRecalled(this.#i32, this.#index);
     }
-    return Atomics.load(this.#i32, recalled) !== 0;
+    return this.#wasRecalled;
   }
 }

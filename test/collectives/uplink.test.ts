@@ -147,6 +147,35 @@ test('a recall of a leader that carries is asked for, and only the leader passes
   t.notThrows(() => follower.take('verdicts'));
 });
 
+test('once a recall was passed on nothing is carried, so that all ranks go on to the same place and no further', (t) => {
+  const { arena, carrier, leader, follower, come, isRecalled } = sides();
+  recall(arena, index, true);
+  // All that is there comes with the looks before; what is only on its way must not come after them.
+  const there: Arrival[] = ['statistics', 'verdicts', 'verdicts'];
+  carrier.onWork = () => {
+    const next = there.shift();
+    if (next) come(next);
+    else if (isRecalled()) come('reduced');
+  };
+  for (const rank of [leader, follower]) rank.expect('statistics');
+  leader.take('verdicts');
+  t.true(isRecalled());
+  follower.take('verdicts');
+  const works = carrier.works.length;
+  for (const rank of [follower, leader]) {
+    t.notThrows(() => rank.waitFor('statistics'));
+    t.notThrows(() => rank.take('verdicts'));
+    t.throws(() => rank.take('reduced'), { name: 'Recalled' });
+  }
+  carrier.isBusy = true;
+  leader.proceed();
+  leader.announce('losses');
+  t.is(carrier.works.length, works);
+  t.deepEqual(carrier.announcements, []);
+  // Who waits for the leader's announcements does not wait for ever.
+  t.is(Atomics.load(arena.i32, index.outgoing), 1);
+});
+
 test('where the main thread carries, a recall needs nobody to pass it on', (t) => {
   const { arena, follower, isRecalled } = sides();
   const leader = new Uplink(arena, control, address, true);
