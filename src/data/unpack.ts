@@ -43,19 +43,20 @@ export async function unpackTo(
       done(null, piece);
     },
   });
-  const target = createWriteStream(to);
-  let refused: unknown;
-  target.once('error', (error) => {
-    refused = error;
-  });
   const part = length === undefined ? { start } : { start, end: start + length - 1 };
   try {
-    await pipeline(createReadStream(path, part), method === 'gzip' ? createGunzip() : createInflateRaw(), counter, target);
+    await pipeline(createReadStream(path, part), method === 'gzip' ? createGunzip() : createInflateRaw(), counter, createWriteStream(to));
   } catch (cause) {
-    if (refused !== undefined && refused === cause) throw noRoom(name, to, cause);
+    if (isOfWriting(cause, to)) throw noRoom(name, to, cause);
     throw broken(cause);
   }
   return { bytes, crc };
+}
+
+/** Whether the system would not open `to` for writing, or would not write: by what it says, as some versions of Node end all streams of a pipeline with the same error. */
+function isOfWriting(cause: unknown, to: string): boolean {
+  const { syscall, path } = (cause ?? {}) as { readonly syscall?: string; readonly path?: string };
+  return syscall !== undefined && (path === to || syscall === 'write');
 }
 
 /** The checksum of bytes [start, start + length) of a file. */
