@@ -15,19 +15,19 @@ import { duration, type Output, Progress } from '../../src/telemetry/progress.ts
 import { type CheckpointFlags, checkpointOptions, checkpointsWith } from './checkpointing.ts';
 import { type ClusterFlags, clusterOptions, serveWith } from './cluster-options.ts';
 import { askedFault } from './fault.ts';
+import { type InitFlags, initOptions, initWith, loadedTable } from './first-weights.ts';
 import { interruption } from './interruption.ts';
 import { linger, lingerFailed, type MonitorFlags, monitorOptions, openMonitor, runName, watchedRun } from './monitoring.ts';
 import { configWith, epochsOption, kernelsOption, seedOption, shardsOption, stepsOption, trainWorkersOption } from './options.ts';
 import { checkTrace, saveTrace, type TraceFlags, traceOptions } from './tracing.ts';
 
-interface TrainFlags extends CheckpointFlags, ClusterFlags, MonitorFlags, TraceFlags {
+interface TrainFlags extends CheckpointFlags, ClusterFlags, InitFlags, MonitorFlags, TraceFlags {
   readonly workers?: number;
   readonly shards?: number;
   readonly kernels?: 'auto' | 'wasm' | 'blas';
   readonly steps?: number;
   readonly epochs?: number;
   readonly seed?: number;
-  readonly init?: string;
   readonly save?: string;
   readonly log?: string;
   readonly tensorboard?: string;
@@ -45,13 +45,12 @@ export function trainCommand(unheard: AbortSignal): Command {
     .addOption(stepsOption())
     .addOption(epochsOption())
     .addOption(seedOption())
-    .option('--init <file>', 'first weights (safetensors, model.json, .keras, .h5)')
     .option('--save <file>', 'where to write the trained weights (safetensors)')
     .option('--log <file>', 'write every step, epoch, checkpoint and the end as JSON lines')
     .option('--tensorboard <dir>', 'write scalars and histograms of gradients as events for TensorBoard')
     .option('--quiet', 'print nothing but errors')
     .action((path: string, flags: TrainFlags) => runTrain(path, flags, unheard));
-  for (const option of [...checkpointOptions(), ...traceOptions(), ...monitorOptions(), ...clusterOptions()]) command.addOption(option);
+  for (const option of [...initOptions(), ...checkpointOptions(), ...traceOptions(), ...monitorOptions(), ...clusterOptions()]) command.addOption(option);
   return command;
 }
 
@@ -75,6 +74,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
   }
   if (flags.log !== undefined) checkLog(flags.log);
   checkTrace(flags);
+  const init = initWith(flags);
   const tell = ({ message }: Error): void => void process.stderr.write(`${clearLine}lockstep: ${message}\n`);
   let progress: Progress | undefined;
   let skipped = 0;
@@ -96,7 +96,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
       model,
       data,
       ...settings,
-      init: flags.init,
+      init,
       signal: ends,
       checkpoints,
       onNews: news,
@@ -111,7 +111,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
         monitor?.watch({ snapshot: () => crew.snapshot?.(), cluster: () => crew.cluster?.(), observe: () => crew.station.team.observe() });
       },
       onStart(start) {
-        const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch, from, epochsBefore } = start;
+        const { hosts, workers, shards, kernels, samples, steps, stepsPerEpoch, from, epochsBefore, loaded } = start;
         monitor?.begin(watchedRun(runId, model, settings, start, coordinates ? (flags.topology ?? 'mesh') : 'none', checkpoints !== undefined));
         // Not before all else is checked: opening the log empties the old one.
         if (flags.log !== undefined) log = new EventLog(flags.log, tell, flags.resume ? { steps: from, epochs: epochsBefore } : undefined);
@@ -121,6 +121,7 @@ async function runTrain(path: string, flags: TrainFlags, unheard: AbortSignal): 
         );
         if (workers > shards) output.write(`${workers - shards} workers have no shard to compute and only cost time; use fewer, or more shards\n`);
         output.write(`kernels ${kernels.reason}\n`);
+        if (loaded) output.write(loadedTable(loaded));
         progress = new Progress(output, { steps, stepsPerEpoch });
       },
       onStep: (event) => {

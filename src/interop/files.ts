@@ -4,8 +4,10 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { type NamedTensor, readSafetensors } from '../checkpoint/safetensors.ts';
 import { LockstepError } from '../errors.ts';
 import { Model } from '../model/model.ts';
+import { type LayerNames, type LoadReport, layerOf, renamedLayers } from '../model/partial.ts';
 
 /** The formats that models are read from, by ending. */
 const readers: Readonly<Record<string, (path: string) => Promise<Model>>> = {
@@ -56,9 +58,45 @@ export function checkOwnFormat(path: string): void {
  * does, and LOCKSTEP_WEIGHTS when they are not exactly those of the model.
  */
 export async function loadWeights(model: Model, path: string): Promise<void> {
-  const isOther = isFolder(path) || others.includes(extname(path).toLowerCase());
-  if (isOther) model.setWeights((await loadModel(path)).getWeights(), `\`${path}\``);
+  if (isOther(path)) model.setWeights((await loadModel(path)).getWeights(), `\`${path}\``);
   else model.load(path);
+}
+
+/** True for a model of another library. */
+function isOther(path: string): boolean {
+  return isFolder(path) || others.includes(extname(path).toLowerCase());
+}
+
+/** Which layers of a file are wanted, and what they are called in the model. */
+export interface LayerChoice {
+  /** Names of layers there and here, see `LayerNames`; absent: they are the same. */
+  readonly names?: LayerNames | undefined;
+  /** True to take what fits and leave the rest; absent or false: weights must be exactly those of the model. */
+  readonly partial?: boolean | undefined;
+}
+
+/**
+ * As `loadWeights`, with names of layers mapped and, with `partial`, layer by layer: layers that find all their weights take them, the others keep what they have. The
+ * report accounts for every layer of both. Throws LOCKSTEP_WEIGHTS when two layers get one name or no layer fits.
+ */
+export async function loadLayers(model: Model, path: string, { names = {}, partial = false }: LayerChoice): Promise<LoadReport> {
+  const tensors = isOther(path) ? (await loadModel(path)).getWeights() : namedTensors(path);
+  const what = `\`${path}\``;
+  if (partial) return model.setSomeWeights(tensors, names, what);
+  const origins = renamedLayers(
+    tensors.map(({ name }) => name),
+    names,
+    what,
+  );
+  model.setWeights(
+    tensors.map((tensor) => ({ ...tensor, name: `${origins.get(layerOf(tensor.name))}${tensor.name.slice(layerOf(tensor.name).length)}` })),
+    what,
+  );
+  return { loaded: [...origins].map(([from, layer]) => ({ layer, from })), kept: [], unused: [] };
+}
+
+function namedTensors(path: string): NamedTensor[] {
+  return [...readSafetensors(path)].map(([name, tensor]) => ({ name, ...tensor }));
 }
 
 /**

@@ -7,6 +7,7 @@ import { evaluationKeys, predictionKeys, settingsKeys } from '../config/run.ts';
 import { checkKeys } from '../config/sentences.ts';
 import { LockstepError } from '../errors.ts';
 import { Model } from '../model/model.ts';
+import { checkLayerNames, type LayerNames } from '../model/partial.ts';
 import { type CheckpointOptions, checkCheckpointOptions } from './checkpoint-options.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -33,10 +34,26 @@ export function checkTrainOptions(options: unknown): void {
   );
   checkModel(model);
   checkTrainData(data);
-  if (init !== undefined && typeof init !== 'string') refuse('options.init', 'the path of a safetensors file', init, 'for a seed use `seed`');
+  checkInit(init);
   if (signal !== undefined && !(signal instanceof AbortSignal)) refuse('options.signal', 'an AbortSignal', signal, 'give the `signal` of an AbortController');
   for (const name of callbacks) checkCallback(name, others[name]);
   if (checkpoints !== undefined) checkCheckpointOptions(checkpoints as CheckpointOptions);
+}
+
+function checkInit(init: unknown): void {
+  if (init === undefined || typeof init === 'string') return;
+  const rule = 'the path of a file of weights, or an object with `path` and, if wanted, `names` and `partial`';
+  const fields = fieldsOf(init);
+  if (!fields) refuse('options.init', rule, init, 'for a seed use `seed`');
+  checkKeys(fields, ['path', 'names', 'partial'], 'options.init');
+  const { path, names, partial } = fields;
+  if (typeof path !== 'string') refuse('options.init.path', 'the path of a file of weights', path);
+  if (partial !== undefined && typeof partial !== 'boolean') refuse('options.init.partial', 'true or false', partial);
+  if (names === undefined) return;
+  if (!fieldsOf(names) || Object.values(names as Fields).some((name) => typeof name !== 'string')) {
+    refuse('options.init.names', "names of layers in the file and in the model, { 'encoder_*': '*' }", names);
+  }
+  checkLayerNames(names as LayerNames);
 }
 
 /** As `checkTrainOptions`, for `evaluate()`. */

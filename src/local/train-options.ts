@@ -3,8 +3,10 @@
  */
 import type { RunSettingsInput } from '../config/run.ts';
 import type { Learnt } from '../data/learnt.ts';
+import type { LayerChoice } from '../interop/files.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Model } from '../model/model.ts';
+import type { LoadReport } from '../model/partial.ts';
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../telemetry/events.ts';
 import type { CheckpointOptions } from './checkpoint-options.ts';
 import type { Crew, OpenCrew } from './crew.ts';
@@ -19,12 +21,17 @@ export interface RunControl {
   stop(reason?: string): void;
 }
 
+/** First weights of a file whose layers have other names, or are not all of the model's. */
+export interface InitOptions extends LayerChoice {
+  readonly path: string;
+}
+
 export interface TrainOptions extends RunSettingsInput {
   /** Trained in place. A model without weights gets first ones from `seed`; one that has weights goes on from them. */
   readonly model: Model;
   readonly data: { readonly train: DataInput; readonly validation?: DataInput | undefined };
   /** A file of first weights: safetensors, or a model of TensorFlow.js or Keras whose layers have these names. */
-  readonly init?: string | undefined;
+  readonly init?: string | InitOptions | undefined;
   /** Called for every step in order, up to some 25 ms after it. What it throws ends the run; `control.stop()` ends it well. */
   readonly onStep?: ((event: StepEvent, control: RunControl) => void) | undefined;
   readonly onEpoch?: ((event: EpochEvent, control: RunControl) => void) | undefined;
@@ -67,6 +74,8 @@ export interface RunStart {
   /** Steps and whole epochs that were done before; 0 for a run that begins. */
   readonly from: number;
   readonly epochsBefore: number;
+  /** What became of each layer, when `init` was given as `InitOptions`. */
+  readonly loaded?: LoadReport;
   /** Size of the arena. */
   readonly arenaBytes: number;
 }

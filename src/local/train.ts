@@ -7,7 +7,7 @@ import { metricName, rowsPerStep } from '../config/resolve.ts';
 import { learntFrom, newsOf } from '../data/learnt.ts';
 import { type RowFolder, withRowFolder } from '../data/row-folder.ts';
 import { isLockstepError } from '../errors.ts';
-import { loadWeights } from '../interop/files.ts';
+import { loadLayers, loadWeights } from '../interop/files.ts';
 import { sizeOf } from '../memory/shape.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
@@ -69,7 +69,8 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
   const batchSize = rowsPerStep(settings);
   const opened = await openInputs(data, settings, folder);
   model.build(opened.train.inputShape);
-  if (init !== undefined) await loadWeights(model, init);
+  if (typeof init === 'string') await loadWeights(model, init);
+  const loaded = typeof init === 'object' ? await loadLayers(model, init.path, init) : undefined;
   const trainSource = suitedTo(opened.train, model, loss);
   const validation = opened.validation && suitedTo(opened.validation, model, loss);
 
@@ -139,6 +140,7 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
       from,
       epochsBefore: told.length,
       arenaBytes: plan.memory.bytes,
+      ...(loaded && !directory?.found && { loaded }),
     });
     const { earlyStopping, reduceLROnPlateau } = settings;
     const control = new Steering({ signal, earlyStopping, reduceLROnPlateau, directory, told, weights, requestStop: () => crew.requestStop(), onNews: tell });

@@ -35,7 +35,7 @@ function renamed(name: string, names: LayerNames): string {
 }
 
 /** Throws LOCKSTEP_USAGE for patterns with several `*`, or with one on the right alone. */
-function checkLayerNames(names: LayerNames): void {
+export function checkLayerNames(names: LayerNames): void {
   const stars = (text: string): number => text.split('*').length - 1;
   const wrong = Object.entries(names).find(([from, to]) => stars(from) > 1 || stars(to) > stars(from));
   if (!wrong) return;
@@ -43,6 +43,26 @@ function checkLayerNames(names: LayerNames): void {
     'LOCKSTEP_USAGE',
     `Expected names of layers with at most one \`*\`, and none on the right without one on the left, got \`${wrong[0]}\` and \`${wrong[1]}\`; name what differs.`,
   );
+}
+
+/** The layer of a weight: what is before the last `/`. */
+export function layerOf(weight: string): string {
+  return weight.slice(0, Math.max(0, weight.lastIndexOf('/')));
+}
+
+/** The layers of weights by their names there, and what each is called here. Throws LOCKSTEP_USAGE as `checkLayerNames`, LOCKSTEP_WEIGHTS when two get one name. */
+export function renamedLayers(weights: Iterable<string>, names: LayerNames, what: string): ReadonlyMap<string, string> {
+  checkLayerNames(names);
+  const here = new Map<string, string>();
+  for (const from of new Set([...weights].map(layerOf))) {
+    const layer = renamed(from, names);
+    const other = [...here].find(([, taken]) => taken === layer)?.[0];
+    if (other !== undefined) {
+      throw new LockstepError('LOCKSTEP_WEIGHTS', `Expected one layer of ${what} for \`${layer}\`, got \`${other}\` and \`${from}\`; give them different names.`);
+    }
+    here.set(from, layer);
+  }
+  return here;
 }
 
 /**
@@ -55,18 +75,7 @@ export function takeLayers(
   names: LayerNames,
   what: string,
 ): { readonly found: ReadonlyMap<string, Tensor>; readonly report: LoadReport } {
-  checkLayerNames(names);
-  const layerOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('/')));
-  const origins = new Map<string, string>();
-  for (const from of new Set([...tensors.keys()].map(layerOf))) {
-    const here = renamed(from, names);
-    const other = origins.get(here);
-    if (other !== undefined) {
-      throw new LockstepError('LOCKSTEP_WEIGHTS', `Expected one layer of ${what} for \`${here}\`, got \`${other}\` and \`${from}\`; give them different names.`);
-    }
-    origins.set(here, from);
-  }
-
+  const origins = new Map([...renamedLayers(tensors.keys(), names, what)].map(([from, here]) => [here, from]));
   const found = new Map<string, Tensor>();
   const loaded: { layer: string; from: string }[] = [];
   const kept: { layer: string; reason: string }[] = [];

@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { readSafetensors, writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { callOf, shortened } from './adapt.ts';
 import { unlike } from './forms.ts';
 import { at, documents } from './markdown.ts';
@@ -45,6 +46,16 @@ test(`${title(outputs.predict)}: what predict writes`, async (t) => {
 
 test(`${title(outputs.findRate)}: what find-lr prints`, async (t) => {
   t.is(unlike(shown(outputs.findRate).text, await output(stage.copy(), 'lockstep find-lr iris.json')), undefined);
+});
+
+test(`${title(outputs.firstWeights)}: what train prints of weights that are taken layer by layer`, async (t) => {
+  const folder = stage.copy();
+  const weights = readSafetensors(join(folder, 'normal.safetensors'));
+  const names: Readonly<Record<string, string>> = { dense: 'stem', dense_1: 'head' };
+  const renamed = [...weights].map(([name, tensor]) => ({ ...tensor, name: name.replace(/^[^/]+/, (layer) => names[layer] ?? layer) }));
+  await writeSafetensors(join(folder, 'old.safetensors'), renamed);
+  const printed = await output(folder, "lockstep train normal.json --steps 1 --init old.safetensors --init-partial --init-names 'head=dense_1'");
+  t.is(unlike(`${shown(outputs.firstWeights).text}\n...`, printed.slice(printed.indexOf('layer  '))), undefined);
 });
 
 test(`${title(outputs.sweep)}: what sweep prints`, async (t) => {

@@ -24,6 +24,7 @@ export const outputs = {
   init: begins('docs/usage.md', '$ lockstep init'),
   predict: begins('docs/usage.md', 'class,'),
   findRate: begins('docs/usage.md', 'rate      loss'),
+  firstWeights: begins('docs/usage.md', 'layer                weights'),
   sweep: begins('docs/usage.md', 'globalClipnorm  learningRate'),
   folder: begins('docs/reliability.md', 'checkpoints/'),
 } as const;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { isLockstepError } from '../../src/errors.ts';
-import { loadModel, loadWeights, saveModel } from '../../src/interop/files.ts';
+import { loadLayers, loadModel, loadWeights, saveModel } from '../../src/interop/files.ts';
 import { layers } from '../../src/layers/factories.ts';
 import { train } from '../../src/local/train.ts';
 import { type Model, sequential } from '../../src/model/model.ts';
@@ -189,4 +189,62 @@ test('a model.json with anything in any place is read, or refused with a code', 
     { numRuns: 400, seed: 11, includeErrorInReport: true },
   );
   t.true(places.length > 50);
+});
+
+/** The layers of `tiny` under other names, and another head. */
+const renamed = (units = 3): Model =>
+  sequential([layers.dense({ name: 'stem', units: 5, activation: 'relu', inputShape: [4] }), layers.dense({ name: 'head', units, activation: 'softmax' })]);
+
+test('all layers of a file are taken under other names, from a file of any format', async (t) => {
+  const model = tiny();
+  for (const path of [`${fresh()}.safetensors`, fresh()]) {
+    await saveModel(model, path);
+    const other = renamed();
+    t.deepEqual(await loadLayers(other, path, { names: { hidden: 'stem', out: 'head' } }), {
+      loaded: [
+        { layer: 'stem', from: 'hidden' },
+        { layer: 'head', from: 'out' },
+      ],
+      kept: [],
+      unused: [],
+    });
+    t.is(other.weightsSha256, model.weightsSha256);
+    await t.throwsAsync(loadLayers(renamed(), path, { names: { hidden: 'stem' } }), {
+      code: 'LOCKSTEP_WEIGHTS',
+      message: /without `head\/kernel`.* with the unknown `out\//,
+    });
+    await t.throwsAsync(loadLayers(renamed(), path, { names: { hidden: 'stem', out: 'stem' } }), { code: 'LOCKSTEP_WEIGHTS', message: /one layer of `.*` for `stem`/ });
+  }
+});
+
+test('a run begins with the layers of a file that fit and says so; the others are drawn from its seed', async (t) => {
+  const path = `${fresh()}.safetensors`;
+  await saveModel(tiny(), path);
+  const model = renamed(2);
+  let loaded: unknown;
+  await train({
+    model,
+    data: { train: classified(12, [4], 2) },
+    loss: 'sparseCategoricalCrossentropy',
+    optimizer: optimizers.sgd({ learningRate: 0 }),
+    batchSize: 4,
+    steps: 1,
+    seed: 3,
+    workers: 1,
+    init: { path, names: { hidden: 'stem', out: 'head' }, partial: true },
+    onStart: (start) => {
+      loaded = start.loaded;
+    },
+  });
+  t.deepEqual(loaded, {
+    loaded: [{ layer: 'stem', from: 'hidden' }],
+    kept: [{ layer: 'head', reason: '`out/kernel` has the shape (5, 3), not (5, 2)' }],
+    unused: ['out'],
+  });
+  const drawn = renamed(2);
+  drawn.initialize(3);
+  t.deepEqual(
+    model.getWeights().map(({ data }) => data),
+    [...tiny().getWeights().slice(0, 2), ...drawn.getWeights().slice(2)].map(({ data }) => data),
+  );
 });

@@ -41,6 +41,22 @@ test('options that are no object are refused', (t) => {
   );
 });
 
+test('first weights are a file, or a file and what its layers are called', (t) => {
+  t.notThrows(() => checkTrainOptions({ ...least, init: { path: 'w.safetensors', names: { 'old_*': '*' }, partial: true } }));
+  t.is(
+    refused({ init: 7 }),
+    'Expected `options.init` to be the path of a file of weights, or an object with `path` and, if wanted, `names` and `partial`, got `7`; for a seed use `seed`.',
+  );
+  t.is(refused({ init: {} }), 'Expected `options.init.path` to be the path of a file of weights, got nothing.');
+  t.is(refused({ init: { path: 'w', partial: 1 } }), 'Expected `options.init.partial` to be true or false, got `1`.');
+  t.is(
+    refused({ init: { path: 'w', names: { a: 1 } } }),
+    "Expected `options.init.names` to be names of layers in the file and in the model, { 'encoder_*': '*' }, got `{\"a\":1}`.",
+  );
+  t.regex(refused({ init: { path: 'w', names: { a: '*' } } }), /at most one `\*`/);
+  t.regex(refused({ init: { path: 'w', name: 'x' } }, 'LOCKSTEP_CONFIG'), /Unknown key `options.init.name`/);
+});
+
 test('a model as plain data is refused with the way to make one', (t) => {
   t.is(
     refused({ model: { layers: [] } }),
@@ -66,7 +82,10 @@ test('misspelt keys are refused with the right ones', (t) => {
 });
 
 test('init, signal and callbacks are what they must be', (t) => {
-  t.is(refused({ init: 5 }), 'Expected `options.init` to be the path of a safetensors file, got `5`; for a seed use `seed`.');
+  t.is(
+    refused({ init: 5 }),
+    'Expected `options.init` to be the path of a file of weights, or an object with `path` and, if wanted, `names` and `partial`, got `5`; for a seed use `seed`.',
+  );
   t.is(refused({ signal: new AbortController() }), 'Expected `options.signal` to be an AbortSignal, got `{}`; give the `signal` of an AbortController.');
   for (const name of ['onStep', 'onEpoch', 'onEvent', 'onStart']) t.is(refused({ [name]: 'log' }), `Expected \`options.${name}\` to be a function, got \`"log"\`.`);
 });

@@ -279,6 +279,23 @@ test('weights that are missing, damaged or of another model are refused', async 
   );
 });
 
+test('names of layers without a file, or that cannot be, are refused', async (t) => {
+  refused(t, await lockstep('train', run, '--init-partial'), 'Expected `--init-partial` beside `--init`, got no file to take weights from; add `--init F`.');
+  refused(t, await lockstep('train', run, '--init-names', 'a=b'), 'Expected `--init-names` beside `--init`, got no file to take weights from; add `--init F`.');
+  const words = "Expected a layer's name in the file, `=`, and its name in the model";
+  for (const pair of ['a', 'a=', '=b', 'a=b=c'])
+    refused(
+      t,
+      await lockstep('train', run, '--init', 'w.safetensors', '--init-names', pair),
+      `option '--init-names <from=to>' argument '${pair}' is invalid. ${words}; see "lockstep --help".`,
+    );
+  refused(
+    t,
+    await lockstep('train', run, '--init', 'w.safetensors', '--init-names', 'a=*'),
+    'Expected names of layers with at most one `*`, and none on the right without one on the left, got `a` and `*`; name what differs.',
+  );
+});
+
 // Places to write to
 
 test('a place that cannot be written is refused before the training, not after it', async (t) => {

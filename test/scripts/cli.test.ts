@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { temporaryFolder } from '../data/folder.ts';
 import { config, lockstep, packageRoot, pictures, program, start, weightNames, writeRun } from './command.ts';
 
@@ -102,6 +103,19 @@ test('init goes on from saved weights, and quiet prints nothing', async (t) => {
   const [first] = logLines(at('whole.jsonl'));
   const [onward] = logLines(log);
   t.true((onward!['loss'] as number) < (first!['loss'] as number));
+});
+
+test('layers of a file are taken under other names, some of them if asked, and a table says what became of each', async (t) => {
+  const old = at('old.safetensors');
+  const tensor = (name: string, ...shape: number[]) => ({ name, shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.25) });
+  const first = ['gamma', 'beta', 'moving_mean', 'moving_variance'].map((name) => tensor(`stem_norm/${name}`, 16));
+  writeFileSync(old, encodeSafetensors([...first, tensor('head/kernel', 3, 2), tensor('head/bias', 2)]));
+  const names = ['--init-names', 'stem_norm=batch_normalization', '--init-names', 'head=dense'];
+  const { code, stdout, stderr } = await lockstep('train', run, '--steps', '1', '--init', old, ...names, '--init-partial');
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  t.regex(stdout, /^layer +weights\nbatch_normalization {2}from stem_norm\n/m);
+  t.regex(stdout, /^dense +not loaded: `head\/kernel` has the shape \(3, 2\), not \(\d+, \d+\)$/m);
+  t.regex(stdout, /^- +not used: head$/m);
 });
 
 test('evaluate prints the loss that training ended with, and as JSON the very same number', async (t) => {
