@@ -14,7 +14,7 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const inputFolders = ['src', 'cluster', 'scripts', 'test'];
+const inputFolders = ['src', 'cluster', 'scripts', 'test', 'examples'];
 const inputFiles = ['tsconfig.json', 'package.json', join('scripts', 'build.mjs')];
 const stampFile = join(root, 'dist', '.stamp');
 const kernelsWasm = join('dist', 'src', 'kernels', 'kernels.wasm');

@@ -16,11 +16,13 @@ export { type ErrorCode, errorCodes, isLockstepError, LockstepError } from './er
 export { loadModel, saveModel } from './interop/files.ts';
 export { layers } from './layers/factories.ts';
 export { type EvaluateOptions, type EvaluationRun, evaluate } from './local/evaluate.ts';
+export { type DataInput, openAlone as openData } from './local/inputs.ts';
 export { type PredictOptions, predict, type RowsData } from './local/predict.ts';
 export { type RecalibrateOptions, type Recalibration, recalibrate } from './local/recalibrate.ts';
-export { type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
+export { type InitOptions, type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
 export type { Layer } from './model/layer-handle.ts';
 export { Model, sequential } from './model/model.ts';
+export type { LoadReport } from './model/partial.ts';
 export type { Predictions } from './model/predict.ts';
 export { optimizers } from './optimizers/factories.ts';
 export type { EndEvent, EpochEvent, Evaluation, RunEvent, StepEvent } from './telemetry/events.ts';

@@ -30,11 +30,16 @@ function runPlot(paths: string[], { out }: { readonly out?: string }): void {
   process.stdout.write(`wrote ${out}\n`);
 }
 
-/** Draws runs over each other, in the colours of the legend. */
+/** Draws runs over each other, in the colours of the legend, into a file. */
 export function writePlot(path: string, runs: readonly RunCurves[]): void {
+  writeSvg(path, plotOf(runs));
+}
+
+/** The same as text. */
+export function plotOf(runs: readonly RunCurves[]): string {
   const legend = runs.map(({ name }, i) => ({ text: name, ...strokeOf(i) }));
   const isValidated = runs.some(({ validation }) => validation.size > 0);
-  writeSvg(path, svgOf(panelsOf(runs), legend, isValidated ? 'thin: steps of training; thick with dots: validation at the end of an epoch' : ''));
+  return svgOf(panelsOf(runs), legend, isValidated ? 'thin: steps of training; thick with dots: validation at the end of an epoch' : '');
 }
 
 export function writeSvg(path: string, svg: string): void {

@@ -66,6 +66,7 @@ export function svgOf(panels: readonly Panel[], legend: readonly LegendEntry[], 
   const drawn = panels.map((panel, i) => drawPanel(panel, (i % columns) * panelWidth, legendHeight + Math.floor(i / columns) * panelHeight));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ${fonts} fill="${ink}">`,
+    `<title>${escaped(`${panels.map(({ title }) => title).join(', ')}${legend.length > 0 ? ` of ${legend.map(({ text }) => text).join(', ')}` : ''}`)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...entries,
     ...(note === '' ? [] : [`<text x="${margin.left}" y="${legendHeight - 6}" font-size="12" fill="#777">${escaped(note)}</text>`]),

@@ -31,7 +31,7 @@ import { suitedTo } from './targets.ts';
 import type { Run, TrainOptions } from './train-options.ts';
 import { classWeightList } from './weights.ts';
 
-export type { Run, RunControl, RunStart, TrainOptions } from './train-options.ts';
+export type { InitOptions, Run, RunControl, RunStart, TrainOptions } from './train-options.ts';
 
 /**
  * Trains `model` on all cores and returns when the run is done. The same options, data and `shards` give the same

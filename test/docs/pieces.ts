@@ -53,6 +53,7 @@ export const eventParts: readonly string[] = ['"skipped": {"phase", "layer", "sh
 /** JSON that other tests hold. */
 export const elsewhere: Readonly<Record<string, string>> = {
   '{"format": "lockstep", "step": "1200"}': 'outputs.test.ts reads it from a file of the folder of checkpoints',
+  '{ path, names, partial }': 'test/local/options.test.ts',
   '{ path, offset, type, rowSize, rows?, normalization? }': 'test/data/row-file.test.ts',
   '{"$number": "NaN"}': 'test/checkpoint/record.test.ts',
 };
