@@ -21,6 +21,6 @@ export { type RecalibrateOptions, type Recalibration, recalibrate } from './loca
 export { type Run, type RunControl, type RunStart, type TrainOptions, train } from './local/train.ts';
 export type { Layer } from './model/layer-handle.ts';
 export { Model, sequential } from './model/model.ts';
-export type { Predictions } from './model/predict.ts';
+export type { Predictions, PredictMode } from './model/predict.ts';
 export { optimizers } from './optimizers/factories.ts';
 export type { EndEvent, EpochEvent, Evaluation, RunEvent, StepEvent } from './telemetry/events.ts';
