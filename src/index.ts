@@ -23,6 +23,6 @@ export { type InitOptions, type Run, type RunControl, type RunStart, type TrainO
 export type { Layer } from './model/layer-handle.ts';
 export { Model, sequential } from './model/model.ts';
 export type { LoadReport } from './model/partial.ts';
-export type { Predictions } from './model/predict.ts';
+export type { Predictions, PredictMode } from './model/predict.ts';
 export { optimizers } from './optimizers/factories.ts';
 export type { EndEvent, EpochEvent, Evaluation, RunEvent, StepEvent } from './telemetry/events.ts';

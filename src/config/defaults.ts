@@ -53,6 +53,8 @@ export const layerDefaults = {
   leakyReLUAlpha: 0.3,
   /** Scale of elu below 0: 1 makes its slope continuous at 0. */
   eluAlpha: 1,
+  /** Between pixels, as Keras' Resizing. */
+  interpolation: 'bilinear',
   /** Half-width of randomUniform and standard deviation of the normal initialisers (Keras). */
   randomSpread: 0.05,
 } as const;

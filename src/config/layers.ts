@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { layerDefaults as d } from './defaults.ts';
 import { activationSchema, initializerSchema } from './initializers.ts';
 import { constraintSchema, regularizerSchema } from './regularizers.ts';
-import { across, field, flag, fraction, fractionBelowOne, integer, listOf, nonNegative, positive, record, text, variantError } from './rules.ts';
+import { across, choice, field, flag, fraction, fractionBelowOne, integer, listOf, nonNegative, positive, record, text, variantError } from './rules.ts';
 
 const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
 const nameSchema = z.string(nameRule).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, nameRule);
@@ -45,7 +45,18 @@ const affineBounds = {
 
 const activityRegularizer = regularizerSchema.optional().describe('Of the outputs, the mean over rows.');
 
-const layerTypes = ['dense', 'batchNormalization', 'layerNormalization', 'activation', 'flatten', 'reshape', 'dropout', 'alphaDropout', 'gaussianNoise'] as const;
+const layerTypes = [
+  'dense',
+  'batchNormalization',
+  'layerNormalization',
+  'activation',
+  'flatten',
+  'reshape',
+  'resizing',
+  'dropout',
+  'alphaDropout',
+  'gaussianNoise',
+] as const;
 export type LayerType = (typeof layerTypes)[number];
 
 const layerWords = 'an object with the `type` of a layer';
@@ -95,6 +106,13 @@ export const layerSchema = z.discriminatedUnion(
     record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema, activityRegularizer }),
     record(layerWords, { type: z.literal('flatten'), ...common }),
     record(layerWords, { type: z.literal('reshape'), ...common, targetShape }),
+    record(layerWords, {
+      type: z.literal('resizing'),
+      ...common,
+      height: integer(1),
+      width: integer(1),
+      interpolation: choice('bilinear', 'nearest').default(d.interpolation),
+    }),
     record(layerWords, { type: z.literal('dropout'), ...common, rate: fractionBelowOne }),
     record(layerWords, { type: z.literal('alphaDropout'), ...common, rate: fractionBelowOne }),
     record(layerWords, { type: z.literal('gaussianNoise'), ...common, stddev: nonNegative }),

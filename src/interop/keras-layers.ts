@@ -83,6 +83,24 @@ function flatten(options: LayerOptions): JsonObject {
   return { type: 'flatten' };
 }
 
+/** Of Keras 3 alone: the class of tfjs-layers, whose files have no `data_format`, like those of Keras 2, aligns corners. */
+function resizing(options: LayerOptions, rank: number): JsonObject {
+  if (!options.has('data_format')) {
+    throw unsupported(
+      options.what,
+      'be that of Keras, with centres of pixels at halves',
+      'one without `data_format`',
+      'TensorFlow.js writes it so, and aligns corners; save the model with Keras 3',
+    );
+  }
+  options.only('data_format', 'channels_last');
+  options.only('fill_mode', 'constant');
+  options.take('fill_value');
+  // A batch of samples of two dimensions is one image to Keras.
+  if (rank !== 3) throw unsupported(options.what, 'take samples (height, width, channels)', `${rank} dimensions`, 'put a Reshape before it');
+  return { type: 'resizing', height: options.take('height'), width: options.take('width'), interpolation: options.take('interpolation') };
+}
+
 /** By class; `rank` is that of a sample. */
 const readers: Readonly<Record<string, (options: LayerOptions, rank: number) => JsonObject>> = {
   Dense: (options) => ({
@@ -113,6 +131,7 @@ const readers: Readonly<Record<string, (options: LayerOptions, rank: number) => 
   Softmax: softmax,
   Flatten: flatten,
   Reshape: (options) => ({ type: 'reshape', targetShape: targetShape(options) }),
+  Resizing: resizing,
   Dropout: (options) => dropout(options, 'dropout'),
   AlphaDropout: (options) => dropout(options, 'alphaDropout'),
   GaussianNoise: (options) => ({ type: 'gaussianNoise', stddev: options.take('stddev') }),

@@ -25,6 +25,12 @@ export class LayerOptions {
     return this.#values[key] ?? undefined;
   }
 
+  /** Whether the file has the option, null included. It counts as read. */
+  has(key: string): boolean {
+    this.#read.add(key);
+    return Object.hasOwn(this.#values, key);
+  }
+
   /** Refuses another value than those; absent is always accepted. */
   only(key: string, ...accepted: readonly (string | number | boolean)[]): void {
     const value = this.take(key);

@@ -6,7 +6,7 @@ import protobuf from 'protobufjs/minimal.js';
 import type { Tensor } from '../checkpoint/safetensors.ts';
 import type { Shape } from '../memory/shape.ts';
 
-export type Attribute = { readonly float: number } | { readonly int: number } | { readonly ints: readonly number[] };
+export type Attribute = { readonly float: number } | { readonly int: number } | { readonly ints: readonly number[] } | { readonly text: string };
 
 /** One operation: its inputs and its only output by name. */
 export interface OnnxNode {
@@ -90,15 +90,17 @@ function writeNode(writer: Writer, { op, name, inputs, output, attributes }: Onn
   for (const [key, value] of Object.entries(attributes)) message(writer, 5, (inner) => writeAttribute(inner, key, value));
 }
 
-const attributeType = { float: 1, int: 2, ints: 7 };
+const attributeType = { float: 1, int: 2, text: 3, ints: 7 };
 
 /** AttributeProto. */
 function writeAttribute(writer: Writer, name: string, value: Attribute): void {
   text(writer, 1, name);
   if ('float' in value) tag(writer, 2, fixed32).float(value.float);
   else if ('int' in value) integer(writer, 3, value.int);
+  else if ('text' in value) text(writer, 4, value.text);
   else for (const item of value.ints) integer(writer, 8, item);
-  integer(writer, 20, 'float' in value ? attributeType.float : 'int' in value ? attributeType.int : attributeType.ints);
+  const [kind] = Object.keys(value) as [keyof typeof attributeType];
+  integer(writer, 20, attributeType[kind]);
 }
 
 const dataType = { float32: 1, int64: 7 };

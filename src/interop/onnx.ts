@@ -8,6 +8,7 @@ import type { ActivationConfig } from '../config/initializers.ts';
 import type { LayerConfigOf } from '../config/layers.ts';
 import { resolveActivation } from '../config/resolve.ts';
 import { checkedAxes } from '../layers/axes.ts';
+import { fillAxis } from '../layers/resizing.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { Model } from '../model/model.ts';
 import type { NamedLayer } from '../model/topology.ts';
@@ -55,6 +56,9 @@ function addLayer(graph: GraphBuilder, layer: NamedLayer, weights: ReadonlyMap<s
     case 'reshape':
       // 0 leaves the batch as it is.
       graph.add(name, 'Reshape', [graph.value, graph.integers(`${name}/shape`, [0, ...definition.outputShape])]);
+      break;
+    case 'resizing':
+      addResizing(graph, layer, config);
       break;
     case 'dropout':
     case 'alphaDropout':
@@ -140,6 +144,29 @@ function addLayerNormalization(
   const beta = weight(graph, `${name}/beta`, weights, shape);
   if (gamma !== undefined) graph.add(name, 'Mul', [graph.value, gamma]);
   if (beta !== undefined) graph.add(name, 'Add', [graph.value, beta]);
+}
+
+/**
+ * Bilinear by ONNX' operation, whose default are centres at halves; nearest by picking rows and columns, as runtimes differ by a pixel where a place lies between two.
+ */
+function addResizing(graph: GraphBuilder, { name, inputShape }: NamedLayer, { height, width, interpolation }: LayerConfigOf<'resizing'>): void {
+  const [rows, columns] = [inputShape[0]!, inputShape[1]!];
+  if (interpolation === 'nearest') {
+    for (const [axis, inputs, outputs] of [[1, rows, height] as const, [2, columns, width] as const]) {
+      const pixels = new Int32Array(3 * outputs);
+      fillAxis(inputs, outputs, 1, interpolation, pixels);
+      graph.add(name, 'Gather', [graph.value, graph.integers(`${name}/pixels`, [...pixels.subarray(0, outputs)])], { axis: { int: axis } });
+    }
+    return;
+  }
+  const scales = Float32Array.of(1, atLeast(height / rows), atLeast(width / columns), ...inputShape.slice(2).map(() => 1));
+  graph.add(name, 'Resize', [graph.value, '', graph.constant(`${name}/scales`, [scales.length], scales)], { mode: { text: 'linear' } });
+}
+
+/** The least float32 that is not below: sizes are what is whole of size * scale. */
+function atLeast(scale: number): number {
+  const near = Math.fround(scale);
+  return near >= scale ? near : near * (1 + 2 ** -23);
 }
 
 function addActivation(graph: GraphBuilder, name: string, config: ActivationConfig): void {

@@ -66,6 +66,8 @@ function writeLayer(layer: NamedLayer): WrittenLayer[] {
       return [inputShape.length > 1 ? { class_name: 'Flatten', config: {} } : { class_name: 'Reshape', config: { target_shape: [...inputShape] } }];
     case 'reshape':
       return [{ class_name: 'Reshape', config: { target_shape: [...layer.definition.outputShape] } }];
+    case 'resizing':
+      throw unsupported(what, 'be a layer that TensorFlow.js computes alike', 'its Resizing, which aligns corners', 'resize the data in the place of it');
     case 'dropout':
       return [{ class_name: 'Dropout', config: { rate: config.rate, noise_shape: null, seed: null } }];
     case 'alphaDropout':

@@ -11,6 +11,7 @@ import type { LayerDefinition } from './layer.ts';
 import { defineLayerNormalization } from './layer-normalization.ts';
 import { defineAlphaDropout, defineGaussianNoise } from './noise.ts';
 import { defineFlatten, defineReshape } from './reshape.ts';
+import { defineResizing } from './resizing.ts';
 
 /** `place` is where the layer stands in the config, for messages: `model.layers[2]`. Throws LOCKSTEP_SHAPE. */
 export function defineLayer(config: LayerConfig, inputShape: Shape, place: string): LayerDefinition {
@@ -33,6 +34,8 @@ export function defineLayer(config: LayerConfig, inputShape: Shape, place: strin
       return defineFlatten(inputShape);
     case 'reshape':
       return defineReshape(config, inputShape, place);
+    case 'resizing':
+      return defineResizing(config, inputShape, place);
     default:
       return config satisfies never;
   }

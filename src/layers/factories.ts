@@ -19,6 +19,8 @@ export const layers = {
   flatten: (options: Options<'flatten'> = {}): LayerConfigInput => ({ type: 'flatten', ...options }),
   /** The same numbers under `targetShape`, of which one dimension may be -1. */
   reshape: (options: Options<'reshape'>): LayerConfigInput => ({ type: 'reshape', ...options }),
+  /** Images (height, width) or (height, width, channels) of another size. */
+  resizing: (options: Options<'resizing'>): LayerConfigInput => ({ type: 'resizing', ...options }),
   /** Drops a share `rate` of the numbers in training and scales the others up. */
   dropout: (options: Options<'dropout'>): LayerConfigInput => ({ type: 'dropout', ...options }),
   /** Dropout for selu: what is dropped becomes what selu tends to, and mean and variance stay. */

@@ -73,6 +73,8 @@ export function checkEvaluateOptions(options: unknown): void {
 
 /** As `checkTrainOptions`, for `predict()`. */
 export function checkPredictOptions(options: unknown): void {
+  const training = fieldsOf(options)?.['training'];
+  if (training !== undefined) refuse('options.training', 'absent: ranks do not predict as in training', training, '`model.predict(rows, { training: true })` does');
   const { model, data, learnt, onKernels, onNews } = checkOptions(options, ['model', 'data', 'learnt', 'onKernels', 'onNews', 'fault', ...predictionKeys]);
   checkModel(model);
   checkInput(data, 'data');

@@ -13,7 +13,7 @@ import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
 import { type FoldReport, fold } from './fold.ts';
 import { Layer, type LayerWeights } from './layer-handle.ts';
 import { type LayerNames, type LoadReport, takeLayers } from './partial.ts';
-import { type Predictions, predict } from './predict.ts';
+import { type Predictions, type PredictMode, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
 import { resolveTopology, type Topology } from './topology.ts';
 import { copyTensors, initialWeights, matchWeights, type Weights, weightsHash } from './weights.ts';
@@ -181,12 +181,12 @@ export class Model {
 
   /**
    * The model's outputs for rows, nested arrays or row-major numbers, as the model is to see them: data that was divided by a
-   * scale in training must be divided by it here. In the calling thread; softmax gives probabilities.
+   * scale in training must be divided by it here. In the calling thread; softmax gives probabilities. `{ training: true }` computes as a training step does.
    */
-  predict(rows: NestedNumbers | Float32Array): Predictions {
+  predict(rows: NestedNumbers | Float32Array, mode: PredictMode = {}): Predictions {
     const { inputShape } = this.topology;
     const values = rows instanceof Float32Array ? rows : flatRows(rows, inputShape);
-    return predict(this.config, inputShape, this.getWeights(), values);
+    return predict(this.config, inputShape, this.getWeights(), values, mode);
   }
 }
 

@@ -141,6 +141,29 @@ function layerNormalization(
   return y;
 }
 
+/** Each output pixel by the hat function around every input pixel's centre, the place held within the centres; nearest by the pixel whose interval has the place. */
+function resizing({ config, inputShape }: NamedLayer & { readonly config: LayerConfigOf<'resizing'> }, x: Float64Array): Float64Array {
+  const [height, width, channels = 1] = inputShape as [number, number, number?];
+  const share = (i: number, outputs: number, pixel: number, inputs: number): number => {
+    const place = ((i + 0.5) * inputs) / outputs;
+    if (config.interpolation === 'nearest') return pixel <= place && place < pixel + 1 ? 1 : 0;
+    const held = Math.min(Math.max(place, 0.5), inputs - 0.5);
+    return Math.max(0, 1 - Math.abs(held - pixel - 0.5));
+  };
+  const rows = x.length / (height * width * channels);
+  const y = new Float64Array(rows * config.height * config.width * channels);
+  y.forEach((_, at) => {
+    const c = at % channels;
+    const j = Math.floor(at / channels) % config.width;
+    const i = Math.floor(at / channels / config.width) % config.height;
+    const row = Math.floor(at / channels / config.width / config.height);
+    for (let h = 0; h < height; h++)
+      for (let w = 0; w < width; w++)
+        y[at]! += share(i, config.height, h, height) * share(j, config.width, w, width) * x[((row * height + h) * width + w) * channels + c]!;
+  });
+  return y;
+}
+
 /** The outputs of the chain for rows x. Nothing is random here: use dropout with rate 0 and noise with deviation 0 only. */
 export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x: Float64Array, training: boolean): Float64Array {
   return layers.reduce((values, layer) => {
@@ -154,6 +177,8 @@ export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x:
         return layerNormalization({ ...layer, config }, weights, values);
       case 'activation':
         return activated(config.activation, values, layer.inputShape.at(-1)!);
+      case 'resizing':
+        return resizing({ ...layer, config }, values);
       case 'dropout':
       case 'alphaDropout':
       case 'gaussianNoise':

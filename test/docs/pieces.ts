@@ -33,6 +33,9 @@ export const settings: Readonly<Record<string, (value: unknown) => Changes>> = {
   '[]': (metrics) => ({ metrics }),
   '["accuracy"]': (metrics) => ({ metrics }),
   '{"type":"adam"}': (optimizer) => ({ optimizer }),
+  '{ "type": "resizing", "height": 32, "width": 32, "interpolation": "nearest" }': (layer) => ({
+    model: { layers: [{ ...(layer as object), inputShape: [28, 28] }, { type: 'flatten' }, { type: 'dense', units: 10, activation: 'softmax' }] },
+  }),
   '{ "type": "leakyReLU", "alpha": 0.1 }': (activation) => withFirstDense({ activation }),
   '{ "type": "varianceScaling", "scale": 2, "mode": "fanIn", "distribution": "truncatedNormal" }': (kernelInitializer) => withFirstDense({ kernelInitializer }),
   '{ "type": "l1l2", "l1": 0.001, "l2": 0.01 }': (kernelRegularizer) => withFirstDense({ kernelRegularizer }),

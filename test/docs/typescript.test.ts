@@ -13,6 +13,14 @@ import { at, documents } from './markdown.ts';
 const settings: Readonly<Record<string, { readonly before: string; readonly prints: RegExp }>> = {
   'README.md': { before: '', prints: /^0 \{\n? *loss: [\s\S]*\n[0-9a-f]{64} / },
   'docs/interop.md': { before: '', prints: /^Int32Array\(1\) \[ [0-2] \]\n$/ },
+  'docs/usage.md': {
+    before: `import { layers, sequential } from 'lockstep';
+const model = sequential([layers.dropout({ rate: 0.5, inputShape: [2] })]);
+model.initialize(1);
+const rows = [[1, 2]];
+`,
+    prints: /^20\n$/,
+  },
   'docs/errors.md': {
     before: `import { layers, optimizers, sequential, type TrainOptions } from 'lockstep';
 const options: TrainOptions = {

@@ -44,6 +44,21 @@ const hidden = fc.oneof(
   fc.record({ type: fc.constant('gaussianNoise'), stddev: fc.constant(0.1) }),
 );
 
+const alone = (hidden as fc.Arbitrary<LayerConfigInput>).map((layer): LayerConfigInput[] => [layer]);
+/** Numbers taken for an image, of another size, and as a list again. */
+const image = fc
+  .record({
+    height: fc.integer({ min: 1, max: 9 }),
+    width: fc.integer({ min: 1, max: 3 }),
+    interpolation: fc.constantFrom('bilinear', 'nearest'),
+    channels: fc.boolean(),
+  })
+  .map(({ channels, ...size }): LayerConfigInput[] => [
+    { type: 'reshape', targetShape: channels ? [-1, 1, 1] : [-1, 1] },
+    { type: 'resizing', ...size },
+    { type: 'flatten' },
+  ]);
+
 const learningRate = fc.oneof(
   fc.constantFrom(0.001, 0.01),
   fc.record({ type: fc.constant('cosineDecay'), initialLearningRate: fc.constant(0.01), decaySteps: fc.constant(5), warmupSteps: fc.constantFrom(1, 2) }),
@@ -96,7 +111,7 @@ const preparation = fc.record({ split: fc.constantFrom(undefined, 0.2, 0.4), str
 const freeze = fc.array(fc.record({ layer: fc.nat(3), until: fc.constantFrom(undefined, 1, 2) }), { maxLength: 2 });
 
 const run = fc.record({
-  hidden: fc.array(hidden as fc.Arbitrary<LayerConfigInput>, { minLength: 1, maxLength: 4 }),
+  hidden: fc.array(fc.oneof({ weight: 6, arbitrary: alone }, image), { minLength: 1, maxLength: 4 }).map((parts) => parts.flat()),
   goal,
   optimizer,
   batchSize: fc.integer({ min: 7, max: 24 }),

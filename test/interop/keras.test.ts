@@ -154,7 +154,40 @@ test('options without a counterpart are refused', async (t) => {
   await refused('Dense', keras3.dense('odd', 2, { kernel_initializer: { class_name: 'Mine', config: {} } }), /have as `kernel_initializer` one of zeros, /);
   await refused('LayerNormalization', keras3.layerNormalization('odd', { rms_scaling: true }), /`rms_scaling` `true`/);
   await refused('LayerNormalization', keras3.layerNormalization('odd', { axis: [2, 1] }), /ascending order/);
+  const size = { height: 3, width: 2, data_format: 'channels_last' };
+  await refused('Resizing', size, /samples \(height, width, channels\), got 1 dimensions/);
+  await refused('Resizing', { ...size, data_format: 'channels_first' }, /`data_format`/);
+  await refused('Resizing', { height: 3, width: 2, interpolation: 'bilinear', crop_to_aspect_ratio: false }, /without `data_format`; .*aligns corners/);
   await refused('Flatten', { data_format: 'channels_first' }, /`data_format`/);
+});
+
+test('Resizing of Keras 3 is read, and refused where it crops, pads, averages or knows more interpolations', async (t) => {
+  const options = {
+    height: 5,
+    width: 4,
+    interpolation: 'bilinear',
+    crop_to_aspect_ratio: false,
+    pad_to_aspect_ratio: false,
+    fill_mode: 'constant',
+    fill_value: 0,
+    data_format: 'channels_last',
+  };
+  const load = async (changed: object) => {
+    const config = keras3.plain('resized', { ...options, ...changed });
+    const chain = [{ className: 'Resizing', config }];
+    return await loadModel(fileOf(await kerasArchive(sequentialConfig([2, 3, 2], chain), chain), '.keras'));
+  };
+  const rows = numbers(3 * 12, 20);
+  const images = tf.tensor4d(rows, [3, 2, 3, 2]);
+  const bilinear = (await load({})).predict(rows);
+  t.deepEqual(bilinear.shape, [3, 5, 4, 2]);
+  t.true(difference(bilinear.data, tf.image.resizeBilinear(images, [5, 4], false, true).dataSync()) < 1e-5);
+  const nearest = (await load({ interpolation: 'nearest' })).predict(rows);
+  t.deepEqual([...nearest.data], [...tf.image.resizeNearestNeighbor(images, [5, 4], false, true).dataSync()]);
+  for (const changed of [{ crop_to_aspect_ratio: true }, { pad_to_aspect_ratio: true }, { antialias: true }]) {
+    await t.throwsAsync(load(changed), { code: 'LOCKSTEP_CONFIG', message: new RegExp(`\`${Object.keys(changed)[0]}\` \`true\``) });
+  }
+  await t.throwsAsync(load({ interpolation: 'bicubic' }), { code: 'LOCKSTEP_CONFIG', message: /interpolation` to be one of bilinear, nearest, got `"bicubic"`/ });
 });
 
 test('a frozen layer stays frozen', async (t) => {

@@ -53,6 +53,8 @@ test('every activation and every layer is written', async (t) => {
     layers.reshape({ targetShape: [3, -1] }),
     layers.alphaDropout({ rate: 0.5 }),
     layers.gaussianNoise({ stddev: 1 }),
+    layers.resizing({ height: 7, width: 5 }),
+    layers.resizing({ height: 4, width: 6, interpolation: 'nearest' }),
     layers.batchNormalization({ axis: [1, 2] }),
     layers.layerNormalization({ axis: 1 }),
     layers.flatten(),
@@ -78,6 +80,29 @@ test('digits survive means far from 0', async (t) => {
   normal.initialize(1);
   const near = numbers(30, 5).map((value) => 4 + value / 10);
   t.true(difference((await judged(normal, near)).data, normal.predict(near).data) < 1e-5);
+});
+
+test('images of any size are resized alike, with channels and without', async (t) => {
+  for (const inputShape of [
+    [28, 28, 3],
+    [7, 13],
+  ]) {
+    for (const [height, width] of [
+      [32, 32],
+      [5, 29],
+      [49, 3],
+    ] as const) {
+      for (const interpolation of ['bilinear', 'nearest'] as const) {
+        const model = sequential([layers.resizing({ height, width, interpolation, inputShape })]);
+        model.initialize(1);
+        const rows = numbers(2 * inputShape.reduce((product, size) => product * size, 1), 3);
+        const { data, dims } = await judged(model, rows);
+        const expected = model.predict(rows);
+        t.deepEqual(dims, expected.shape);
+        t.true(difference(data, expected.data) < 1e-5, `${inputShape} to ${height}, ${width}, ${interpolation}`);
+      }
+    }
+  }
 });
 
 test('a folded model is written like any other', async (t) => {

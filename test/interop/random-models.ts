@@ -66,11 +66,29 @@ const plain = fc.oneof(
   ),
 );
 
+/** What is no image becomes a row of pixels first. */
+const resizing = fc.record({ height: fc.integer({ min: 1, max: 6 }), width: fc.integer({ min: 1, max: 6 }), interpolation: fc.constantFrom('bilinear', 'nearest') }).map(
+  (options): Draw =>
+    (shape) =>
+      shape.length === 2 || shape.length === 3 ? layers.resizing(options) : layers.reshape({ targetShape: [1, -1] }),
+);
+
 const draws = (anyAxis: boolean) =>
-  fc.array(fc.tuple(fc.oneof({ weight: 3, arbitrary: dense }, { weight: 2, arbitrary: batchNormalization(anyAxis) }, layerNormalization(anyAxis), plain), fc.nat(11)), {
-    minLength: 1,
-    maxLength: 6,
-  });
+  fc.array(
+    fc.tuple(
+      fc.oneof(
+        { weight: 3, arbitrary: dense },
+        { weight: 2, arbitrary: batchNormalization(anyAxis) },
+        layerNormalization(anyAxis),
+        anyAxis ? fc.oneof(plain, resizing) : plain,
+      ),
+      fc.nat(11),
+    ),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  );
 
 interface Judged {
   readonly model: Model;

@@ -181,6 +181,7 @@ test('what TensorFlow.js cannot compute is refused, by the name of the layer', a
     /^Expected the layer `odd` \(batchNormalization\) to have the last `axis`, -1, alone, as TensorFlow.js computes it, got \[1,2\];/,
   );
   await refused(layers.batchNormalization({ axis: 1 }), [4, 3], /`odd` .* the last `axis`/);
+  await refused(layers.resizing({ height: 2, width: 2 }), [4, 3, 1], /`odd` \(resizing\) .* aligns corners/);
   await refused(layers.batchNormalization(), [2, 2, 2, 2], /`odd` .* at most 3 dimensions/);
   await refused(layers.dense({ units: 2, activation: { type: 'elu', alpha: 0.5 } }), [4], /`odd` \(dense\) to have elu with alpha 1/);
   await refused(layers.activation({ activation: 'relu', activityRegularizer: 'l2' }), [4], /`odd` .* no `activityRegularizer`/);
