@@ -23,6 +23,8 @@ export interface Area {
   readonly channels: number;
   /** Values of a channel in one row: the weight of a shard's moments is its rows times this. */
   readonly positions: number;
+  /** True when moments bring their count with them, as masked rows do not count: a block is then [mean (channels - 1), count, m2 (channels - 1), unused]. */
+  readonly isCounted: boolean;
 }
 
 /** Where all ranks meet: a `Barrier`, or what wraps one. */
@@ -152,10 +154,15 @@ export class SharedSync {
   #moments(area: Area, nodes: readonly Subtree[], merges: readonly Merge[], blockOf: typeof sharedBlock): void {
     if (merges.length === 0) return;
     const counts = this.#counts;
-    for (let place = 0; place < nodes.length; place++) counts[place] = this.#rows(nodes[place]!) * area.positions;
+    const { isCounted } = area;
+    const channels = isCounted ? area.channels - 1 : area.channels;
+    for (let place = 0; place < nodes.length; place++) {
+      counts[place] = isCounted ? this.#f64[blockOf(area, nodes, place) + channels]! : this.#rows(nodes[place]!) * area.positions;
+    }
     for (const { into, from } of merges) {
-      mergeMoments(this.#f64, blockOf(area, nodes, into), counts[into]!, blockOf(area, nodes, from), counts[from]!, area.channels);
+      mergeMoments(this.#f64, blockOf(area, nodes, into), counts[into]!, blockOf(area, nodes, from), counts[from]!, channels, area.channels);
       counts[into]! += counts[from]!;
+      if (isCounted) this.#f64[blockOf(area, nodes, into) + channels] = counts[into]!;
     }
   }
 

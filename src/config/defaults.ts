@@ -55,6 +55,8 @@ export const layerDefaults = {
   eluAlpha: 1,
   /** Between pixels, as Keras' Resizing. */
   interpolation: 'bilinear',
+  /** Of steps that are padding (Keras): zeros are what padding is usually made of. */
+  maskValue: 0,
   /** Half-width of randomUniform and standard deviation of the normal initialisers (Keras). */
   randomSpread: 0.05,
 } as const;

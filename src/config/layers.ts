@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { layerDefaults as d } from './defaults.ts';
 import { activationSchema, initializerSchema } from './initializers.ts';
 import { constraintSchema, regularizerSchema } from './regularizers.ts';
-import { across, choice, field, flag, fraction, fractionBelowOne, integer, listOf, nonNegative, positive, record, text, variantError } from './rules.ts';
+import { across, choice, field, finite, flag, fraction, fractionBelowOne, integer, listOf, nonNegative, positive, record, text, variantError } from './rules.ts';
 
 const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
 const nameSchema = z.string(nameRule).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, nameRule);
@@ -50,6 +50,7 @@ const layerTypes = [
   'batchNormalization',
   'layerNormalization',
   'activation',
+  'masking',
   'flatten',
   'reshape',
   'resizing',
@@ -104,6 +105,7 @@ export const layerSchema = z.discriminatedUnion(
       ...affineBounds,
     }),
     record(layerWords, { type: z.literal('activation'), ...common, activation: activationSchema, activityRegularizer }),
+    record(layerWords, { type: z.literal('masking'), ...common, maskValue: finite.default(d.maskValue) }),
     record(layerWords, { type: z.literal('flatten'), ...common }),
     record(layerWords, { type: z.literal('reshape'), ...common, targetShape }),
     record(layerWords, {

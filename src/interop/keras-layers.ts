@@ -129,6 +129,7 @@ const readers: Readonly<Record<string, (options: LayerOptions, rank: number) => 
   LeakyReLU: (options) => activation(options, { type: 'leakyReLU', alpha: options.take('negative_slope') ?? options.take('alpha') ?? 0.3 }),
   ELU: (options) => activation(options, { type: 'elu', alpha: options.take('alpha') ?? 1 }),
   Softmax: softmax,
+  Masking: (options) => ({ type: 'masking', maskValue: options.take('mask_value') }),
   Flatten: flatten,
   Reshape: (options) => ({ type: 'reshape', targetShape: targetShape(options) }),
   Resizing: resizing,

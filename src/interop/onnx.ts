@@ -50,6 +50,9 @@ function addLayer(graph: GraphBuilder, layer: NamedLayer, weights: ReadonlyMap<s
     case 'activation':
       addActivation(graph, name, config.activation);
       break;
+    case 'masking':
+      addMasking(graph, name, config.maskValue);
+      break;
     case 'flatten':
       graph.add(name, 'Flatten', [graph.value], { axis: { int: 1 } });
       break;
@@ -161,6 +164,15 @@ function addResizing(graph: GraphBuilder, { name, inputShape }: NamedLayer, { he
   }
   const scales = Float32Array.of(1, atLeast(height / rows), atLeast(width / columns), ...inputShape.slice(2).map(() => 1));
   graph.add(name, 'Resize', [graph.value, '', graph.constant(`${name}/scales`, [scales.length], scales)], { mode: { text: 'linear' } });
+}
+
+/** x (1 - m), m = 1 for steps whose numbers all equal the value: nothing later heeds masks in predictions. */
+function addMasking(graph: GraphBuilder, name: string, maskValue: number): void {
+  const x = graph.value;
+  graph.add(name, 'Equal', [x, graph.scalar(`${name}/mask_value`, maskValue)]);
+  graph.add(name, 'Cast', [graph.value], { to: { int: 1 } });
+  const masked = graph.add(name, 'ReduceMin', [graph.value], { axes: { ints: [-1] }, keepdims: { int: 1 } });
+  graph.add(name, 'Mul', [x, graph.add(name, 'Sub', [graph.scalar(`${name}/one`, 1), masked])]);
 }
 
 /** The least float32 that is not below: sizes are what is whole of size * scale. */

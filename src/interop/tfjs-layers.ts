@@ -61,6 +61,8 @@ function writeLayer(layer: NamedLayer): WrittenLayer[] {
       const activation = writeActivation(config.activation, what);
       return [typeof activation === 'string' ? { class_name: 'Activation', config: { activation } } : activation];
     }
+    case 'masking':
+      throw unsupported(what, 'be a layer that TensorFlow.js computes alike', 'a mask, which its normalizations do not heed in training', 'write ONNX for predictions');
     case 'flatten':
       // TensorFlow.js refuses to flatten what is flat.
       return [inputShape.length > 1 ? { class_name: 'Flatten', config: {} } : { class_name: 'Reshape', config: { target_shape: [...inputShape] } }];

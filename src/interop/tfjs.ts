@@ -31,6 +31,11 @@ export function readTfjsModel(path: string): Model {
   const tensors = new Map<string, Tensor>();
   for (const group of manifest) readGroup(group, dirname(path), file, tensors);
   const model = kerasModel(topologyOf(json), findIn(tensors, file), file);
+  const masking = model.topology.layers.find(({ config }) => config.type === 'masking');
+  if (masking) {
+    const mend = 'its normalizations do not heed masks, so training would go on otherwise; save the model with Keras';
+    throw unsupported(`the layers of ${file}`, 'compute alike here', `\`${masking.name}\` of type Masking`, mend);
+  }
   const known = new Set(model.topology.weights.map(({ name }) => name));
   const foreign = [...tensors.keys()].find((name) => !known.has(name));
   if (foreign === undefined) return model;

@@ -16,11 +16,13 @@ import { checkedAxes } from './axes.ts';
 import { type ChannelLayout, channelLayout } from './channels.ts';
 import { GhostBatchNormalization } from './ghost-batch-normalization.ts';
 import type { Builder, ExchangeArea, LayerDefinition, Operation, RankContext, WeightDefinition, WeightPlace } from './layer.ts';
+import { checkMaskedAxis, maskedBackward, unmaskedMoments } from './masked-statistics.ts';
 import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 import { bounded } from './penalties.ts';
 import { Population } from './population.ts';
 
-export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string): LayerDefinition {
+export function defineBatchNormalization(config: BatchNormalizationConfig, inputShape: Shape, place: string, isMasked = false): LayerDefinition {
+  if (isMasked) checkMaskedAxis(config.axis, inputShape, place);
   const layout = normalizationLayout(config, inputShape, place);
   const shape = [layout.channels];
   const weights: WeightDefinition[] = [];
@@ -59,7 +61,12 @@ class BatchNormalization implements Operation {
   readonly #beta: WeightPlace | undefined;
   readonly #movingMean: Address;
   readonly #movingVariance: Address;
+  /** Of the input, see masked-statistics.ts, and a vector of zeros; 0 for none. */
+  readonly #mask: Address;
+  readonly #zeros: Address;
   readonly #moments: ExchangeArea;
+  /** Float64 numbers from means to m2: the count of unmasked steps may stand between. */
+  readonly #squares: number;
   readonly #sums: ExchangeArea;
   readonly #vectors: ChannelVectors;
   readonly #population: Population;
@@ -76,7 +83,10 @@ class BatchNormalization implements Operation {
     this.#beta = config.center ? builder.weight('beta') : undefined;
     this.#movingMean = builder.weight('moving_mean').value;
     this.#movingVariance = builder.weight('moving_variance').value;
-    this.#moments = builder.exchange(channels, positions);
+    this.#mask = builder.mask;
+    this.#zeros = builder.mask === 0 ? 0 : builder.private(4 * channels);
+    this.#squares = builder.mask === 0 ? channels : channels + 1;
+    this.#moments = builder.exchange(this.#squares, positions, builder.mask !== 0);
     this.#sums = builder.exchange(channels, positions);
     this.#vectors = reserveVectors(builder, channels);
     this.#population = new Population(builder, channels);
@@ -104,18 +114,22 @@ class BatchNormalization implements Operation {
 
   /** Every shard's (mean, m2), merged along the tree, become the vectors that normalise. */
   #batchStatistics(context: RankContext): void {
-    const { kernels, shards, batch, arena } = context;
+    const { shards, batch, arena } = context;
     const channels = this.#channels;
     for (let s = 0; s < shards.count; s++) {
       const first = batch.shardStart[s]! * this.#positions;
       const rows = batch.shardStart[s + 1]! * this.#positions - first;
-      const block = this.#moments.blocks + 16 * channels * (shards.first + s);
-      kernels.moments(this.#centredInput + 4 * first * channels, block, block + 8 * channels, rows, channels);
+      const mean = this.#moments.blocks + 16 * this.#squares * (shards.first + s);
+      const m2 = mean + 8 * this.#squares;
+      const at = 4 * first * channels;
+      // The output has room for what is copied, as it is written later.
+      const counted = unmaskedMoments(context, this.#mask && this.#mask + first, this.#centredInput + at, this.output + at, mean, m2, rows, channels);
+      if (this.#mask !== 0) arena.f64[(m2 >>> 3) - 1] = counted;
     }
     context.sync.mergeMoments(this.#moments);
-    const count = batch.globalRows * this.#positions;
+    const count = Math.max(1, this.#count(context));
     const mean = this.#moments.result >>> 3;
-    const m2 = mean + channels;
+    const m2 = mean + this.#squares;
     const { f32, f64 } = arena;
     const hi = this.#vectors.meanHi >>> 2;
     const lo = this.#vectors.meanLo >>> 2;
@@ -127,6 +141,11 @@ class BatchNormalization implements Operation {
       f32[lo + c] = f64[mean + c]! - f32[hi + c]!;
       f32[scale + c] = gamma === 0 ? invStd : f32[gamma + c]! * invStd;
     }
+  }
+
+  /** Of steps that count in the statistics of the global batch; m2 is 0 when there are none. */
+  #count({ arena: { f64 }, batch }: RankContext): number {
+    return this.#mask === 0 ? batch.globalRows * this.#positions : f64[(this.#moments.result >>> 3) + this.#channels]!;
   }
 
   #movingStatistics(arena: Arena): void {
@@ -159,19 +178,7 @@ class BatchNormalization implements Operation {
       this.#gradients(context);
     }
     if (dx === 0) return;
-    const rows = batch.rows * this.#positions;
-    kernels.normalizeBackward(
-      gradient,
-      this.#centredInput,
-      gradient,
-      this.#vectors.meanHi,
-      this.#vectors.meanLo,
-      this.#vectors.scale,
-      this.#vectors.a,
-      this.#vectors.b,
-      rows,
-      channels,
-    );
+    maskedBackward(context, this.#mask, gradient, this.#centredInput, this.#vectors, this.#zeros, batch.rows * this.#positions, channels);
     if (permutation) kernels.permuteRows(gradient, permutation.inverse, dx, batch.rows, rowSize);
   }
 
@@ -179,9 +186,9 @@ class BatchNormalization implements Operation {
   #gradients(context: RankContext): void {
     const { f32, f64 } = context.arena;
     const channels = this.#channels;
-    const count = context.batch.globalRows * this.#positions;
+    const count = Math.max(1, this.#count(context));
     const s1 = this.#sums.result >>> 3;
-    const m2 = (this.#moments.result >>> 3) + channels;
+    const m2 = (this.#moments.result >>> 3) + this.#squares;
     const s2 = s1 + channels;
     const a = this.#vectors.a >>> 2;
     const b = this.#vectors.b >>> 2;
@@ -200,15 +207,18 @@ class BatchNormalization implements Operation {
   }
 
   collect(context: RankContext, isFirst: boolean): void {
-    this.#population.add(context, this.#moments.result, context.batch.globalRows * this.#positions, isFirst);
+    const { result } = this.#moments;
+    this.#population.add(context, result, result + 8 * this.#squares, this.#count(context), isFirst);
   }
 
   settle(context: RankContext): void {
     this.#population.settle(context, this.#movingMean, this.#movingVariance);
   }
 
-  /** Root mean square over channels of (batch mean - moving mean) / sqrt(moving variance + epsilon). */
-  drift({ arena: { f32, f64 } }: RankContext): number {
+  /** Root mean square over channels of (batch mean - moving mean) / sqrt(moving variance + epsilon); NaN without a mean. */
+  drift(context: RankContext): number {
+    const { f32, f64 } = context.arena;
+    if (this.#count(context) === 0) return Number.NaN;
     const mean = this.#moments.result >>> 3;
     const movingMean = this.#movingMean >>> 2;
     const movingVariance = this.#movingVariance >>> 2;
@@ -220,11 +230,11 @@ class BatchNormalization implements Operation {
     return Math.sqrt(sum / this.#channels);
   }
 
-  /** Keras: moving = moving * momentum + batch * (1 - momentum), biased variance; untouched when the batch was empty. */
+  /** Keras: moving = moving * momentum + batch * (1 - momentum), biased variance; untouched when the batch was empty, or masked as a whole. */
   commit(context: RankContext): void {
     const { f32, f64 } = context.arena;
     const channels = this.#channels;
-    const count = context.batch.globalRows * this.#positions;
+    const count = this.#count(context);
     if (count === 0 || context.frozen) return;
     const { momentum } = this.#config;
     const mean = this.#moments.result >>> 3;
@@ -234,7 +244,7 @@ class BatchNormalization implements Operation {
     const to = shareStart(context, channels, context.rank + 1);
     for (let c = from; c < to; c++) {
       f32[movingMean + c] = f32[movingMean + c]! * momentum + f64[mean + c]! * (1 - momentum);
-      f32[movingVariance + c] = f32[movingVariance + c]! * momentum + (f64[mean + channels + c]! / count) * (1 - momentum);
+      f32[movingVariance + c] = f32[movingVariance + c]! * momentum + (f64[mean + this.#squares + c]! / count) * (1 - momentum);
     }
   }
 }

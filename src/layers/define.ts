@@ -9,17 +9,21 @@ import { defineDense } from './dense.ts';
 import { defineDropout } from './dropout.ts';
 import type { LayerDefinition } from './layer.ts';
 import { defineLayerNormalization } from './layer-normalization.ts';
+import { defineMasking } from './masking.ts';
 import { defineAlphaDropout, defineGaussianNoise } from './noise.ts';
 import { defineFlatten, defineReshape } from './reshape.ts';
 import { defineResizing } from './resizing.ts';
 
-/** `place` is where the layer stands in the config, for messages: `model.layers[2]`. Throws LOCKSTEP_SHAPE. */
-export function defineLayer(config: LayerConfig, inputShape: Shape, place: string): LayerDefinition {
+/**
+ * `place` is where the layer stands in the config, for messages: `model.layers[2]`; `isMasked` is true when its input has a mask. Throws LOCKSTEP_SHAPE, and
+ * LOCKSTEP_CONFIG for a mask that the layer cannot heed.
+ */
+export function defineLayer(config: LayerConfig, inputShape: Shape, place: string, isMasked = false): LayerDefinition {
   switch (config.type) {
     case 'dense':
       return defineDense(config, inputShape);
     case 'batchNormalization':
-      return defineBatchNormalization(config, inputShape, place);
+      return defineBatchNormalization(config, inputShape, place, isMasked);
     case 'layerNormalization':
       return defineLayerNormalization(config, inputShape, place);
     case 'activation':
@@ -30,6 +34,8 @@ export function defineLayer(config: LayerConfig, inputShape: Shape, place: strin
       return defineAlphaDropout(config, inputShape);
     case 'gaussianNoise':
       return defineGaussianNoise(config, inputShape);
+    case 'masking':
+      return defineMasking(config, inputShape);
     case 'flatten':
       return defineFlatten(inputShape);
     case 'reshape':

@@ -15,6 +15,8 @@ export const layers = {
   layerNormalization: (options: Options<'layerNormalization'> = {}): LayerConfigInput => ({ type: 'layerNormalization', ...options }),
   /** An activation as a layer of its own. */
   activation: (options: Options<'activation'>): LayerConfigInput => ({ type: 'activation', ...options }),
+  /** Steps whose features all equal `maskValue` become zeros and do not count in the statistics of batch normalizations after it. */
+  masking: (options: Options<'masking'> = {}): LayerConfigInput => ({ type: 'masking', ...options }),
   /** (a, b, ...) becomes (a x b x ...). */
   flatten: (options: Options<'flatten'> = {}): LayerConfigInput => ({ type: 'flatten', ...options }),
   /** The same numbers under `targetShape`, of which one dimension may be -1. */

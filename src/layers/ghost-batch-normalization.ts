@@ -12,6 +12,7 @@ import type { Address } from '../memory/arena.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { ChannelLayout } from './channels.ts';
 import type { Builder, ExchangeArea, Operation, RankContext, WeightPlace } from './layer.ts';
+import { maskedBackward, unmaskedMoments } from './masked-statistics.ts';
 import { type ChannelVectors, constantStatistics, movingVectors, reserveVectors, shareStart } from './normalization-vectors.ts';
 import { Population } from './population.ts';
 
@@ -32,9 +33,14 @@ export class GhostBatchNormalization implements Operation {
   /** Of each own shard, float64: mean and m2. */
   readonly #moments: readonly Address[];
   readonly #population: Population;
-  /** By shard, float64: mean and m2, where those of all shards are asked for. */
+  /** Of the input, see masked-statistics.ts, and a vector of zeros; 0 for none. */
+  readonly #mask: Address;
+  readonly #zeros: Address;
+  /** Of each own shard: steps that count in its moments. */
+  readonly #counts: Float64Array;
+  /** By shard, float64: mean and m2, where those of all shards are asked for; with a mask the count between them. */
   readonly #whole: ExchangeArea;
-  /** By shard, float64: sums for dbeta and dgamma, then mean and variance. */
+  /** By shard, float64: sums for dbeta and dgamma, then mean and variance; with a mask 1 for a shard that has any, and an unused number. */
   readonly #sums: ExchangeArea;
 
   constructor(config: LayerConfigOf<'batchNormalization'>, { channels, positions, permutation }: ChannelLayout, builder: Builder) {
@@ -51,8 +57,12 @@ export class GhostBatchNormalization implements Operation {
     const shards = Math.max(1, builder.shards);
     this.#vectors = Array.from({ length: shards }, () => reserveVectors(builder, channels));
     this.#moments = Array.from({ length: shards }, () => builder.private(16 * channels));
-    this.#sums = builder.exchange(2 * channels, positions);
-    this.#whole = builder.exchange(channels, positions);
+    const isMasked = builder.mask !== 0;
+    this.#mask = builder.mask;
+    this.#zeros = isMasked ? builder.private(4 * channels) : 0;
+    this.#counts = new Float64Array(shards);
+    this.#sums = builder.exchange(isMasked ? 2 * channels + 1 : 2 * channels, positions);
+    this.#whole = builder.exchange(isMasked ? channels + 1 : channels, positions, isMasked);
     this.#population = new Population(builder, channels);
     this.#permutation = permutation && {
       forward: builder.constants(size, permutation.forward),
@@ -79,24 +89,27 @@ export class GhostBatchNormalization implements Operation {
       for (let s = 0; s < shards.count; s++) {
         const first = batch.shardStart[s]! * this.#positions;
         const rows = batch.shardStart[s + 1]! * this.#positions - first;
+        this.#counts[s] = 0;
         if (rows === 0) continue;
         const at = 4 * first * channels;
         const { meanHi, meanLo, scale } = this.#vectors[s]!;
-        kernels.moments(this.#centredInput + at, this.#moments[s]!, this.#moments[s]! + 8 * channels, rows, channels);
-        this.#batchVectors(context, s, rows);
+        const [mean, mask] = [this.#moments[s]!, this.#mask && this.#mask + first];
+        // The output has room for what is copied, as it is written later.
+        this.#counts[s] = unmaskedMoments(context, mask, this.#centredInput + at, y + at, mean, mean + 8 * channels, rows, channels);
+        this.#batchVectors(context, s, this.#counts[s]!);
         kernels.normalize(this.#centredInput + at, y + at, meanHi, meanLo, scale, beta, rows, channels);
       }
     }
     if (permutation) kernels.permuteRows(y, permutation.inverse, this.output, batch.rows, rowSize);
   }
 
-  #batchVectors({ arena: { f32, f64 } }: RankContext, shard: number, rows: number): void {
+  #batchVectors({ arena: { f32, f64 } }: RankContext, shard: number, count: number): void {
     const { meanHi, meanLo, scale } = this.#vectors[shard]!;
     const moments = this.#moments[shard]! >>> 3;
     const gamma = (this.#gamma?.value ?? 0) >>> 2;
     for (let c = 0; c < this.#channels; c++) {
       const mean = f64[moments + c]!;
-      const invStd = 1 / Math.sqrt(f64[moments + this.#channels + c]! / rows + this.#config.epsilon);
+      const invStd = 1 / Math.sqrt(f64[moments + this.#channels + c]! / Math.max(1, count) + this.#config.epsilon);
       f32[(meanHi >>> 2) + c] = mean;
       f32[(meanLo >>> 2) + c] = mean - f32[(meanHi >>> 2) + c]!;
       f32[(scale >>> 2) + c] = gamma === 0 ? invStd : f32[gamma + c]! * invStd;
@@ -123,11 +136,13 @@ export class GhostBatchNormalization implements Operation {
       const first = batch.shardStart[s]! * this.#positions;
       const rows = batch.shardStart[s + 1]! * this.#positions - first;
       const at = 4 * first * channels;
-      const block = this.#sums.blocks + 32 * channels * (shards.first + s);
-      const { meanHi, meanLo, scale, a, b } = this.#vectors[s]!;
+      const block = this.#sums.blocks + 16 * this.#sums.channels * (shards.first + s);
+      const { meanHi, meanLo } = this.#vectors[s]!;
       kernels.normalizeSums(gradient + at, this.#centredInput + at, meanHi, meanLo, block, block + 8 * channels, rows, channels);
-      this.#shardSums(context, s, rows, block);
-      if (dx !== 0 && rows > 0) kernels.normalizeBackward(gradient + at, this.#centredInput + at, gradient + at, meanHi, meanLo, scale, a, b, rows, channels);
+      this.#shardSums(context, s, block);
+      if (dx === 0 || rows === 0) continue;
+      const mask = this.#mask && this.#mask + first;
+      maskedBackward(context, mask, gradient + at, this.#centredInput + at, this.#vectors[s]!, this.#zeros, rows, channels);
     }
     if (context.isLastPass) {
       context.sync.mergeSums(this.#sums);
@@ -137,8 +152,9 @@ export class GhostBatchNormalization implements Operation {
   }
 
   /** From a shard's sums of dy and of dy (x - mean) to what its dx subtracts, and to what all shards add up. */
-  #shardSums({ arena: { f32, f64 } }: RankContext, shard: number, rows: number, block: Address): void {
+  #shardSums({ arena: { f32, f64 } }: RankContext, shard: number, block: Address): void {
     const channels = this.#channels;
+    const count = this.#counts[shard]!;
     const s1 = block >>> 3;
     const s2 = s1 + channels;
     const means = s2 + channels;
@@ -146,14 +162,18 @@ export class GhostBatchNormalization implements Operation {
     const { a, b } = this.#vectors[shard]!;
     const moments = this.#moments[shard]! >>> 3;
     for (let c = 0; c < channels; c++) {
-      const variance = rows === 0 ? 0 : f64[moments + channels + c]! / rows;
-      f64[means + c] = rows === 0 ? 0 : f64[moments + c]!;
+      const variance = count === 0 ? 0 : f64[moments + channels + c]! / count;
+      f64[means + c] = count === 0 ? 0 : f64[moments + c]!;
       f64[variances + c] = variance;
-      if (rows === 0) continue;
-      f32[(a >>> 2) + c] = f64[s1 + c]! / rows;
-      f32[(b >>> 2) + c] = f64[s2 + c]! / (variance + this.#config.epsilon) / rows;
+      if (count > 0) {
+        f32[(a >>> 2) + c] = f64[s1 + c]! / count;
+        f32[(b >>> 2) + c] = f64[s2 + c]! / (variance + this.#config.epsilon) / count;
+      }
       f64[s2 + c] = f64[s2 + c]! / Math.sqrt(variance + this.#config.epsilon);
     }
+    if (this.#mask === 0) return;
+    f64[variances + channels] = count === 0 ? 0 : 1;
+    f64[variances + channels + 1] = 0;
   }
 
   /** The global dgamma and dbeta of this rank's share of channels. */
@@ -171,15 +191,21 @@ export class GhostBatchNormalization implements Operation {
   }
 
   collect(context: RankContext, isFirst: boolean): void {
-    const { arena, batch, shards } = context;
-    const length = 2 * this.#channels;
+    const { batch, shards, sync } = context;
+    const { f64 } = context.arena;
+    const channels = this.#channels;
+    const { channels: squares, blocks, result, isCounted } = this.#whole;
     for (let s = 0; s < shards.count; s++) {
-      const [from, to] = [this.#moments[s]! >>> 3, (this.#whole.blocks >>> 3) + length * (shards.first + s)];
-      if (batch.shardStart[s + 1]! > batch.shardStart[s]!) arena.f64.copyWithin(to, from, from + length);
-      else arena.f64.fill(0, to, to + length);
+      const [from, to] = [this.#moments[s]! >>> 3, (blocks >>> 3) + 2 * squares * (shards.first + s)];
+      f64.fill(0, to, to + 2 * squares);
+      if (this.#counts[s] === 0) continue;
+      f64.copyWithin(to, from, from + channels);
+      f64.copyWithin(to + squares, from + channels, from + 2 * channels);
+      if (isCounted) f64[to + channels] = this.#counts[s]!;
     }
-    context.sync.mergeMoments(this.#whole);
-    this.#population.add(context, this.#whole.result, batch.globalRows * this.#positions, isFirst);
+    sync.mergeMoments(this.#whole);
+    const count = isCounted ? f64[(result >>> 3) + channels]! : batch.globalRows * this.#positions;
+    this.#population.add(context, result, result + 8 * squares, count, isFirst);
   }
 
   settle(context: RankContext): void {
@@ -190,7 +216,8 @@ export class GhostBatchNormalization implements Operation {
     const { f32, f64 } = context.arena;
     const channels = this.#channels;
     // No more shards have rows than there are rows.
-    const count = Math.min(context.totalShards, context.batch.globalRows);
+    const some = Math.min(context.totalShards, context.batch.globalRows);
+    const count = this.#mask === 0 ? some : f64[(this.#sums.result >>> 3) + 4 * channels]!;
     if (count === 0 || context.frozen) return;
     const { momentum } = this.#config;
     const means = (this.#sums.result >>> 3) + 2 * channels;

@@ -42,6 +42,8 @@ export interface ExchangeArea {
   readonly channels: number;
   /** How many values of a channel one row holds (1 after Dense, height x width in images). */
   readonly positions: number;
+  /** True when moments bring their count with them: [mean (channels - 1), count, m2 (channels - 1), unused]. */
+  readonly isCounted: boolean;
 }
 
 /** What a layer may ask of the other shards of the step. Both block until all ranks of the run have come. */
@@ -98,6 +100,8 @@ export interface RankContext {
 export interface Operation {
   /** Where the output (rows, size) of this operation is. */
   readonly output: Address;
+  /** Of a layer that makes a mask: uint8 (rows, steps), 0 for a step that is masked. */
+  readonly mask?: Address;
   forward(context: RankContext, training: boolean): void;
   /** From the gradient dy of the output to dx of the input. dx is 0 when nobody needs it; dx = dy if `inPlaceBackward`. */
   backward(context: RankContext, dy: Address, dx: Address): void;
@@ -123,6 +127,8 @@ export interface WeightPlace {
 export interface Builder {
   readonly input: Address;
   readonly inputShape: Shape;
+  /** The mask of the input, as its maker keeps it; 0 for none. */
+  readonly mask: Address;
   /** True when somebody needs the gradient of this layer's input. */
   readonly needsInputGradient: boolean;
   /** Shards of this rank. */
@@ -136,7 +142,7 @@ export interface Builder {
   /** `bytes` private to this rank. */
   private(bytes: number): Address;
   /** An exchange area shared by all ranks, with a result private to this one. */
-  exchange(channels: number, positions: number): ExchangeArea;
+  exchange(channels: number, positions: number, isCounted?: boolean): ExchangeArea;
   /** `length` constant int32 values; `fill` writes them to their place when the rank starts, never while a plan is made. */
   constants(length: number, fill: (place: Int32Array) => void): Address;
 }
@@ -149,6 +155,8 @@ export interface LayerDefinition {
   readonly activityPenalty?: Penalty;
   /** True when the forward pass meets the other shards, so that all rows of a step must be computed at once. */
   readonly needsWholeBatch?: boolean;
+  /** Whether it makes a mask of steps, or ends the one that arrives because its steps are others; absent: a mask passes through. */
+  readonly mask?: 'made' | 'ended';
   /** True when backward turns dy into dx in the same tensor. */
   readonly inPlaceBackward: boolean;
   /** Undefined for a layer that only renames dimensions: its output is its input. */

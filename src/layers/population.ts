@@ -18,17 +18,20 @@ export class Population {
     this.#moments = builder.private(32 * channels);
   }
 
-  /** The moments at `batch`, of `count` values a channel, come to those before; `isFirst` forgets them. */
-  add({ arena: { f64 } }: RankContext, batch: Address, count: number, isFirst: boolean): void {
+  /** The moments of a batch, of `count` values a channel, come to those before; `isFirst` forgets them. */
+  add({ arena: { f64 } }: RankContext, mean: Address, m2: Address, count: number, isFirst: boolean): void {
     if (isFirst) this.#count = 0;
-    const [whole, own] = [this.#moments >>> 3, (this.#moments >>> 3) + 2 * this.#channels];
-    f64.copyWithin(own, batch >>> 3, (batch >>> 3) + 2 * this.#channels);
-    mergeMoments(f64, whole, this.#count, own, count, this.#channels);
+    const channels = this.#channels;
+    const [whole, own] = [this.#moments >>> 3, (this.#moments >>> 3) + 2 * channels];
+    f64.copyWithin(own, mean >>> 3, (mean >>> 3) + channels);
+    f64.copyWithin(own + channels, m2 >>> 3, (m2 >>> 3) + channels);
+    mergeMoments(f64, whole, this.#count, own, count, channels);
     this.#count += count;
   }
 
-  /** Writes this rank's share of channels: mean, and the biased variance, as Keras keeps it. */
+  /** Writes this rank's share of channels: mean, and the biased variance, as Keras keeps it; nothing when all steps of all batches were masked. */
   settle(context: RankContext, mean: Address, variance: Address): void {
+    if (this.#count === 0) return;
     const { f32, f64 } = context.arena;
     const from = this.#moments >>> 3;
     const end = shareStart(context, this.#channels, context.rank + 1);

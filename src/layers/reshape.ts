@@ -7,7 +7,7 @@ import { formatShape, type Shape, sizeOf } from '../memory/shape.ts';
 import type { LayerDefinition } from './layer.ts';
 
 function renamed(outputShape: Shape): LayerDefinition {
-  return { outputShape, weights: [], inPlaceBackward: true, compile: () => undefined };
+  return { outputShape, weights: [], mask: 'ended', inPlaceBackward: true, compile: () => undefined };
 }
 
 /** True for the layers of this file, whose output is their input. */

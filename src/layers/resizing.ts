@@ -32,6 +32,7 @@ export function defineResizing(config: ResizingConfig, inputShape: Shape, place:
   const outputShape = [config.height, config.width, ...inputShape.slice(2)];
   return {
     outputShape,
+    mask: 'ended',
     weights: [],
     inPlaceBackward: false,
     compile: (builder) => new Resizing(builder, config, height, width, channels),

@@ -5,7 +5,7 @@
  * A batch normalisation that is the first trained layer needs dgamma and dbeta, but nobody needs the gradient of its input. When a
  * Dense over the same numbers follows, gamma and beta become part of the Dense (layers/scaled-dense.ts), and the normalisation
  * keeps the statistics only: it has nothing left to do in the backward pass, and the Dense need not make the gradient of its
- * input, a third of its products.
+ * input, a third of its products. One that a mask reaches stays whole: its gradients are not those of all rows alike.
  */
 import type { LayerConfig, LayerConfigOf } from '../config/layers.ts';
 import { defineBatchNormalization, normalizationLayout } from '../layers/batch-normalization.ts';
@@ -21,7 +21,7 @@ export function fuseFirstNormalization(topology: Topology): Topology {
   const first = weights.find(({ definition }) => definition.role !== 'state')?.layer ?? layers.length;
   const next = layers.findIndex(({ config }, i) => i > first && !onlyRenames(config));
   const [normalization, dense] = [layers[first], layers[next]];
-  if (!normalization || !dense || !isNormalization(normalization.config) || !isDense(dense.config)) return topology;
+  if (!normalization || !dense || normalization.isMasked || !isNormalization(normalization.config) || !isDense(dense.config)) return topology;
   const layout = normalizationLayout(normalization.config, normalization.inputShape, normalization.name);
   if (layout.permutation || layout.positions !== 1 || sizeOf(dense.inputShape.slice(0, -1)) !== 1) return topology;
 

@@ -98,22 +98,24 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
   const firstTrained = topology.weights.find(({ definition }) => definition.role !== 'state')?.operation ?? topology.layers.length;
   const areas: Area[] = [];
   let current = input;
+  let mask: Address = 0;
 
   const compiled = topology.layers.flatMap(({ definition, inputShape }, layer) => {
     const weights = topology.weights.flatMap((weight, index) => (weight.operation === layer ? [{ name: weight.definition.name, index }] : []));
     const builder: Builder = {
       input: current,
       inputShape,
+      mask,
       needsInputGradient: places.inputGradient || layer > firstTrained,
       shards: shards.count,
       layerIndex: layer,
       weight: (name) => places.weightPlace(weights.find((weight) => weight.name === name)!.index, shards),
       rows,
       private: (bytes) => memory.reserve('statistics', bytes),
-      exchange(channels, positions): ExchangeArea {
+      exchange(channels, positions, isCounted = false): ExchangeArea {
         const index = areas.length;
         const result = memory.reserve('statistics', places.privateBlocks * 16 * channels);
-        const area = { index, blocks: places.exchangeBlocks(index, channels), result, channels, positions };
+        const area = { index, blocks: places.exchangeBlocks(index, channels), result, channels, positions, isCounted };
         areas.push(area);
         return area;
       },
@@ -124,7 +126,9 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
       },
     };
     const operation = definition.compile(builder);
+    if (definition.mask === 'ended') mask = 0;
     if (!operation) return [];
+    mask = operation.mask ?? mask;
     current = operation.output;
     return [
       {
@@ -173,6 +177,7 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
       result: memory.reserve('statistics', places.privateBlocks * 8 * places.measures.length),
       channels: places.measures.length / 2,
       positions: 1,
+      isCounted: false,
     },
     batchSamples: places.weighted > 0 ? memory.reserve('activations', 4 * places.weighted) : 0,
     areas,

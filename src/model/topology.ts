@@ -12,6 +12,8 @@ export interface NamedLayer {
   readonly name: string;
   readonly config: LayerConfig;
   readonly inputShape: Shape;
+  /** True when a mask reaches it. */
+  readonly isMasked: boolean;
   readonly definition: LayerDefinition;
 }
 
@@ -35,7 +37,8 @@ export interface Topology {
 
 /**
  * The topology of `config` for samples of `inputShape`; the first layer's own `inputShape` is taken when that is absent,
- * and must agree with it otherwise. Throws LOCKSTEP_SHAPE with the place in the config.
+ * and must agree with it otherwise. Throws LOCKSTEP_SHAPE with the place in the config, and
+ * LOCKSTEP_CONFIG for a mask that cannot be heeded.
  */
 export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topology {
   const declared = config.layers[0]?.inputShape;
@@ -54,11 +57,21 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
   }
   const names = layerNames(config.layers);
   let shape = start;
+  let maskedBy: string | undefined;
   const layers = config.layers.map((layer, i): NamedLayer => {
-    const entry = { name: names[i]!, config: layer, inputShape: shape, definition: defineLayer(layer, shape, `model.layers[${i}]`) };
+    const isMasked = maskedBy !== undefined;
+    const entry = { name: names[i]!, config: layer, inputShape: shape, isMasked, definition: defineLayer(layer, shape, `model.layers[${i}]`, isMasked) };
     shape = entry.definition.outputShape;
+    if (entry.definition.mask === 'made') maskedBy = entry.name;
+    if (entry.definition.mask === 'ended') maskedBy = undefined;
     return entry;
   });
+  if (maskedBy !== undefined) {
+    throw new LockstepError(
+      'LOCKSTEP_CONFIG',
+      `Expected the mask of \`${maskedBy}\` to end before the model's output, got one that reaches it, which losses do not know; put a flatten or a reshape behind the last normalization that is to heed it.`,
+    );
+  }
   const weights = layers.flatMap(({ name, definition, config: { trainable = true } }, layer) =>
     definition.weights.map((weight): WeightEntry => {
       const own: WeightDefinition = trainable ? weight : untrained(weight);

@@ -6,12 +6,12 @@
 /**
  * (meanA, m2A, countA) and (meanB, m2B, countB), for `channels` channels, become the moments of both together, in A's place:
  * delta = meanB - meanA; mean = meanA + delta * (countB / n); m2 = m2A + m2B + delta^2 * (countA * countB / n).
- * All offsets index `numbers`; each block is [mean (channels), m2 (channels)].
+ * All offsets index `numbers`; each block is [mean (channels), ..., m2 (channels)], m2 `squares` numbers after its start.
  */
-export function mergeMoments(numbers: Float64Array, a: number, countA: number, b: number, countB: number, channels: number): void {
+export function mergeMoments(numbers: Float64Array, a: number, countA: number, b: number, countB: number, channels: number, squares = channels): void {
   if (countB === 0) return;
   if (countA === 0) {
-    numbers.copyWithin(a, b, b + 2 * channels);
+    numbers.copyWithin(a, b, b + squares + channels);
     return;
   }
   const n = countA + countB;
@@ -20,7 +20,7 @@ export function mergeMoments(numbers: Float64Array, a: number, countA: number, b
   for (let c = 0; c < channels; c++) {
     const delta = numbers[b + c]! - numbers[a + c]!;
     numbers[a + c]! += delta * weight;
-    numbers[a + channels + c] = numbers[a + channels + c]! + numbers[b + channels + c]! + delta * delta * spread;
+    numbers[a + squares + c] = numbers[a + squares + c]! + numbers[b + squares + c]! + delta * delta * spread;
   }
 }
 

@@ -63,11 +63,24 @@ test('one rank alone meets once a reduction', (t) => {
   const { arena, room } = controlArena(16 * 3 * 2);
   let meetings = 0;
   const sync = new SharedSync(arena, { meet: () => void meetings++ }, planShards(3, 1), 0, Int32Array.of(1, 1, 1));
-  const area = { index: 0, blocks: room, result: room + 48, channels: 1, positions: 1 };
+  const area = { index: 0, blocks: room, result: room + 48, channels: 1, positions: 1, isCounted: false };
   arena.f64.set([1, 10, 2, 20, 4, 40], room >>> 3);
   sync.mergeSums(area);
   t.deepEqual([...arena.f64.subarray(area.result >>> 3, (area.result >>> 3) + 2)], [7, 70]);
   t.is(meetings, 1);
+});
+
+test('moments that bring their count merge by it, whatever the rows, and give the count of all', (t) => {
+  const { arena, room } = controlArena(32 * 5 * 2);
+  const sync = new SharedSync(arena, { meet: () => {} }, planShards(4, 1), 0, Int32Array.of(9, 9, 9, 9));
+  const area = { index: 0, blocks: room, result: room + 32 * 4, channels: 2, positions: 3, isCounted: true };
+  // [mean, count, m2, unused]: values 1, 3; none; 5; 7, 8, 12.
+  arena.f64.set([2, 2, 2, 0, 0, 0, 0, 0, 5, 1, 0, 0, 9, 3, 14, 0], room >>> 3);
+  sync.mergeMoments(area);
+  const [mean, count, m2] = arena.f64.subarray(area.result >>> 3);
+  t.is(mean, 6);
+  t.is(count, 6);
+  t.true(Math.abs(m2! - 76) < 1e-12);
 });
 
 test('a reduction whose meeting throws, throws', (t) => {
@@ -76,6 +89,6 @@ test('a reduction whose meeting throws, throws', (t) => {
     throw new Error('gone');
   };
   const sync = new SharedSync(arena, { meet }, planShards(1, 1), 0, Int32Array.of(1));
-  t.throws(() => sync.mergeSums({ index: 0, blocks: room, result: room + 16, channels: 1, positions: 1 }), { message: 'gone' });
-  t.throws(() => sync.mergeMoments({ index: 0, blocks: room, result: room + 16, channels: 1, positions: 1 }), { message: 'gone' });
+  t.throws(() => sync.mergeSums({ index: 0, blocks: room, result: room + 16, channels: 1, positions: 1, isCounted: false }), { message: 'gone' });
+  t.throws(() => sync.mergeMoments({ index: 0, blocks: room, result: room + 16, channels: 1, positions: 1, isCounted: false }), { message: 'gone' });
 });

@@ -87,7 +87,7 @@ function reduce(work: Work & { readonly kind: 'reduce' }, barrier: Barrier, aren
   const { shardRows, blocks, channels, positions, rank } = work;
   const plan = planShards(shardRows.length, work.parties);
   const sync = new SharedSync(arena, barrier, plan, rank, Int32Array.from(shardRows));
-  const area: Area = { index: 0, blocks, result: work.results[rank]!, channels, positions };
+  const area: Area = { index: 0, blocks, result: work.results[rank]!, channels, positions, isCounted: false };
   const { first, count } = plan.ranks[rank]!;
   const results: Float64Array[] = [];
   const read = (): void => void results.push(new Float64Array(arena.f64.subarray(area.result >>> 3, (area.result >>> 3) + 2 * channels)));

@@ -31,6 +31,7 @@ test('a parsed layer has the defaults of Keras filled in', (t) => {
 
 test('an option that is undefined takes its default', (t) => {
   t.deepEqual(parseLayer({ type: 'dropout', rate: 0, name: undefined }), { type: 'dropout', rate: 0 });
+  t.deepEqual(parseLayer({ type: 'masking' }), { type: 'masking', maskValue: 0 });
   t.deepEqual(parseLayer({ type: 'resizing', height: 3, width: 2 }), { type: 'resizing', height: 3, width: 2, interpolation: 'bilinear' });
   t.like(parseLayer({ type: 'dense', units: 3, activation: undefined }), { activation: 'linear' });
 });
@@ -50,6 +51,7 @@ test('a wrong option is told with place, rule and what was received', (t) => {
   t.deepEqual(layerProblems({ type: 'dense', units: '300' }), ['Expected `layer.units` to be an integer >= 1, got `"300"`.']);
   t.deepEqual(layerProblems({ type: 'dense' }), ['Expected `layer.units` to be an integer >= 1, got nothing; add it.']);
   t.deepEqual(layerProblems({ type: 'dropout', rate: 1 }), ['Expected `layer.rate` to be a number >= 0 that is < 1 in float32, got `1`.']);
+  t.deepEqual(layerProblems({ type: 'masking', maskValue: 1e39 }), ['Expected `layer.maskValue` to be a finite number in float32, got `1e+39`.']);
   t.deepEqual(layerProblems({ type: 'resizing', height: 0, width: 2, interpolation: 'bicubic' }), [
     'Expected `layer.height` to be an integer >= 1, got `0`.',
     'Expected `layer.interpolation` to be one of bilinear, nearest, got `"bicubic"`.',
@@ -80,7 +82,8 @@ test('a target shape may leave one size open', (t) => {
 });
 
 test('an unknown layer type lists the supported ones', (t) => {
-  const rule = 'a supported layer type (dense, batchNormalization, layerNormalization, activation, flatten, reshape, resizing, dropout, alphaDropout, gaussianNoise)';
+  const rule =
+    'a supported layer type (dense, batchNormalization, layerNormalization, activation, masking, flatten, reshape, resizing, dropout, alphaDropout, gaussianNoise)';
   t.deepEqual(layerProblems({ type: 'attention' }), [`Expected \`layer.type\` to be ${rule}, got \`"attention"\`.`]);
   t.deepEqual(layerProblems({ type: 'Dense' }), [`Expected \`layer.type\` to be ${rule}, got \`"Dense"\`; did you mean \`dense\`?`]);
   t.deepEqual(layerProblems({}), [`Expected \`layer.type\` to be ${rule}, got nothing; add it.`]);

@@ -200,6 +200,7 @@ const names = [
   'batchNormalization',
   'reshape',
   'activation',
+  'masking',
   'flatten',
   'dropout',
   'relu',

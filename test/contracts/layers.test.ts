@@ -13,6 +13,8 @@ interface Case {
   readonly layers: readonly LayerConfigInput[];
   readonly inputShape: Shape;
   readonly rows: number;
+  /** This value fills some steps of the last dimension. */
+  readonly padding?: number;
 }
 
 const activations = ['linear', 'relu', 'leakyReLU', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'tanh', 'sigmoid', 'softmax'] as const;
@@ -81,6 +83,40 @@ const cases: readonly Case[] = [
     inputShape: [3, 2, 2],
     rows: 5,
   },
+  { title: 'masking', layers: [{ type: 'masking' }, { type: 'flatten' }], inputShape: [5, 2], rows: 4, padding: 0 },
+  {
+    title: 'batchNormalization of masked steps',
+    layers: [{ type: 'masking', maskValue: 0.1 }, { type: 'batchNormalization' }, { type: 'flatten' }],
+    inputShape: [5, 3],
+    rows: 6,
+    padding: 0.1,
+  },
+  {
+    title: 'batchNormalization of masked samples without steps',
+    layers: [{ type: 'masking' }, { type: 'batchNormalization', axis: 1 }, { type: 'flatten' }, { type: 'dense', units: 2 }],
+    inputShape: [4],
+    rows: 7,
+    padding: 0,
+  },
+  {
+    title: 'a mask that passes through layers until it ends',
+    layers: [
+      { type: 'masking', maskValue: -1 },
+      { type: 'dense', units: 5, activation: 'tanh' },
+      { type: 'batchNormalization', center: false },
+      { type: 'layerNormalization' },
+      { type: 'dropout', rate: 0 },
+      { type: 'activation', activation: 'swish' },
+      { type: 'batchNormalization', scale: false, axis: [3] },
+      { type: 'reshape', targetShape: [-1, 6] },
+      { type: 'batchNormalization' },
+      { type: 'flatten' },
+      { type: 'dense', units: 3 },
+    ],
+    inputShape: [2, 3, 4],
+    rows: 5,
+    padding: -1,
+  },
   { title: 'flatten alone', layers: [{ type: 'flatten' }], inputShape: [2, 3], rows: 4 },
   { title: 'reshape alone', layers: [{ type: 'reshape', targetShape: [3, -1] }], inputShape: [2, 3], rows: 4 },
   {
@@ -135,7 +171,12 @@ function near(t: ExecutionContext, actual: ArrayLike<number>, expected: ArrayLik
   t.true(error <= tolerance, `${what} is off by ${error}`);
 }
 
-const input = ({ inputShape, rows }: Case): Float32Array => numbers(rows * sizeOf(inputShape), 7).map((value) => 2 * value + 0.3);
+function input({ inputShape, rows, padding }: Case): Float32Array {
+  const features = inputShape.at(-1)!;
+  // The second row whole, and of the others some.
+  const isPadding = (step: number): boolean => Math.floor((step * features) / sizeOf(inputShape)) === 1 || step % 7 >= 5;
+  return numbers(rows * sizeOf(inputShape), 7).map((value, i) => (padding !== undefined && isPadding(Math.floor(i / features)) ? padding : 2 * value + 0.3));
+}
 
 for (const example of cases) {
   const { title, layers, inputShape, rows } = example;
@@ -218,6 +259,7 @@ test('every layer type is among the cases', (t) => {
     batchNormalization: true,
     layerNormalization: true,
     activation: true,
+    masking: true,
     flatten: true,
     reshape: true,
     resizing: true,

@@ -88,7 +88,9 @@ function batchNormalization(
   weights: WeightValues,
   x: Float64Array,
   training: boolean,
+  mask: readonly boolean[] | undefined,
 ): Float64Array {
+  const counts = (i: number): boolean => mask === undefined || mask[Math.floor(i / inputShape.at(-1)!)]!;
   const axes = [config.axis]
     .flat()
     .map((axis) => (axis < 0 ? axis + inputShape.length : axis - 1))
@@ -97,8 +99,13 @@ function batchNormalization(
   const channel = Int32Array.from({ length: x.length }, (_, i) => channelOf(inputShape, axes, i % size(inputShape)));
   const average = (value: (i: number) => number): Float64Array => {
     const sums = new Float64Array(channels);
-    for (let i = 0; i < x.length; i++) sums[channel[i]!]! += value(i);
-    return sums.map((sum) => (sum * channels) / x.length);
+    const numbers = new Float64Array(channels);
+    for (let i = 0; i < x.length; i++) {
+      if (!counts(i)) continue;
+      sums[channel[i]!]! += value(i);
+      numbers[channel[i]!]! += 1;
+    }
+    return sums.map((sum, c) => sum / numbers[c]!);
   };
   const mean = training ? average((i) => x[i]!) : weights.get(`${name}/moving_mean`)!;
   const variance = training ? average((i) => (x[i]! - mean[channel[i]!]!) ** 2) : weights.get(`${name}/moving_variance`)!;
@@ -164,26 +171,43 @@ function resizing({ config, inputShape }: NamedLayer & { readonly config: LayerC
   return y;
 }
 
+/** By step, whether any number differs from the value by more than differences change it. */
+function unmasked({ config, inputShape }: NamedLayer & { readonly config: LayerConfigOf<'masking'> }, x: Float64Array): boolean[] {
+  const features = inputShape.at(-1)!;
+  return Array.from({ length: x.length / features }, (_, step) =>
+    x.subarray(step * features, (step + 1) * features).some((value) => Math.abs(value - config.maskValue) > 1e-4),
+  );
+}
+
 /** The outputs of the chain for rows x. Nothing is random here: use dropout with rate 0 and noise with deviation 0 only. */
 export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x: Float64Array, training: boolean): Float64Array {
+  let mask: readonly boolean[] | undefined;
   return layers.reduce((values, layer) => {
     const { config } = layer;
     switch (config.type) {
       case 'dense':
         return dense({ ...layer, config }, weights, values);
       case 'batchNormalization':
-        return batchNormalization({ ...layer, config }, weights, values, training);
+        return batchNormalization({ ...layer, config }, weights, values, training, mask);
       case 'layerNormalization':
         return layerNormalization({ ...layer, config }, weights, values);
       case 'activation':
         return activated(config.activation, values, layer.inputShape.at(-1)!);
+      case 'masking': {
+        const kept = unmasked({ ...layer, config }, values);
+        mask = kept;
+        return values.map((value, i) => (kept[Math.floor(i / layer.inputShape.at(-1)!)] ? value : 0));
+      }
       case 'resizing':
+        mask = undefined;
         return resizing({ ...layer, config }, values);
       case 'dropout':
       case 'alphaDropout':
       case 'gaussianNoise':
+        return values;
       case 'flatten':
       case 'reshape':
+        mask = undefined;
         return values;
       default:
         return config satisfies never;

@@ -28,6 +28,14 @@ const models: { readonly [name: string]: readonly LayerConfigInput[] } = {
     layers.batchNormalization({ synchronized: false, momentum: 0.9 }),
     layers.dense({ units: 5, activation: 'softmax' }),
   ],
+  'ghost batches of masked steps': [
+    layers.activation({ activation: 'relu' }),
+    layers.reshape({ targetShape: [6, 2] }),
+    layers.masking(),
+    layers.batchNormalization({ synchronized: false }),
+    layers.flatten(),
+    layers.dense({ units: 5, activation: 'softmax' }),
+  ],
   'synchronized statistics': [layers.dense({ units: 16, activation: 'relu' }), layers.batchNormalization(), layers.dense({ units: 5, activation: 'softmax' })],
 };
 

@@ -58,6 +58,16 @@ const image = fc
     { type: 'resizing', ...size },
     { type: 'flatten' },
   ]);
+/** Numbers taken for steps of one feature, of which those that are not above 0 are masked. */
+const masked = fc
+  .record({ momentum: fc.constantFrom(0.9, 0.99), synchronized: fc.boolean() })
+  .map((normalization): LayerConfigInput[] => [
+    { type: 'activation', activation: 'relu' },
+    { type: 'reshape', targetShape: [-1, 1] },
+    { type: 'masking' },
+    { type: 'batchNormalization', ...normalization },
+    { type: 'flatten' },
+  ]);
 
 const learningRate = fc.oneof(
   fc.constantFrom(0.001, 0.01),
@@ -111,7 +121,7 @@ const preparation = fc.record({ split: fc.constantFrom(undefined, 0.2, 0.4), str
 const freeze = fc.array(fc.record({ layer: fc.nat(3), until: fc.constantFrom(undefined, 1, 2) }), { maxLength: 2 });
 
 const run = fc.record({
-  hidden: fc.array(fc.oneof({ weight: 6, arbitrary: alone }, image), { minLength: 1, maxLength: 4 }).map((parts) => parts.flat()),
+  hidden: fc.array(fc.oneof({ weight: 6, arbitrary: alone }, image, masked), { minLength: 1, maxLength: 4 }).map((parts) => parts.flat()),
   goal,
   optimizer,
   batchSize: fc.integer({ min: 7, max: 24 }),

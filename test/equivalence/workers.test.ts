@@ -57,6 +57,21 @@ const fused: Recipe = {
   optimizer: optimizers.sgd({ learningRate: 0.2, momentum: 0.9, globalClipnorm: 0.3 }),
 };
 
+/** Steps of two features, of which a quarter is masked. */
+const masked = (synchronized: boolean): Recipe => ({
+  layers: [
+    layers.activation({ activation: 'relu' }),
+    layers.reshape({ targetShape: [6, 2] }),
+    layers.masking(),
+    layers.batchNormalization({ synchronized, momentum: 0.9 }),
+    layers.dense({ units: 7, activation: 'elu' }),
+    layers.batchNormalization({ synchronized }),
+    layers.flatten(),
+    layers.dense({ units: 5, activation: 'softmax' }),
+  ],
+  optimizer: optimizers.sgd({ learningRate: 0.2, momentum: 0.9, globalClipnorm: 0.3 }),
+});
+
 type Settings = Pick<TrainOptions, 'workers' | 'shards' | 'kernels' | 'seed'>;
 
 function options({ layers, optimizer }: Recipe, settings: Settings): TrainOptions {
@@ -86,6 +101,12 @@ for (const kernels of kernelSets) {
       await compare(t, fused, { shards, kernels }, [2, 7]);
     });
   }
+}
+
+for (const synchronized of [true, false]) {
+  test.serial(`1, 2, 3 and 5 workers give the same bits: masked steps, ${synchronized ? 'synchronized' : 'ghost batches'}, 7 shards`, async (t) => {
+    await compare(t, masked(synchronized), { shards: 7, kernels: 'wasm' }, [2, 3, 5]);
+  });
 }
 
 test.serial('1, 2 and 7 workers give the same bits: adam with clipnorm and normalisation over several axes, 7 shards', async (t) => {

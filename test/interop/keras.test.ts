@@ -141,6 +141,16 @@ test('a layer that is not supported is named with what is', async (t) => {
   );
 });
 
+test('Masking is read with its value', async (t) => {
+  const chain = [
+    { className: 'Masking', config: keras3.plain('padding', { mask_value: 0.5 }) },
+    { className: 'Flatten', config: keras3.plain('flat', { data_format: 'channels_last' }) },
+  ];
+  const model = await loadModel(fileOf(await kerasArchive(sequentialConfig([2, 2], chain), chain), '.keras'));
+  t.deepEqual(model.config.layers[0], { type: 'masking', name: 'padding', maskValue: 0.5, inputShape: [2, 2] });
+  t.deepEqual([...model.predict(Float32Array.of(0.5, 0.5, 0.5, 1)).data], [0, 0, 0.5, 1]);
+});
+
 test('options without a counterpart are refused', async (t) => {
   const refused = async (className: string, options: object, message: RegExp): Promise<void> => {
     await t.throwsAsync(loadModel(fileOf(await one(className, options), '.keras')), { code: 'LOCKSTEP_CONFIG', message }, `${className} ${JSON.stringify(options)}`);

@@ -67,6 +67,18 @@ test('every activation and every layer is written', async (t) => {
   t.deepEqual(session.outputNames, ['output']);
 });
 
+test('masked steps become zeros, and nothing heeds the mask', async (t) => {
+  const model = sequential([layers.masking({ maskValue: 0.1, inputShape: [5, 2] }), layers.batchNormalization(), layers.flatten()]);
+  model.initialize(3);
+  model.setWeights(model.getWeights().map(({ name, shape, data }, i) => ({ name, shape, data: numbers(data.length, i + 1).map((value) => value + 1.5) })));
+  const rows = numbers(60, 4).map((value, i) => ([2, 3, 8, 9, 10, 41].includes(i) ? 0.1 : value));
+  const { data } = await judged(model, rows);
+  const expected = model.predict(rows).data;
+  t.deepEqual(expected.subarray(2, 4), expected.subarray(8, 10));
+  t.notDeepEqual(expected.subarray(2, 4), expected.subarray(10, 12));
+  t.true(difference(data, expected) < 1e-5);
+});
+
 test('digits survive means far from 0', async (t) => {
   const model = sequential([layers.batchNormalization({ inputShape: [3] })]);
   model.initialize(1);

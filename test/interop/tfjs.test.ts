@@ -1,7 +1,7 @@
 /**
  * Room: tests of interop. Layers models of TensorFlow.js, both ways, judged by the real library.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -167,6 +167,21 @@ test('a functional model that is a chain is read as one', async (t) => {
   );
   const rows = Float32Array.of(0.5, -1, 2, 3, -4, 0.25);
   t.true(difference(model.predict(rows).data, outputsOf(theirs, model, rows)) < 1e-5);
+});
+
+test('masking is refused both ways, as its normalizations do not heed masks in training', async (t) => {
+  const model = sequential([layers.masking({ name: 'odd', inputShape: [3, 2] }), layers.flatten()]);
+  await t.throwsAsync(saveModel(model, freshFolder()), { code: 'LOCKSTEP_CONFIG', message: /`odd` \(masking\) .* do not heed/ });
+  const place = freshFolder();
+  const topology = sequential([layers.flatten({ name: 'odd', inputShape: [3, 2] })]);
+  await saveModel(topology, place);
+  const path = join(place, 'model.json');
+  const text = readFileSync(path, 'utf8');
+  t.true(text.includes('"Flatten"'));
+  const masked = '{"class_name":"Masking","config":{"name":"odd","trainable":true,"batch_input_shape":[null,3,2],"dtype":"float32","mask_value":0}},';
+  const flat = '{"class_name":"Flatten","config":{"name":"flat"}}';
+  writeFileSync(path, text.replace(/\{"class_name":"Flatten","config":\{[^}]*\}\}/, masked + flat));
+  await t.throwsAsync(loadModel(path), { code: 'LOCKSTEP_CONFIG', message: /`odd` of type Masking; .*do not heed masks/ });
 });
 
 test('what TensorFlow.js cannot compute is refused, by the name of the layer', async (t) => {

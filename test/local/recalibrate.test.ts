@@ -51,6 +51,27 @@ const network = (synchronized: boolean): LayerConfigInput[] => [
   layers.dense({ units: 5, activation: 'softmax' }),
 ];
 
+for (const synchronized of [true, false]) {
+  test.serial(`masked steps do not count, ${synchronized ? 'synchronized' : 'ghost batches'}`, async (t) => {
+    const padded = x.map((value, i) => (Math.floor(i / 3) % 5 < 2 || i < 12 * 20 ? 0 : value));
+    const steps = Array.from({ length: padded.length / 3 }, (_, step) => [...padded.subarray(3 * step, 3 * step + 3)]);
+    const { mean, variance } = columnMoments(steps.filter((step) => step.some((value) => value !== 0)).flat(), 3);
+    const hashes = new Set<string>();
+    for (const workers of [1, 3]) {
+      const model = built([
+        layers.masking(),
+        layers.batchNormalization({ name: 'first', synchronized }),
+        layers.flatten(),
+        layers.dense({ units: 5, activation: 'softmax' }),
+      ]);
+      hashes.add((await recalibrate({ model, data: { ...data, x: padded }, batchSize: 20, workers, shards: 4 })).weightsSha256);
+      t.true(near(valuesOf(model, 'first/moving_mean'), mean));
+      t.true(near(valuesOf(model, 'first/moving_variance'), variance));
+    }
+    t.is(hashes.size, 1);
+  });
+}
+
 test.serial('statistics become those of all rows, and weights stay', async (t) => {
   const model = built(network(true));
   const before = model.getWeights();

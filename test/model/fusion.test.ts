@@ -11,7 +11,7 @@ import { fuseFirstNormalization } from '../../src/model/fusion.ts';
 import { resolveTopology } from '../../src/model/topology.ts';
 import { Network, numbers, relativeError } from '../contracts/network.ts';
 
-const { activation, batchNormalization, dense, dropout, flatten, reshape } = layers;
+const { activation, batchNormalization, dense, dropout, flatten, masking, reshape } = layers;
 
 const resolve = (chain: readonly LayerConfigInput[], inputShape: Shape) => resolveTopology(parseModelConfig({ layers: chain }), inputShape);
 
@@ -58,6 +58,7 @@ const notFused: Record<string, readonly [Shape, readonly LayerConfigInput[]]> = 
   ],
   'a Dense that sees positions': [[6], [batchNormalization(), reshape({ targetShape: [2, 3] }), dense({ units: 5 })]],
   'no Dense after it': [[6], [batchNormalization(), activation({ activation: 'softmax' })]],
+  'a mask that reaches it': [[6], [masking(), batchNormalization(), flatten(), dense({ units: 5 })]],
   'no layer after it': [[6], [batchNormalization()]],
   'no weights at all': [[6], [activation({ activation: 'tanh' })]],
 };

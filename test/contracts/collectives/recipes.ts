@@ -44,6 +44,21 @@ export function single(options: Partial<TrainOptions> = {}): TrainOptions {
   });
 }
 
+/** A mask: moments bring their count. */
+export function masked(options: Partial<TrainOptions> = {}): TrainOptions {
+  return normalized({
+    model: sequential([
+      layers.activation({ activation: 'relu' }),
+      layers.reshape({ targetShape: [3, 2] }),
+      layers.masking(),
+      layers.batchNormalization(),
+      layers.flatten(),
+      layers.dense({ units: 3, activation: 'softmax' }),
+    ]),
+    ...options,
+  });
+}
+
 /** Rows that count differently, and metrics of one number and of many. */
 export function weighed(options: Partial<TrainOptions> = {}): TrainOptions {
   const labelled = (rows: number, seed: number): ArrayData => {

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import type { TrainOptions } from '../../../src/local/train.ts';
 import { trace, within } from '../../toy.ts';
 import { type Cluster, Hosts, type Seen } from './hosts.ts';
-import { normalized, single, weighed, wide } from './recipes.ts';
+import { masked, normalized, single, weighed, wide } from './recipes.ts';
 
 const deadlineMs = 30_000;
 type Recipe = (options?: Partial<TrainOptions>) => TrainOptions;
@@ -29,9 +29,9 @@ async function compare(t: ExecutionContext, recipe: Recipe, cluster: Cluster, ex
 }
 
 test.serial('ranks of one machine', async (t) => {
-  for (const recipe of [normalized, single, weighed]) {
+  for (const recipe of [normalized, single, weighed, masked]) {
     const alone = await trace(recipe({ shards: 5 }));
-    if (recipe !== weighed) t.true(alone.steps.some(({ clipScale }) => clipScale < 1));
+    if (recipe === normalized || recipe === single) t.true(alone.steps.some(({ clipScale }) => clipScale < 1));
     t.deepEqual(
       alone.steps.map(({ samples }) => samples),
       [12, 12, 12, 9, 12, 12, 12, 9],
@@ -57,7 +57,7 @@ const carriages = [undefined, ['leader'], ['leader', 'main'], ['main', 'leader']
 for (const topology of ['star', 'mesh'] as const) {
   for (const [title, workers, bounds] of clusters) {
     test.serial(`${topology}: ${title}`, async (t) => {
-      for (const recipe of [normalized, single]) {
+      for (const recipe of [normalized, single, masked]) {
         for (const carriers of carriages) {
           const { messages, generations } = await compare(t, recipe, { topology, workers, bounds, ...(carriers && { carriers }) });
           t.is(generations, 1);
