@@ -61,7 +61,7 @@ class BatchNormalization implements Operation {
   readonly #beta: WeightPlace | undefined;
   readonly #movingMean: Address;
   readonly #movingVariance: Address;
-  /** Of the input, see masked-statistics.ts, and a vector of zeros; 0 for none. */
+  /** Of the input, see masked-statistics.ts, and room for a vector of zeros; 0 for none. */
   readonly #mask: Address;
   readonly #zeros: Address;
   readonly #moments: ExchangeArea;

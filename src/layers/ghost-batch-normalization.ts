@@ -33,7 +33,7 @@ export class GhostBatchNormalization implements Operation {
   /** Of each own shard, float64: mean and m2. */
   readonly #moments: readonly Address[];
   readonly #population: Population;
-  /** Of the input, see masked-statistics.ts, and a vector of zeros; 0 for none. */
+  /** Of the input, see masked-statistics.ts, and room for a vector of zeros; 0 for none. */
   readonly #mask: Address;
   readonly #zeros: Address;
   /** Of each own shard: steps that count in its moments. */

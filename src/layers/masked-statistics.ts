@@ -54,9 +54,9 @@ export function unmaskedMoments(
   return count;
 }
 
-/** The gradient of `steps` steps at dy becomes that of x, in its place; mask and `zeros`, a vector of as many as there are channels, are 0 when there is no mask. */
+/** The gradient of `steps` steps at dy becomes that of x, in its place; mask and `zeros`, room for a number a channel, are 0 when there is no mask. */
 export function maskedBackward(
-  { kernels, arena: { u8 } }: RankContext,
+  { kernels, arena: { u8, f32 } }: RankContext,
   mask: Address,
   dy: Address,
   x: Address,
@@ -69,6 +69,7 @@ export function maskedBackward(
     kernels.normalizeBackward(dy, x, dy, meanHi, meanLo, scale, a, b, steps, channels);
     return;
   }
+  f32.fill(0, zeros >>> 2, (zeros >>> 2) + channels);
   for (let step = 0; step < steps; ) {
     const end = endOfRun(u8, mask, step, steps);
     const at = 4 * step * channels;

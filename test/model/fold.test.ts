@@ -59,6 +59,12 @@ const places: readonly (readonly [name: string, inputShape: readonly number[], c
     ['dense', 'dense'],
   ],
   [
+    'behind a mask',
+    [4, 3],
+    [layers.masking({ maskValue: 0.5 }), layers.batchNormalization(), layers.dense({ units: 2 }), layers.batchNormalization(), layers.flatten()],
+    ['dense', 'dense'],
+  ],
+  [
     'twice into the same',
     [6],
     [layers.batchNormalization(), layers.dense({ units: 5 }), layers.batchNormalization({ synchronized: false }), layers.activation({ activation: 'tanh' })],
