@@ -87,6 +87,12 @@ trainRefused(
   () => 'Expected `model.layers[1].axis` to name different dimensions from 1 to 1 of (None, 16), got 3; 0 is the batch, -1 the last dimension.',
 );
 trainRefused(
+  'a mask that reaches the output',
+  () => [changed('mask', { model: { layers: [{ type: 'flatten' }, { type: 'masking', name: 'padding' }, output] } })],
+  () =>
+    "Expected the mask of `padding` to end before the model's output, got one that reaches it, which losses do not know; put a flatten or a reshape behind the last normalization that is to heed it.",
+);
+trainRefused(
   'a model that does not end in one number a class',
   () => [changed('classes', { model: { layers: [output] } })],
   () => 'Expected the model to give one number a class, shape (classes,), got (4, 3); end with flatten and dense layers.',
