@@ -72,6 +72,15 @@ function writeLayer(layer: NamedLayer): WrittenLayer[] {
       return [{ class_name: 'AlphaDropout', config: { rate: config.rate } }];
     case 'gaussianNoise':
       return [{ class_name: 'GaussianNoise', config: { stddev: config.stddev } }];
+    case 'add':
+      throw unsupported(
+        what,
+        'take the output of the layer before it alone, as those of a Sequential model do',
+        JSON.stringify(config.from),
+        'write ONNX, which has branches',
+      );
+    case 'scalarAffine':
+      throw unsupported(what, 'be one that TensorFlow.js has', config.type, 'write ONNX, or fold its two numbers into the layer beside it');
     default:
       return config satisfies never;
   }

@@ -75,7 +75,8 @@ test('a target shape may leave one size open', (t) => {
 });
 
 test('an unknown layer type lists the supported ones', (t) => {
-  const rule = 'a supported layer type (dense, batchNormalization, layerNormalization, activation, flatten, reshape, dropout, alphaDropout, gaussianNoise)';
+  const rule =
+    'a supported layer type (dense, batchNormalization, layerNormalization, activation, flatten, reshape, dropout, alphaDropout, gaussianNoise, add, scalarAffine)';
   t.deepEqual(layerProblems({ type: 'attention' }), [`Expected \`layer.type\` to be ${rule}, got \`"attention"\`.`]);
   t.deepEqual(layerProblems({ type: 'Dense' }), [`Expected \`layer.type\` to be ${rule}, got \`"Dense"\`; did you mean \`dense\`?`]);
   t.deepEqual(layerProblems({}), [`Expected \`layer.type\` to be ${rule}, got nothing; add it.`]);

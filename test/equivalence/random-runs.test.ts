@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
+import { layerNames } from '../../src/config/layer-names.ts';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
 import type { OptimizerConfigInput } from '../../src/config/optimizers.ts';
 import type { TrainOptions } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
-import { layerNames } from '../../src/model/topology.ts';
 import { classified, numbers, trace } from '../toy.ts';
 
 const runs = Number(process.env['PROPERTY_RUNS'] ?? 25);

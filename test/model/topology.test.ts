@@ -2,11 +2,12 @@
  * Room: tests of model. Names, shapes and weights of a model from its config.
  */
 import test from 'ava';
+import { layerNames } from '../../src/config/layer-names.ts';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
 import { parseModelConfig } from '../../src/config/parse.ts';
 import { layers } from '../../src/layers/factories.ts';
 import type { Shape } from '../../src/memory/shape.ts';
-import { endsIn, layerNames, resolveTopology, type Topology, withoutFinal } from '../../src/model/topology.ts';
+import { endsIn, resolveTopology, type Topology, withoutFinal } from '../../src/model/topology.ts';
 import { bookModel } from './book.ts';
 
 const config = (list: readonly LayerConfigInput[]) => parseModelConfig({ layers: list });
