@@ -46,9 +46,15 @@ class ScalarAffine implements Operation {
 
   forward({ kernels, batch, arena: { f32 } }: RankContext): void {
     const size = this.#size;
-    const [scales, shifts] = [this.#scales >>> 2, this.#shifts >>> 2];
-    f32.fill(this.#multiplier ? f32[this.#multiplier.value >>> 2]! : 1, scales, scales + size);
-    if (this.#bias) f32.fill(f32[this.#bias.value >>> 2]!, shifts, shifts + size);
+    const scales = this.#scales >>> 2;
+    const shifts = this.#shifts >>> 2;
+    const multiplier = this.#multiplier ? f32[this.#multiplier.value >>> 2]! : 1;
+    const bias = this.#bias ? f32[this.#bias.value >>> 2]! : 0;
+    // No call of `fill`: it would box the numbers.
+    for (let i = 0; i < size; i++) {
+      f32[scales + i] = multiplier;
+      f32[shifts + i] = bias;
+    }
     kernels.normalize(this.#x, this.output, this.#zeros, this.#zeros, this.#scales, this.#bias ? this.#shifts : 0, batch.rows, size);
   }
 
@@ -72,7 +78,8 @@ class ScalarAffine implements Operation {
     const at = 4 * first * size;
     kernels.normalizeSums(dy + at, this.#x + at, this.#zeros, this.#zeros, this.#sums, this.#sums + 8 * size, rows, size);
     const sums = this.#sums >>> 3;
-    let [ofDy, ofDyX] = [0, 0];
+    let ofDy = 0;
+    let ofDyX = 0;
     for (let i = 0; i < size; i++) {
       ofDy += f64[sums + i]!;
       ofDyX += f64[sums + size + i]!;

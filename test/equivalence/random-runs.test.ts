@@ -27,7 +27,7 @@ const affine = { center: fc.boolean(), scale: fc.boolean(), gammaRegularizer: re
 const hidden = fc.oneof(
   fc.record({
     type: fc.constant('dense'),
-    units: fc.integer({ min: 1, max: 20 }),
+    units: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(features)),
     activation,
     useBias: fc.boolean(),
     kernelInitializer: initializer,
@@ -42,7 +42,28 @@ const hidden = fc.oneof(
   fc.record({ type: fc.constant('activation'), activation, activityRegularizer: regularizer }),
   fc.record({ type: fc.constantFrom('dropout', 'alphaDropout'), rate: fc.constantFrom(0.1, 0.5) }),
   fc.record({ type: fc.constant('gaussianNoise'), stddev: fc.constant(0.1) }),
+  fc.record({ type: fc.constant('scalarAffine'), center: fc.boolean(), scale: fc.boolean() }),
 );
+
+/** A layer, and which earlier outputs of its width are added to its own. */
+const block = fc.record({ layer: hidden as fc.Arbitrary<LayerConfigInput>, adds: fc.array(fc.nat(9), { maxLength: 2 }) });
+
+/** The layers of `blocks` one after the other, with the additions between them. */
+function chainOf(blocks: readonly { readonly layer: LayerConfigInput; readonly adds: readonly number[] }[]): LayerConfigInput[] {
+  const chain: LayerConfigInput[] = [];
+  const widths = [features];
+  for (const { layer, adds } of blocks) {
+    chain.push(plain(layer));
+    const width = layer.type === 'dense' ? layer.units : widths.at(-1)!;
+    const sources = ['@input', ...layerNames(chain)].filter((_, i) => (widths[i] ?? width) === width);
+    widths.push(width);
+    const from = [...new Set(adds.map((add) => sources[add % sources.length]!))];
+    if (from.length === 0) continue;
+    chain.push({ type: 'add', from });
+    widths.push(width);
+  }
+  return chain;
+}
 
 const learningRate = fc.oneof(
   fc.constantFrom(0.001, 0.01),
@@ -96,7 +117,7 @@ const preparation = fc.record({ split: fc.constantFrom(undefined, 0.2, 0.4), str
 const freeze = fc.array(fc.record({ layer: fc.nat(3), until: fc.constantFrom(undefined, 1, 2) }), { maxLength: 2 });
 
 const run = fc.record({
-  hidden: fc.array(hidden as fc.Arbitrary<LayerConfigInput>, { minLength: 1, maxLength: 4 }),
+  blocks: fc.array(block, { minLength: 1, maxLength: 4 }),
   goal,
   optimizer,
   batchSize: fc.integer({ min: 7, max: 24 }),
@@ -120,12 +141,13 @@ test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of
   await fc.assert(
     fc.asyncProperty(
       run,
-      async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, freeze: frozen, ...options }) => {
+      async ({ blocks, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, freeze: frozen, ...options }) => {
         const set = { ...sets[kind], ...(weighted && weights) };
         const data = { train: { ...set, normalize }, ...(split === undefined && { validation: set }) };
         const isOfClasses = kind === 'classes';
         const parts = { validationSplit: split, ...(split !== undefined && { stratify: stratify && isOfClasses }), ...(isOfClasses && { classWeight }) };
         const common = { data, ...parts, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
+        const layers = chainOf(blocks);
         // The last layer always learns.
         const names = layerNames(layers);
         const freeze = frozen.flatMap(({ layer, until }) => (layer < names.length ? [{ layers: names[layer]!, until }] : []));
@@ -137,7 +159,7 @@ test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of
             ...options,
             dropRemainder,
             freeze: freeze.length > 0 ? freeze : undefined,
-            model: sequential([...layers.map(plain), ends[kind]]),
+            model: sequential([...layers, ends[kind]]),
             workers,
           } as TrainOptions);
         const expected = await result(1);

@@ -184,5 +184,7 @@ test('what TensorFlow.js cannot compute is refused, by the name of the layer', a
   await refused(layers.batchNormalization(), [2, 2, 2, 2], /`odd` .* at most 3 dimensions/);
   await refused(layers.dense({ units: 2, activation: { type: 'elu', alpha: 0.5 } }), [4], /`odd` \(dense\) to have elu with alpha 1/);
   await refused(layers.activation({ activation: 'relu', activityRegularizer: 'l2' }), [4], /`odd` .* no `activityRegularizer`/);
+  await refused(layers.add({ from: '@input' }), [4], /`odd` \(add\) to take the output of the layer before it alone, .*"@input"; write ONNX/);
+  await refused(layers.scalarAffine(), [4], /`odd` \(scalarAffine\) to be one that TensorFlow\.js has, .*write ONNX/);
   await refused(layers.dense({ units: 2, kernelInitializer: 'identity' }), [4], /`odd` .* initialisers that TensorFlow.js can draw from/);
 });

@@ -104,6 +104,38 @@ test('a normalisation that stays is told with its reason, and computes on', (t) 
   t.is(distance(model, same, [4, 3]), 0);
 });
 
+test('what another layer adds stays as it is; in a branch, and between the sum and the next layer, normalisations fold', (t) => {
+  const config = [
+    layers.dense({ units: 6, name: 'stem' }),
+    layers.batchNormalization({ name: 'after_stem' }),
+    layers.dropout({ rate: 0.5, name: 'start' }),
+    layers.dense({ units: 6, activation: 'relu' }),
+    layers.dense({ units: 6, name: 'branch' }),
+    layers.batchNormalization({ name: 'in_branch' }),
+    layers.add({ from: ['stem', 'start'], name: 'sum' }),
+    layers.batchNormalization({ name: 'behind_sum' }),
+    layers.dense({ units: 6, name: 'next' }),
+    layers.batchNormalization({ name: 'a_source' }),
+    layers.dense({ units: 6, name: 'between' }),
+    layers.add({ from: 'a_source' }),
+    layers.batchNormalization({ name: 'last' }),
+    layers.activation({ activation: 'tanh' }),
+  ];
+  const model = built(config, [6]);
+  const { model: smaller, folded, kept } = model.fold();
+  t.deepEqual(folded, [
+    { layer: 'in_branch', into: 'branch' },
+    { layer: 'behind_sum', into: 'next' },
+  ]);
+  t.deepEqual(kept, [
+    { layer: 'after_stem', reason: 'another layer adds the output of `start`, which would change' },
+    { layer: 'a_source', reason: 'another layer adds the output of `a_source`, which would change' },
+    { layer: 'last', reason: 'no dense layer stands beside it' },
+  ]);
+  const off = distance(model, smaller, [6]);
+  t.true(off < 1e-5, String(off));
+});
+
 const hidden = fc.oneof(
   fc.record({ units: fc.integer({ min: 1, max: 6 }), activation: fc.constantFrom('linear', 'relu', 'tanh'), useBias: fc.boolean() }).map((dense) => layers.dense(dense)),
   fc.record({ center: fc.boolean(), scale: fc.boolean(), axis: fc.constantFrom(1, -1) }).map((normalization) => layers.batchNormalization(normalization)),

@@ -86,6 +86,24 @@ test('what does not fit is told with its place in the config', (t) => {
   t.regex(error?.message ?? '', /^Expected `model\.layers\[1\]\.targetShape` to hold the 4 numbers/);
 });
 
+test('what is added is known by number, and has the shape of what it is added to', (t) => {
+  const named = resolve([layers.dense({ units: 4, inputShape: [4] }), layers.flatten(), layers.add({ from: ['flatten', '@input', 'dense'] })]);
+  t.deepEqual(
+    named.layers.map(({ sources }) => sources),
+    [[], [], [1, -1, 0]],
+  );
+  t.deepEqual(named.outputShape, [4]);
+  t.is(
+    t.throws(() => resolve([layers.dense({ units: 3, inputShape: [6] }), layers.dense({ units: 6 }), layers.add({ from: ['@input', 'dense'] })]), {
+      code: 'LOCKSTEP_SHAPE',
+    })?.message,
+    'Expected `model.layers[2].from` to name layers whose outputs have the shape of its input, (6,), got (3,) of `dense`; put a dense or reshape layer into one of the two ways.',
+  );
+  // As many numbers are not enough.
+  const turned = [layers.reshape({ targetShape: [3, 2], inputShape: [2, 3] }), layers.add({ from: '@input' })];
+  t.regex(t.throws(() => resolve(turned), { code: 'LOCKSTEP_SHAPE' })?.message ?? '', /, \(3, 2\), got \(2, 3\) of `@input`; /);
+});
+
 test('a softmax at the end is found in either of its spellings, and taken off alone', (t) => {
   for (const last of [layers.dense({ units: 2, activation: 'softmax' }), layers.activation({ activation: { type: 'softmax' } })]) {
     const given = config([layers.dense({ units: 2 }), last]);
