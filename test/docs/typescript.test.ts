@@ -13,6 +13,7 @@ import { at, documents } from './markdown.ts';
 const settings: Readonly<Record<string, { readonly before: string; readonly prints: RegExp }>> = {
   'README.md': { before: '', prints: /^0 \{\n? *loss: [\s\S]*\n[0-9a-f]{64} / },
   'docs/interop.md': { before: '', prints: /^Int32Array\(1\) \[ [0-2] \]\n$/ },
+  'docs/usage.md': { before: '', prints: /\nblock_30 \(Add\) +\(None, 16\) +0 {2}block_29\ndense_60 / },
   'docs/errors.md': {
     before: `import { layers, optimizers, sequential, type TrainOptions } from 'lockstep';
 const options: TrainOptions = {
