@@ -46,6 +46,8 @@ export const layerDefaults = {
   synchronized: true,
   betaInitializer: 'zeros',
   gammaInitializer: 'ones',
+  /** Of the scalar layer: with a bias of 0 it changes nothing at first, as Fixup wants it. */
+  multiplierInitializer: 'ones',
   /** Moving statistics start as those of standardised data. */
   movingMeanInitializer: 'zeros',
   movingVarianceInitializer: 'ones',

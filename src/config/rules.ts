@@ -62,13 +62,18 @@ export function variantError(what: string, kind: string, names: readonly string[
   return { error: (issue: { code?: string | undefined }) => (issue.code === 'invalid_union' ? `${kind} (${names.join(', ')})` : what) };
 }
 
-/** Reports one broken rule at a path below the object that is checked. */
-export type Report = (path: (string | number)[], rule: string) => void;
+/** Reports one broken rule at a path below the object that is checked; `names` are those that would have been right there. */
+export type Report = (path: (string | number)[], rule: string, names?: readonly string[]) => void;
 
 /** Adds a rule across fields: `find` reports every problem. It runs beside the fields' own problems, so it trusts no type. */
 export function across<T extends z.ZodType>(schema: T, find: (value: unknown, report: Report) => void): T {
   const when = () => true;
-  return schema.check(z.superRefine((value: unknown, context) => find(value, (path, message) => context.addIssue({ code: 'custom', path, message })), { when }));
+  return schema.check(
+    z.superRefine(
+      (value: unknown, context) => find(value, (path, message, names) => context.addIssue({ code: 'custom', path, message, ...(names && { params: { names } }) })),
+      { when },
+    ),
+  );
 }
 
 /** `value[key]` where value is an object of any origin; undefined otherwise. */

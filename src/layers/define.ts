@@ -4,6 +4,7 @@
 import type { LayerConfig } from '../config/layers.ts';
 import type { Shape } from '../memory/shape.ts';
 import { defineActivation } from './activation.ts';
+import { defineAdd } from './add.ts';
 import { defineBatchNormalization } from './batch-normalization.ts';
 import { defineDense } from './dense.ts';
 import { defineDropout } from './dropout.ts';
@@ -12,6 +13,7 @@ import { defineLayerNormalization } from './layer-normalization.ts';
 import { defineAlphaDropout, defineGaussianNoise } from './noise.ts';
 import { defineFlatten, defineReshape } from './reshape.ts';
 import { defineResizing } from './resizing.ts';
+import { defineScalarAffine } from './scalar-affine.ts';
 
 /** `place` is where the layer stands in the config, for messages: `model.layers[2]`. Throws LOCKSTEP_SHAPE. */
 export function defineLayer(config: LayerConfig, inputShape: Shape, place: string): LayerDefinition {
@@ -30,6 +32,10 @@ export function defineLayer(config: LayerConfig, inputShape: Shape, place: strin
       return defineAlphaDropout(config, inputShape);
     case 'gaussianNoise':
       return defineGaussianNoise(config, inputShape);
+    case 'add':
+      return defineAdd(inputShape);
+    case 'scalarAffine':
+      return defineScalarAffine(config, inputShape);
     case 'flatten':
       return defineFlatten(inputShape);
     case 'reshape':

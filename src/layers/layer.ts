@@ -18,7 +18,7 @@ export interface Penalty {
 
 /** One weight of a layer as its definition declares it. */
 export interface WeightDefinition {
-  /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
+  /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `multiplier`, `moving_mean`, `moving_variance`. */
   readonly name: string;
   readonly shape: Shape;
   readonly initializer: InitializerConfig;
@@ -99,7 +99,10 @@ export interface Operation {
   /** Where the output (rows, size) of this operation is. */
   readonly output: Address;
   forward(context: RankContext, training: boolean): void;
-  /** From the gradient dy of the output to dx of the input. dx is 0 when nobody needs it; dx = dy if `inPlaceBackward`. */
+  /**
+   * From the gradient dy of the output to dx of the input. dx is 0 when nobody needs it; dx = dy if `inPlaceBackward`. What goes to other layers whose outputs
+   * this one adds is the walk's business.
+   */
   backward(context: RankContext, dy: Address, dx: Address): void;
   /** Applies what the committed step changes besides trained weights (moving statistics). */
   commit?(context: RankContext): void;
@@ -123,6 +126,8 @@ export interface WeightPlace {
 export interface Builder {
   readonly input: Address;
   readonly inputShape: Shape;
+  /** The outputs of the earlier layers that this one names beside its input, in its order; all of the shape of the input. */
+  readonly sources: readonly Address[];
   /** True when somebody needs the gradient of this layer's input. */
   readonly needsInputGradient: boolean;
   /** Shards of this rank. */

@@ -2,6 +2,7 @@
  * Room: model (level 4). A model's config made concrete: names, shapes, weights. Pure; nothing is allocated.
  */
 import type { ActivationName } from '../config/initializers.ts';
+import { layerNames, modelInput, sourcesOf } from '../config/layer-names.ts';
 import type { LayerConfig, ModelConfig } from '../config/layers.ts';
 import { LockstepError } from '../errors.ts';
 import { defineLayer } from '../layers/define.ts';
@@ -13,6 +14,8 @@ export interface NamedLayer {
   readonly config: LayerConfig;
   readonly inputShape: Shape;
   readonly definition: LayerDefinition;
+  /** The layers whose outputs it takes beside its input, by number; -1 is the model's input. */
+  readonly sources: readonly number[];
 }
 
 /** One weight of the model. `name` is its name in safetensors files: `<layer name>/<weight name>`. */
@@ -55,10 +58,12 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
   const names = layerNames(config.layers);
   let shape = start;
   const layers = config.layers.map((layer, i): NamedLayer => {
-    const entry = { name: names[i]!, config: layer, inputShape: shape, definition: defineLayer(layer, shape, `model.layers[${i}]`) };
+    const sources = 'from' in layer ? sourcesOf(layer.from, names) : [];
+    const entry = { name: names[i]!, config: layer, inputShape: shape, definition: defineLayer(layer, shape, `model.layers[${i}]`), sources };
     shape = entry.definition.outputShape;
     return entry;
   });
+  checkSourceShapes(layers, start);
   const weights = layers.flatMap(({ name, definition, config: { trainable = true } }, layer) =>
     definition.weights.map((weight): WeightEntry => {
       const own: WeightDefinition = trainable ? weight : untrained(weight);
@@ -68,25 +73,24 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
   return { inputShape: start, outputShape: shape, layers, weights };
 }
 
+/** What is added has one shape. */
+function checkSourceShapes(layers: readonly NamedLayer[], modelShape: Shape): void {
+  for (const [i, { inputShape, sources }] of layers.entries()) {
+    for (const source of sources) {
+      const shape = source === -1 ? modelShape : layers[source]!.definition.outputShape;
+      if (sameShape(shape, inputShape)) continue;
+      const name = source === -1 ? modelInput : layers[source]!.name;
+      throw new LockstepError(
+        'LOCKSTEP_SHAPE',
+        `Expected \`model.layers[${i}].from\` to name layers whose outputs have the shape of its input, ${formatShape(inputShape)}, got ${formatShape(shape)} of \`${name}\`; put a dense or reshape layer into one of the two ways.`,
+      );
+    }
+  }
+}
+
 /** A weight that never changes: neither penalty nor constraint has a say. */
 function untrained({ name, shape, initializer }: WeightDefinition): WeightDefinition {
   return { name, shape, initializer, role: 'state' };
-}
-
-/** Keras' names: the type in snake case, `_1`, `_2`, ... from the second of a type on; given names are kept and skipped. */
-export function layerNames(layers: readonly Pick<LayerConfig, 'type' | 'name'>[]): string[] {
-  const taken = new Set(layers.flatMap(({ name }) => (name === undefined ? [] : [name])));
-  const counts = new Map<string, number>();
-  return layers.map(({ type, name }) => {
-    if (name !== undefined) return name;
-    const base = type.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    for (;;) {
-      const count = counts.get(base) ?? 0;
-      counts.set(base, count + 1);
-      const candidate = count === 0 ? base : `${base}_${count}`;
-      if (!taken.has(candidate)) return candidate;
-    }
-  });
 }
 
 /** Whether the model's last layer ends in this activation. */

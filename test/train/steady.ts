@@ -30,10 +30,12 @@ const callBytes = 16 * 27;
 export function staysSteady(t: ExecutionContext, set: 'wasm' | 'auto', input: OptimizerConfigInput, meetings = 0): void {
   const { config } = sequential([
     { type: 'batchNormalization', inputShape: [8] },
-    { type: 'dense', units: 16, activation: 'elu' },
+    { type: 'dense', units: 16, activation: 'elu', name: 'stem' },
     { type: 'dropout', rate: 0.2 },
     { type: 'batchNormalization' },
     { type: 'dense', units: 16, activation: 'gelu' },
+    { type: 'scalarAffine' },
+    { type: 'add', from: ['stem', 'dropout'] },
     { type: 'batchNormalization' },
     { type: 'dense', units: 4, activation: 'softmax' },
   ]);

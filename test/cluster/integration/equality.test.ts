@@ -60,6 +60,25 @@ test.serial('hosts whose first layers are frozen for an epoch give the bits of o
   }
 });
 
+const blocks = {
+  layers: [
+    { type: 'flatten' },
+    { type: 'dense', units: 24, activation: 'elu', name: 'stem' },
+    { type: 'batchNormalization' },
+    { type: 'dense', units: 24, activation: 'tanh' },
+    { type: 'scalarAffine' },
+    { type: 'add', from: 'stem' },
+    { type: 'dense', units: 3, activation: 'softmax' },
+  ],
+};
+const residual = recipe({ model: blocks });
+test.serial('hosts that train a residual network give the bits of one process', async (t) => {
+  const cluster = await party(t, residual, { workers: 1, steps: 14, flags: ['--min-hosts', '3', '--topology', 'mesh'] });
+  const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+  await cluster.done(t);
+  for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await residual.sha(14)}\n`), 'every host ends with the same weights');
+});
+
 const ghosts = {
   layers: [
     { type: 'flatten' },
