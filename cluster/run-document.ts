@@ -40,6 +40,7 @@ const document = record('a run', {
     batchRows: count,
     passes: count.optional(),
     optimizerSlots: integer(0, 8),
+    clipUnits: flag.optional(),
     freezes: flag.optional(),
     train: data,
     validation: data.optional(),

@@ -86,6 +86,8 @@ export const optimizerDefaults = {
   larsMomentum: 0.9,
   /** Share of the old average kept in each step: a memory of about 100 steps. */
   emaMomentum: 0.99,
+  /** Norm of a unit: biases, which begin as zeros, may move at all. That of the authors of adaptive clipping, and of optax. */
+  adaptiveClipEpsilon: 1e-3,
 } as const;
 
 /** Defaults of the learning rate's schedules: Keras', one cycle's PyTorch's. */

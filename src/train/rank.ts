@@ -23,6 +23,7 @@ import { Recorder } from '../telemetry/recording.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
 import { Feed } from './feed.ts';
+import { type UnitClip, unitClip } from './unit-clip.ts';
 
 /** These layers are frozen in the epochs before `until`, from 0. Plain data. */
 export interface Freeze {
@@ -53,6 +54,8 @@ export interface Rank {
   readonly loss: Loss;
   readonly rule: UpdateRule;
   readonly clip: ClipOutcome;
+  /** Present when gradients are clipped unit by unit. */
+  readonly units: UnitClip | undefined;
   readonly bounds: Bounds;
   /** Whether outputs of layers are penalized. */
   readonly hasActivities: boolean;
@@ -121,6 +124,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     bounds: boundsOf(plan),
     hasActivities: own.operations.some(({ activity }) => activity !== undefined),
     clip: clipOutcome(spec.optimizer, plan.tensors.length),
+    units: unitClip(plan, spec.optimizer, rank),
     blocksFrom,
     blocksTo,
     clock,

@@ -16,6 +16,7 @@ import { beginObservation } from './observe.ts';
 import { computePasses, setDivisor } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { reduceShare, sumOnHost } from './reduce.ts';
+import { clippedGradient, settleUnits } from './units.ts';
 import { reachVerdict } from './verdict.ts';
 
 /** Which batch a step is. */
@@ -68,15 +69,17 @@ export function update(rank: Rank, step: number, isBegun = false): void {
   const observation = beginObservation(rank);
   enterPhase(rank, 'optimizer');
   rule.prepare(rank.updates);
+  settleUnits(rank, isBegun);
   settleNorms(rank, isBegun);
   const done = updating.begin(step);
   for (let block = blocksFrom + done; block < blocksTo; block++) {
     const tensor = blocks.tensor[block]!;
     const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
     const scale = outcomeOfClip.tensorScale[tensor]!;
+    const g = clippedGradient(rank, block, gradients.global + offset);
     observation?.before(block, parameters + offset, blocks.length[block]!);
     updating.enter(block - blocksFrom);
-    rule.apply(context.kernels, tensor, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
+    rule.apply(context.kernels, tensor, parameters + offset, optimizerSlots, offset, g, blocks.length[block]!, scale, outcomeOfClip.limit);
     updating.leave(block - blocksFrom);
     observation?.after(block, parameters + offset, blocks.length[block]!);
   }

@@ -118,6 +118,47 @@ test.serial('an average that overwrites the weights at every step keeps them whe
   for (const name of ['dense/kernel', 'dense_1/bias']) t.deepEqual(after.get(name), first.get(name), name);
 });
 
+test.serial(
+  'adaptive clipping holds the step of every unit to its share of the unit, but that of weights that are excluded, and tells the smallest factor',
+  async (t) => {
+    const before = await weightsAfter({ type: 'sgd', learningRate: 0 }, 1);
+    const free = await weightsAfter({ type: 'sgd', learningRate: 1 }, 1);
+    const optimizer = { type: 'sgd' as const, learningRate: 1, adaptiveClip: 0.05, excludeFromAdaptiveClip: ['dense_1', '*/beta'] } satisfies OptimizerConfigInput;
+    const after = await weightsAfter(optimizer, 1);
+    const clipped = new Set<string>();
+    let least = 1;
+    for (const [name, data] of after) {
+      if (name.includes('moving_')) continue;
+      if (name.startsWith('dense_1/') || name.endsWith('/beta')) {
+        t.deepEqual(data, free.get(name)!, name);
+        continue;
+      }
+      const columns = name === 'dense/kernel' ? 8 : 1;
+      const units = (values: ArrayLike<number>): number[][] => Array.from({ length: columns }, (_, unit) => Array.from(values).filter((_, i) => i % columns === unit));
+      const gradient = units(before.get(name)!.map((value, i) => value - free.get(name)![i]!));
+      const actual = units(before.get(name)!.map((value, i) => value - data[i]!));
+      for (const [unit, weights] of units(before.get(name)!).entries()) {
+        const most = 0.05 * Math.max(Math.hypot(...weights), 1e-3);
+        const norm = Math.hypot(...gradient[unit]!);
+        const factor = norm > most ? most / norm : 1;
+        if (factor < 1) clipped.add(name);
+        least = Math.min(least, factor);
+        // Differences of float32 weights around 1.
+        for (const [i, g] of gradient[unit]!.entries()) t.true(Math.abs(actual[unit]![i]! - factor * g) < 3e-7, `${name}, unit ${unit}, number ${i}`);
+      }
+    }
+    t.deepEqual(clipped, new Set(['dense/kernel', 'dense/bias', 'batch_normalization/gamma']));
+    const { steps } = await trace(run(optimizer, { steps: 1 }));
+    t.true(Math.abs(steps[0]!.clipScale / least - 1) < 1e-4);
+  },
+);
+
+test.serial('a share that no gradient reaches changes no bit', async (t) => {
+  const plain = await trace(run({ type: 'nadam' }));
+  t.deepEqual(await trace(run({ type: 'nadam', adaptiveClip: 1e9 })), plain);
+  t.deepEqual(new Set(plain.steps.map(({ clipScale }) => clipScale)), new Set([1]));
+});
+
 test.serial('patterns about no weight are refused before anything runs', async (t) => {
   await t.throwsAsync(train(run({ type: 'sgd', learningRateFactors: { dense_9: 0 } })), {
     code: 'LOCKSTEP_CONFIG',
@@ -125,6 +166,10 @@ test.serial('patterns about no weight are refused before anything runs', async (
   });
   // Moving statistics have no learning rate.
   await t.throwsAsync(train(run({ type: 'sgd', excludeFromWeightDecay: ['*/moving_mean'] })), { code: 'LOCKSTEP_CONFIG' });
+  await t.throwsAsync(train(run({ type: 'sgd', adaptiveClip: 0.01, excludeFromAdaptiveClip: ['dense_9'] })), {
+    code: 'LOCKSTEP_CONFIG',
+    message: /got `dense_9` of `optimizer.excludeFromAdaptiveClip`/,
+  });
   await t.throwsAsync(train(run({ type: 'sgd', emaMomentum: 0.5 })), {
     code: 'LOCKSTEP_CONFIG',
     message: /`options.optimizer.emaMomentum` to be absent without `useEma`/,
