@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { optimizerDefaults as d } from './defaults.ts';
-import { across, field, flag, fraction, fractionBelowOne, integer, nonNegative, positive, type Report, record, text, variantError } from './rules.ts';
+import { across, field, flag, fraction, fractionBelowOne, integer, nonNegative, percent, positive, type Report, record, text, variantError } from './rules.ts';
 import { learningRateSchema, scheduleFits } from './schedules.ts';
 
 /** Clippers of the global mean gradient; 0 or absent turns one off. */
@@ -17,7 +17,12 @@ const clippers = {
   globalClipnorm: nonNegative.optional(),
   /** The norm of each unit's gradient to at most this share of the norm of its weights. */
   adaptiveClip: nonNegative.optional(),
+  /** The norm over all tensors to at most this percentile of those of the last updates. */
+  clipPercentile: percent.optional(),
 };
+
+/** Numbers of the state, and lines of a checkpoint's run.json. */
+export const clipHistory = integer(1, 100_000);
 
 /**
  * What every optimizer can do beside its formula. Patterns name weights, `<layer>/<weight>`, or whole layers; `*` stands for any characters.
@@ -41,6 +46,8 @@ const common = {
   adaptiveClipEpsilon: positive.optional(),
   /** Patterns of weights that `adaptiveClip` leaves alone. */
   excludeFromAdaptiveClip: z.array(text, 'a list of patterns').optional(),
+  /** Of how many updates `clipPercentile` remembers the norm. */
+  clipHistory: clipHistory.optional(),
 };
 
 const learningRate = learningRateSchema.default(d.learningRate);
@@ -91,6 +98,7 @@ const optimizerFields = z.discriminatedUnion(
 const dependents = {
   useEma: ['emaMomentum', 'emaOverwriteFrequency'],
   adaptiveClip: ['adaptiveClipEpsilon', 'excludeFromAdaptiveClip'],
+  clipPercentile: ['clipHistory'],
 } as const;
 
 function dependentsFit(optimizer: unknown, report: Report): void {

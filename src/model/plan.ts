@@ -118,7 +118,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     return tensor ? parameters + tensor.offset : memory.reserve('parameters', 4 * size);
   });
   const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
-  const standing = reserveStanding(memory, measures);
+  const standing = reserveStanding(memory, { measures, spec });
   const state = { from: parameters, to: memory.bytes };
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);

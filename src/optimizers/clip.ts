@@ -1,7 +1,8 @@
 /**
  * Room: optimizers (level 3). Clipping as a link in front of every update rule: from square sums of the global mean gradient
  * to what each gradient is multiplied with and limited to. It happens once a step, from numbers that are the same for
- * everybody. No epsilon: a gradient at or under the threshold is multiplied by exactly 1. Clipping unit by unit is in adaptive-clip.ts.
+ * everybody. No epsilon: a gradient at or under the threshold is multiplied by exactly 1. Clipping unit by unit is in
+ * adaptive-clip.ts, by a percentile of norms in percentile-clip.ts.
  *
  *   clipvalue:       g' = min(max(g, -limit), limit), elementwise
  *   clipnorm:        g' = g * min(1, clipnorm / norm(g)), tensor by tensor

@@ -39,7 +39,7 @@ test('a document is the same for every host, and survives JSON and the check', (
     training,
   );
   t.deepEqual(checkRunDocument(JSON.parse(JSON.stringify(told))), told);
-  const clipping = runDocument({ ...plan, clipUnits: true }, { ...training, optimizer: parseOptimizer({ type: 'sgd', adaptiveClip: 0.01 }) });
+  const clipping = runDocument({ ...plan, clipUnits: true, clipHistory: 7 }, { ...training, optimizer: parseOptimizer({ type: 'sgd', adaptiveClip: 0.01 }) });
   t.deepEqual(checkRunDocument(JSON.parse(JSON.stringify(clipping))), clipping);
   const { validation: _, ...rest } = plan;
   t.deepEqual(checkRunDocument(runDocument(rest, training)), runDocument(rest, training));
@@ -55,6 +55,7 @@ const broken: Readonly<Record<string, readonly unknown[]>> = {
   'plan.batchRows': [undefined, 0, -1, Number.NaN],
   'plan.optimizerSlots': [undefined, -1, 9],
   'plan.clipUnits': [1, 'yes'],
+  'plan.clipHistory': [0, 1.5, 100_001, '7'],
   'plan.train': [undefined, null],
   'plan.train.length': [undefined, 0, 2 ** 31],
   'plan.train.inputShape': [undefined, ['4']],

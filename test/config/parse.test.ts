@@ -113,6 +113,20 @@ test('adaptive clipping excludes other clippers, and its options mean nothing wi
   );
 });
 
+test('a percentile is one from 0 to 100, excludes other clippers, and alone has a history', (t) => {
+  const told = (options: object): string[] => problems(() => parseOptimizer({ type: 'sgd', ...options }));
+  t.like(parseOptimizer({ type: 'sgd', clipPercentile: 100, clipHistory: 1 }), { clipPercentile: 100, clipHistory: 1 });
+  t.deepEqual(told({ clipPercentile: 0, clipnorm: 1 }), []);
+  t.deepEqual(told({ clipPercentile: 100.5 }), ['Expected `optimizer.clipPercentile` to be a number from 0 to 100, got `100.5`.']);
+  t.deepEqual(told({ clipPercentile: -1 }), ['Expected `optimizer.clipPercentile` to be a number from 0 to 100, got `-1`.']);
+  t.deepEqual(told({ clipPercentile: 10, clipHistory: 0 }), ['Expected `optimizer.clipHistory` to be an integer from 1 to 100000, got `0`.']);
+  t.deepEqual(told({ clipPercentile: 10, adaptiveClip: 0.01 }), [
+    'Expected `optimizer.clipPercentile` to be 0 or absent while `adaptiveClip` is set, because one clipper excludes another, got `10`.',
+  ]);
+  for (const off of [{}, { clipPercentile: 0 }])
+    t.deepEqual(told({ ...off, clipHistory: 9 }), ['Expected `optimizer.clipHistory` to be absent without `clipPercentile`, got `9`.']);
+});
+
 test('more shards than rows in a batch are refused', (t) => {
   t.deepEqual(runProblems({ batchSize: 4, shards: 5 }), ['Expected `shards` to be at most the batch size, 4, so that every shard has a row, got `5`.']);
   t.deepEqual(runProblems({ workers: 33 }), ['Expected `workers` to be at most the batch size, 32, so that every shard has a row, got `33`.']);
@@ -211,6 +225,8 @@ const keys = [
   'clipnorm',
   'clipvalue',
   'adaptiveClip',
+  'clipPercentile',
+  'clipHistory',
   'metrics',
   'kernelInitializer',
   'batchSize',

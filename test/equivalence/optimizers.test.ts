@@ -46,6 +46,7 @@ const recipes: readonly OptimizerConfigInput[] = [
   optimizers.lamb({ learningRate: cosine, weightDecay: 0.1, globalClipnorm: 0.1, useEma: true }),
   optimizers.lars({ clipvalue: 0.01, weightDecay: 0.1 }),
   optimizers.sgd({ learningRate: 0.5, momentum: 0.9, adaptiveClip: 0.02, adaptiveClipEpsilon: 0.01 }),
+  optimizers.adam({ clipPercentile: 30, clipHistory: 3 }),
   optimizers.lamb({ adaptiveClip: 0.02, excludeFromAdaptiveClip: ['dense_2', '*/bias'] }),
 ];
 
@@ -68,6 +69,8 @@ const resumed: readonly OptimizerConfigInput[] = [
   optimizers.adagrad({ learningRate: 0.05, useEma: true, emaOverwriteFrequency: 3 }),
   optimizers.lamb({ learningRate: 0.01, weightDecay: 0.1 }),
   optimizers.sgd({ learningRate: 0.1, momentum: 0.9, adaptiveClip: 0.02 }),
+  optimizers.sgd({ learningRate: 0.1, momentum: 0.9, clipPercentile: 30, clipHistory: 4 }),
+  optimizers.sgd({ learningRate: 0.1, clipPercentile: 25 }),
 ];
 
 for (const optimizer of resumed) {
@@ -89,6 +92,7 @@ const places = ['reduce', 'clip', 'optimizer', 'commit', 'wait'] as const;
 const mortal = {
   lamb: optimizers.lamb({ learningRate: 0.02, useEma: true, globalClipnorm: 0.5 }),
   lars: optimizers.lars({ learningRate: 0.02, useEma: true, globalClipnorm: 0.5 }),
+  'clipping by percentile': optimizers.adam({ learningRate: 0.02, clipPercentile: 10, clipHistory: 2 }),
   'adaptive clipping': optimizers.lamb({ learningRate: 0.02, useEma: true, adaptiveClip: 0.02 }),
 };
 
@@ -103,7 +107,8 @@ for (const [name, optimizer] of Object.entries(mortal)) {
           t.deepEqual(await within(deadlineMs, 'the run', trace(run(optimizer, { workers: 2, fault, onNews: (sentence) => news.push(sentence) }))), expected);
           t.is(news.length, 1);
           if (phase === 'optimizer' || phase === 'commit') t.regex(news[0]!, /its step was finished$/);
-          if (phase === 'reduce' || phase === 'clip') t.regex(news[0]!, /its step is replayed$/);
+          // Those that meet after the verdict change nothing before that meeting.
+          if (phase === 'reduce' || (phase === 'clip' && name !== 'clipping by percentile')) t.regex(news[0]!, /its step is replayed$/);
         }
       });
     }

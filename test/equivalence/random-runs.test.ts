@@ -69,6 +69,8 @@ const optimizer = fc
       { globalClipnorm: 0.1 },
       { adaptiveClip: 0.01 },
       { adaptiveClip: 0.1, adaptiveClipEpsilon: 0.1 },
+      { clipPercentile: 10 },
+      { clipPercentile: 50, clipHistory: 3 },
     ),
   })
   .map(({ clipper, ...options }) => ({ ...options, ...clipper }) as OptimizerConfigInput);
