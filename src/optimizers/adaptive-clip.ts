@@ -32,20 +32,47 @@ export function measureUnits(
   factors: number,
   sums: number,
 ): void {
-  for (let column = from; column < to; column++) {
-    f64[factors + column] = 0;
-    f64[sums + column] = 0;
-  }
-  for (let row = 0; row < rows; row++) {
-    const start = row * columns;
-    for (let column = from; column < to; column++) {
-      const weight = f32[w + start + column]!;
-      const gradient = f32[g + start + column]!;
-      f64[factors + column] = f64[factors + column]! + weight * weight;
-      f64[sums + column] = f64[sums + column]! + gradient * gradient;
+  let column = from;
+  // Four at a time: their sums stay in registers, and whole lines of memory are used.
+  for (; column + 4 <= to; column += 4) {
+    let w0 = 0;
+    let w1 = 0;
+    let w2 = 0;
+    let w3 = 0;
+    let g0 = 0;
+    let g1 = 0;
+    let g2 = 0;
+    let g3 = 0;
+    for (let row = 0, i = w + column, k = g + column; row < rows; row++, i += columns, k += columns) {
+      w0 += f32[i]! * f32[i]!;
+      w1 += f32[i + 1]! * f32[i + 1]!;
+      w2 += f32[i + 2]! * f32[i + 2]!;
+      w3 += f32[i + 3]! * f32[i + 3]!;
+      g0 += f32[k]! * f32[k]!;
+      g1 += f32[k + 1]! * f32[k + 1]!;
+      g2 += f32[k + 2]! * f32[k + 2]!;
+      g3 += f32[k + 3]! * f32[k + 3]!;
     }
+    f64[factors + column] = w0;
+    f64[factors + column + 1] = w1;
+    f64[factors + column + 2] = w2;
+    f64[factors + column + 3] = w3;
+    f64[sums + column] = g0;
+    f64[sums + column + 1] = g1;
+    f64[sums + column + 2] = g2;
+    f64[sums + column + 3] = g3;
   }
-  for (let column = from; column < to; column++) {
+  for (; column < to; column++) {
+    let weights = 0;
+    let gradients = 0;
+    for (let row = 0, i = w + column, k = g + column; row < rows; row++, i += columns, k += columns) {
+      weights += f32[i]! * f32[i]!;
+      gradients += f32[k]! * f32[k]!;
+    }
+    f64[factors + column] = weights;
+    f64[sums + column] = gradients;
+  }
+  for (column = from; column < to; column++) {
     const norm = Math.sqrt(f64[factors + column]!);
     const most = adaptiveClip * (norm > adaptiveClipEpsilon ? norm : adaptiveClipEpsilon);
     const gradient = Math.sqrt(f64[sums + column]!);
@@ -64,8 +91,8 @@ export function scaleByUnit(
   into: number,
 ): void {
   let column = start % columns;
-  for (let i = 0; i < count; i++) {
-    f32[into + i] = f32[g + i]! * f64[factors + column]!;
-    if (++column === columns) column = 0;
+  for (let i = 0; i < count; column = 0) {
+    const end = Math.min(count, i + columns - column);
+    for (; i < end; i++, column++) f32[into + i] = f32[g + i]! * f64[factors + column]!;
   }
 }
