@@ -33,6 +33,7 @@ export const positiveRule = {
 export const positive = numberWhere(positiveRule.words, isPositive, { exclusiveMinimum: 0 });
 export const nonNegative = numberWhere(`0 or ${positiveRule.words}`, (value) => value === 0 || isPositive(value), { minimum: 0 });
 export const fraction = numberWhere('a number from 0 to 1', (value) => value >= 0 && value <= 1, { minimum: 0, maximum: 1 });
+export const percent = numberWhere('a number from 0 to 100', (value) => value >= 0 && value <= 100, { minimum: 0, maximum: 100 });
 export const fractionBelowOne = numberWhere('a number >= 0 that is < 1 in float32', (value) => value >= 0 && Math.fround(value) < 1, { minimum: 0, exclusiveMaximum: 1 });
 export const atLeastOne = numberWhere('a finite number >= 1 in float32', (value) => value >= 1 && isPositive(value), { minimum: 1 });
 export const fractionInside = numberWhere('a number > 0 and < 1', (value) => value > 0 && value < 1, { exclusiveMinimum: 0, exclusiveMaximum: 1 });

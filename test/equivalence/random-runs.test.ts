@@ -107,7 +107,16 @@ const optimizer = fc
     learningRate,
     weightDecay: maybe(fc.constant(0.01)),
     useEma: fc.boolean(),
-    clipper: fc.constantFrom({}, { clipvalue: 0.01 }, { clipnorm: 0.1 }, { globalClipnorm: 0.1 }),
+    clipper: fc.constantFrom(
+      {},
+      { clipvalue: 0.01 },
+      { clipnorm: 0.1 },
+      { globalClipnorm: 0.1 },
+      { adaptiveClip: 0.01 },
+      { adaptiveClip: 0.1, adaptiveClipEpsilon: 0.1 },
+      { clipPercentile: 10 },
+      { clipPercentile: 50, clipHistory: 3 },
+    ),
   })
   .map(({ clipper, ...options }) => ({ ...options, ...clipper }) as OptimizerConfigInput);
 

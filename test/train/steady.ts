@@ -13,7 +13,7 @@ import { Arena } from '../../src/memory/arena.ts';
 import { sequential } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
 import { initialWeights, storeWeights } from '../../src/model/weights.ts';
-import { slotsOf } from '../../src/optimizers/rule.ts';
+import { roomOf } from '../../src/optimizers/room.ts';
 import { scheduledRates, trainBatches } from '../../src/train/loop.ts';
 import { createRank } from '../../src/train/rank.ts';
 
@@ -48,7 +48,7 @@ export function staysSteady(t: ExecutionContext, set: 'wasm' | 'auto', input: Op
     shards: 3,
     ranks: 1,
     batchRows: 8,
-    optimizerSlots: slotsOf(optimizer).length,
+    ...roomOf(optimizer),
     train,
   });
   const arena = Arena.create(plan.memory.bytes);
