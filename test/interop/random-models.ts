@@ -47,7 +47,8 @@ const layerNormalization = (anyAxis: boolean) =>
       (shape, pick) => {
         const first = axisOf(shape, pick, false);
         const last = Array.from({ length: shape.length - first + 1 }, (_, i) => first + i - (fromEnd ? shape.length + 1 : 0));
-        return layers.layerNormalization({ ...options, axis: anyAxis && pick % 3 === 0 ? 1 : last });
+        // Of numbers that are all alike, as those of a resized pixel, it makes roundings large: with this epsilon by 30.
+        return layers.layerNormalization({ ...options, ...(anyAxis && { epsilon: 1e-3 }), axis: anyAxis && pick % 3 === 0 ? 1 : last });
       },
   );
 const plain = fc.oneof(
