@@ -38,13 +38,61 @@ await compare(
   common,
 );
 
+// More and more layers, and what normalisation can do about it.
+for (const depth of [10, 30, 100]) {
+  await compare(
+    `depth-${depth}`,
+    [
+      { name: 'relu, He', model: deep(depth, plain('relu', 'heNormal')) },
+      { name: 'selu, LeCun', model: deep(depth, plain('selu', 'leCunNormal')) },
+      { name: 'relu, batch normalisation', model: deep(depth, normalised) },
+    ],
+    common,
+  );
+}
+
+// Residual blocks: each adds to what goes by, so a gradient reaches the first of them as it is.
+const blocks = 50;
+const stem = (): LayerConfigInput => layers.dense({ units: width, activation: 'relu', kernelInitializer: 'heNormal', name: 'block_0' });
+const residual = (block: (number: number) => LayerConfigInput[], last: LayerConfigInput = output()): Model =>
+  sequential([
+    flatten(),
+    stem(),
+    ...Array.from({ length: blocks }, (_, i) => [
+      ...block(i + 1),
+      layers.add({ from: `block_${i}`, name: `sum_${i + 1}` }),
+      layers.activation({ activation: 'relu', name: `block_${i + 1}` }),
+    ]).flat(),
+    last,
+  ]);
+const he = (): LayerConfigInput => layers.dense({ units: width, kernelInitializer: 'heNormal' });
+const relu = (): LayerConfigInput => layers.activation({ activation: 'relu' });
+/** A layer without a bias of its own, then a normalisation. */
+const normal = (): LayerConfigInput[] => [layers.dense({ units: width, useBias: false, kernelInitializer: 'heNormal' }), layers.batchNormalization()];
+const bias = (): LayerConfigInput => layers.scalarAffine({ scale: false });
+const zeros = { kernelInitializer: 'zeros' } as const;
+const fixup = { kernelInitializer: { type: 'fixup', blocks, layersPerBlock: 2 } } as const;
+
 await compare(
-  'hundred',
+  'residual',
   [
-    { name: 'relu, Glorot', model: deep(100, plain('relu', 'glorotUniform')) },
-    { name: 'relu, He', model: deep(100, plain('relu', 'heNormal')) },
-    { name: 'selu, LeCun', model: deep(100, plain('selu', 'leCunNormal')) },
-    { name: 'relu, batch normalisation', model: deep(100, normalised) },
+    { name: 'He', model: residual(() => [he(), relu(), he()]) },
+    { name: 'batch normalisation', model: residual(() => [...normal(), relu(), ...normal()]) },
+    {
+      name: 'Fixup',
+      model: residual(
+        () => [
+          bias(),
+          layers.dense({ units: width, useBias: false, ...fixup }),
+          bias(),
+          relu(),
+          bias(),
+          layers.dense({ units: width, useBias: false, ...zeros }),
+          layers.scalarAffine(),
+        ],
+        layers.dense({ units: 10, activation: 'softmax', ...zeros }),
+      ),
+    },
   ],
   common,
 );
