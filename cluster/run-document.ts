@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { modelSchema } from '../src/config/layers.ts';
 import { lossSchema } from '../src/config/losses.ts';
 import { metricsSchema } from '../src/config/metrics.ts';
-import { optimizerSchema } from '../src/config/optimizers.ts';
+import { clipHistory, optimizerSchema } from '../src/config/optimizers.ts';
 import { choice, flag, integer, nonNegative, positiveRule, record } from '../src/config/rules.ts';
 import { sentences } from '../src/config/sentences.ts';
 import { LockstepError } from '../src/errors.ts';
@@ -40,6 +40,8 @@ const document = record('a run', {
     batchRows: count,
     passes: count.optional(),
     optimizerSlots: integer(0, 8),
+    clipUnits: flag.optional(),
+    clipHistory: clipHistory.optional(),
     freezes: flag.optional(),
     train: data,
     validation: data.optional(),

@@ -49,6 +49,8 @@ const variants: [string, Partial<OptimizerConfigInput>][] = [
   ['clipvalue 0.01', { clipvalue: 0.01 }],
   ['clipnorm 0.1', { clipnorm: 0.1 }],
   ['globalClipnorm 1', { globalClipnorm: 1 }],
+  ['clipPercentile 10', { clipPercentile: 10 }],
+  ['adaptiveClip 0.01', { adaptiveClip: 0.01, excludeFromAdaptiveClip: ['dense_12/*'] }],
 ];
 await compare(
   'exploding',

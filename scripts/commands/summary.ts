@@ -8,7 +8,7 @@ import { planSpecFor } from '../../src/local/session.ts';
 import { gibibytes } from '../../src/memory/plan.ts';
 import { Model } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
-import { slotsOf } from '../../src/optimizers/rule.ts';
+import { roomOf } from '../../src/optimizers/room.ts';
 import { configWith, shardsOption, workersOption } from './options.ts';
 
 interface SummaryFlags {
@@ -42,7 +42,7 @@ async function runSummary(path: string, flags: SummaryFlags): Promise<void> {
     model,
     loss: config.loss,
     settings: { ...config, batchSize: rowsPerStep(config) },
-    optimizerSlots: slotsOf(config.optimizer).length,
+    ...roomOf(config.optimizer),
     train,
     ...(validation && { validation }),
   });

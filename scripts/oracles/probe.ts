@@ -8,7 +8,7 @@ import { memorySource } from '../../src/data/source.ts';
 import { openStation } from '../../src/local/session.ts';
 import { Model } from '../../src/model/model.ts';
 import { loadWeights } from '../../src/model/weights.ts';
-import { slotsOf } from '../../src/optimizers/rule.ts';
+import { roomOf } from '../../src/optimizers/room.ts';
 import { scheduledRates } from '../../src/train/loop.ts';
 import type { Expected } from './compare.ts';
 
@@ -50,7 +50,7 @@ export async function probe({ layers, x, dy, weights = {}, kernels, workers, sha
     loss: { type: 'given' },
     settings: { workers, shards, kernels, batchSize: rows, metrics: [] },
     training: { optimizer, seed: 0, shuffle: false, batchSize: rows, validationBatchSize: rows, onNonFinite: 'halt', haltAfterSkipped: 1 },
-    optimizerSlots: slotsOf(optimizer).length,
+    ...roomOf(optimizer),
     train: source,
     inputGradient: true,
   });

@@ -22,6 +22,8 @@ export interface CheckpointRecord {
   readonly skippedInARow: number;
   /** Of the epoch so far. */
   readonly epochSums: RecordedSums;
+  /** Norms of the gradients of the last updates, the oldest first, where the clipper remembers them. */
+  readonly gradNorms?: readonly number[];
   readonly seed: number;
   readonly shards: number;
   /** The schedule's position. */
@@ -76,6 +78,7 @@ const recordSchema = z.strictObject({
     weight: number.exactOptional(),
     metrics: z.record(z.string(), z.array(number)).exactOptional(),
   }),
+  gradNorms: z.array(z.number().min(0)).exactOptional(),
   seed: count,
   shards: z.int().min(1),
   learningRate: number,

@@ -46,6 +46,8 @@ export const layerDefaults = {
   synchronized: true,
   betaInitializer: 'zeros',
   gammaInitializer: 'ones',
+  /** Of the scalar layer: with a bias of 0 it changes nothing at first, as Fixup wants it. */
+  multiplierInitializer: 'ones',
   /** Moving statistics start as those of standardised data. */
   movingMeanInitializer: 'zeros',
   movingVarianceInitializer: 'ones',
@@ -90,6 +92,10 @@ export const optimizerDefaults = {
   larsMomentum: 0.9,
   /** Share of the old average kept in each step: a memory of about 100 steps. */
   emaMomentum: 0.99,
+  /** Norm of a unit: biases, which begin as zeros, may move at all. That of the authors of adaptive clipping, and of optax. */
+  adaptiveClipEpsilon: 1e-3,
+  /** Updates: enough that a percentile is no matter of chance, few enough that the large gradients of a beginning are forgotten, and read in microseconds a step. */
+  clipHistory: 1000,
 } as const;
 
 /** Defaults of the learning rate's schedules: Keras', one cycle's PyTorch's. */

@@ -4,16 +4,16 @@
  */
 import { z } from 'zod';
 import { layerDefaults } from './defaults.ts';
-import { choice, finite, nonNegative, positive, record, variantError } from './rules.ts';
+import { choice, finite, integer, nonNegative, positive, record, variantError } from './rules.ts';
 
 const spread = layerDefaults.randomSpread;
 const normal = { mean: finite.default(0), stddev: nonNegative.default(spread) };
 
 /** The initialisers that need no option; fans are taken from the weight's shape. */
 const plainNames = ['zeros', 'ones', 'glorotUniform', 'glorotNormal', 'heUniform', 'heNormal', 'leCunUniform', 'leCunNormal'] as const;
-/** Those that may also be written as a name: all but `constant`, which needs its value, and `varianceScaling`, which the fan names are. */
+/** Those that may also be written as a name: all but `constant` and `fixup`, which need their options, and `varianceScaling`, which the fan names are. */
 const initializerNames = [...plainNames, 'randomUniform', 'randomNormal', 'truncatedNormal', 'orthogonal', 'identity'] as const;
-const initializerTypes = [...initializerNames, 'constant', 'varianceScaling'] as const;
+const initializerTypes = [...initializerNames, 'constant', 'varianceScaling', 'fixup'] as const;
 
 const initializerWords = `one of ${initializerNames.join(', ')}, or an object like { type: "constant", value: 0.1 }`;
 const initializerObject = z.discriminatedUnion(
@@ -29,6 +29,11 @@ const initializerObject = z.discriminatedUnion(
       scale: positive.default(1),
       mode: choice('fanIn', 'fanOut', 'fanAvg').default('fanIn'),
       distribution: choice('normal', 'uniform', 'truncatedNormal').default('normal'),
+    }),
+    record(initializerWords, {
+      type: z.literal('fixup'),
+      blocks: integer(1).describe('Residual blocks of the network.'),
+      layersPerBlock: integer(2).describe('Layers with a kernel in the branch of a block.'),
     }),
     record(initializerWords, { type: z.literal('orthogonal'), gain: finite.default(1) }),
     record(initializerWords, { type: z.literal('identity'), gain: finite.default(1) }),

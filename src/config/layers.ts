@@ -5,11 +5,35 @@
 import { z } from 'zod';
 import { layerDefaults as d } from './defaults.ts';
 import { activationSchema, initializerSchema } from './initializers.ts';
+import { layerNames, modelInput } from './layer-names.ts';
 import { constraintSchema, regularizerSchema } from './regularizers.ts';
-import { across, choice, field, finite, flag, fraction, fractionBelowOne, integer, listOf, nonNegative, positive, record, text, variantError } from './rules.ts';
+import {
+  across,
+  choice,
+  field,
+  finite,
+  flag,
+  fraction,
+  fractionBelowOne,
+  integer,
+  listOf,
+  nonNegative,
+  positive,
+  type Report,
+  record,
+  text,
+  variantError,
+} from './rules.ts';
 
 const nameRule = 'a name of letters, digits, `_`, `.` and `-` that starts with a letter or `_`';
 const nameSchema = z.string(nameRule).regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, nameRule);
+
+const sourceRule = `the name of an earlier layer, "${modelInput}" for the model's input, or a list of different ones`;
+const source = z.string(sourceRule).regex(/^(?:@input|[A-Za-z_][A-Za-z0-9_.-]*)$/, sourceRule);
+const sources = z
+  .array(source, sourceRule)
+  .min(1, sourceRule)
+  .refine((list) => new Set(list).size === list.length, sourceRule);
 
 /** What every layer may have. `inputShape` (without the batch dimension) is for the first layer only; `trainable` is true when absent. */
 const common = {
@@ -57,6 +81,8 @@ const layerTypes = [
   'dropout',
   'alphaDropout',
   'gaussianNoise',
+  'add',
+  'scalarAffine',
 ] as const;
 export type LayerType = (typeof layerTypes)[number];
 
@@ -118,13 +144,22 @@ export const layerSchema = z.discriminatedUnion(
     record(layerWords, { type: z.literal('dropout'), ...common, rate: fractionBelowOne }),
     record(layerWords, { type: z.literal('alphaDropout'), ...common, rate: fractionBelowOne }),
     record(layerWords, { type: z.literal('gaussianNoise'), ...common, stddev: nonNegative }),
+    record(layerWords, { type: z.literal('add'), ...common, from: z.union([source, sources], sourceRule) }),
+    record(layerWords, {
+      type: z.literal('scalarAffine'),
+      ...common,
+      center: flag.default(d.center),
+      scale: flag.default(d.scale),
+      multiplierInitializer: initializerSchema.default(d.multiplierInitializer),
+      biasInitializer: initializerSchema.default(d.biasInitializer),
+    }),
   ],
   variantError(layerWords, 'a supported layer type', layerTypes),
 );
 
 const modelFields = record('an object with `layers`', { name: text.optional(), layers: listOf('layer', layerSchema) });
 
-/** A model: a chain of layers with different names, `inputShape` on the first only. */
+/** A model: a chain of layers with different names, `inputShape` on the first only, in which a layer may add the outputs of earlier ones. */
 export const modelSchema = across(modelFields, (model, report) => {
   const layers = field(model, 'layers');
   if (!Array.isArray(layers)) return;
@@ -139,7 +174,28 @@ export const modelSchema = across(modelFields, (model, report) => {
     if (owner === undefined) owners.set(name, index);
     else report(['layers', index, 'name'], `different from the name of layer ${owner}`);
   });
+  checkSources(layers, report);
 });
+
+/** Every `from` names layers that stand before its own. */
+function checkSources(layers: readonly unknown[], report: Report): void {
+  const isNamed = (layer: unknown): layer is { type: string; name?: string } =>
+    typeof field(layer, 'type') === 'string' && ['string', 'undefined'].includes(typeof field(layer, 'name'));
+  // Names are counted by type: with a layer that has none, nobody knows what the others are called.
+  if (!layers.every(isNamed)) return;
+  const names = layerNames(layers);
+  layers.forEach((layer, index) => {
+    const from = field(layer, 'from');
+    const earlier = [...names.slice(0, index), modelInput];
+    const check = (name: unknown, place: number[]): void => {
+      if (typeof name !== 'string' || earlier.includes(name)) return;
+      const rule = names.includes(name) ? 'the name of a layer that stands before it' : `the name of an earlier layer, or "${modelInput}"`;
+      report(['layers', index, 'from', ...place], rule, earlier);
+    };
+    if (!Array.isArray(from)) check(from, []);
+    else for (const [i, name] of from.entries()) check(name, [i]);
+  });
+}
 
 export type LayerConfigInput = z.input<typeof layerSchema>;
 export type LayerConfig = z.output<typeof layerSchema>;

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { optimizerDefaults as d } from './defaults.ts';
-import { across, field, flag, fraction, fractionBelowOne, integer, nonNegative, positive, type Report, record, text, variantError } from './rules.ts';
+import { across, field, flag, fraction, fractionBelowOne, integer, nonNegative, percent, positive, type Report, record, text, variantError } from './rules.ts';
 import { learningRateSchema, scheduleFits } from './schedules.ts';
 
 /** Clippers of the global mean gradient; 0 or absent turns one off. */
@@ -15,7 +15,14 @@ const clippers = {
   clipnorm: nonNegative.optional(),
   /** The norm over all tensors to at most this. */
   globalClipnorm: nonNegative.optional(),
+  /** The norm of each unit's gradient to at most this share of the norm of its weights. */
+  adaptiveClip: nonNegative.optional(),
+  /** The norm over all tensors to at most this percentile of those of the last updates. */
+  clipPercentile: percent.optional(),
 };
+
+/** Numbers of the state, and lines of a checkpoint's run.json. */
+export const clipHistory = integer(1, 100_000);
 
 /**
  * What every optimizer can do beside its formula. Patterns name weights, `<layer>/<weight>`, or whole layers; `*` stands for any characters.
@@ -35,6 +42,12 @@ const common = {
   /** Every so many updates the weights themselves become their average. */
   emaOverwriteFrequency: integer(1).optional(),
   ...clippers,
+  /** No unit's weights count as shorter than this in `adaptiveClip`. */
+  adaptiveClipEpsilon: positive.optional(),
+  /** Patterns of weights that `adaptiveClip` leaves alone. */
+  excludeFromAdaptiveClip: z.array(text, 'a list of patterns').optional(),
+  /** Of how many updates `clipPercentile` remembers the norm. */
+  clipHistory: clipHistory.optional(),
 };
 
 const learningRate = learningRateSchema.default(d.learningRate);
@@ -81,11 +94,18 @@ const optimizerFields = z.discriminatedUnion(
   variantError(words, 'a supported optimizer', optimizerTypes),
 );
 
-/** Options that mean something only beside `useEma`. */
-function emaFits(optimizer: unknown, report: Report): void {
-  if (field(optimizer, 'useEma') === true) return;
-  for (const name of ['emaMomentum', 'emaOverwriteFrequency']) {
-    if (field(optimizer, name) !== undefined) report([name], 'absent without `useEma`');
+/** Options that mean something only beside another one. */
+const dependents = {
+  useEma: ['emaMomentum', 'emaOverwriteFrequency'],
+  adaptiveClip: ['adaptiveClipEpsilon', 'excludeFromAdaptiveClip'],
+  clipPercentile: ['clipHistory'],
+} as const;
+
+function dependentsFit(optimizer: unknown, report: Report): void {
+  for (const [owner, names] of Object.entries(dependents)) {
+    const value = field(optimizer, owner);
+    if (value !== undefined && value !== false && value !== 0) continue;
+    for (const name of names) if (field(optimizer, name) !== undefined) report([name], `absent without \`${owner}\``);
   }
 }
 
@@ -94,7 +114,7 @@ export const optimizerSchema = across(optimizerFields, (optimizer, report) => {
   const [first, ...others] = Object.keys(clippers).filter(isOn);
   for (const other of others) report([other], `0 or absent while \`${first}\` is set, because one clipper excludes another`);
   scheduleFits(field(optimizer, 'learningRate'), ['learningRate'], report);
-  emaFits(optimizer, report);
+  dependentsFit(optimizer, report);
 });
 
 export type OptimizerConfigInput = z.input<typeof optimizerSchema>;

@@ -33,6 +33,7 @@ export const positiveRule = {
 export const positive = numberWhere(positiveRule.words, isPositive, { exclusiveMinimum: 0 });
 export const nonNegative = numberWhere(`0 or ${positiveRule.words}`, (value) => value === 0 || isPositive(value), { minimum: 0 });
 export const fraction = numberWhere('a number from 0 to 1', (value) => value >= 0 && value <= 1, { minimum: 0, maximum: 1 });
+export const percent = numberWhere('a number from 0 to 100', (value) => value >= 0 && value <= 100, { minimum: 0, maximum: 100 });
 export const fractionBelowOne = numberWhere('a number >= 0 that is < 1 in float32', (value) => value >= 0 && Math.fround(value) < 1, { minimum: 0, exclusiveMaximum: 1 });
 export const atLeastOne = numberWhere('a finite number >= 1 in float32', (value) => value >= 1 && isPositive(value), { minimum: 1 });
 export const fractionInside = numberWhere('a number > 0 and < 1', (value) => value > 0 && value < 1, { exclusiveMinimum: 0, exclusiveMaximum: 1 });
@@ -62,13 +63,18 @@ export function variantError(what: string, kind: string, names: readonly string[
   return { error: (issue: { code?: string | undefined }) => (issue.code === 'invalid_union' ? `${kind} (${names.join(', ')})` : what) };
 }
 
-/** Reports one broken rule at a path below the object that is checked. */
-export type Report = (path: (string | number)[], rule: string) => void;
+/** Reports one broken rule at a path below the object that is checked; `names` are those that would have been right there. */
+export type Report = (path: (string | number)[], rule: string, names?: readonly string[]) => void;
 
 /** Adds a rule across fields: `find` reports every problem. It runs beside the fields' own problems, so it trusts no type. */
 export function across<T extends z.ZodType>(schema: T, find: (value: unknown, report: Report) => void): T {
   const when = () => true;
-  return schema.check(z.superRefine((value: unknown, context) => find(value, (path, message) => context.addIssue({ code: 'custom', path, message })), { when }));
+  return schema.check(
+    z.superRefine(
+      (value: unknown, context) => find(value, (path, message, names) => context.addIssue({ code: 'custom', path, message, ...(names && { params: { names } }) })),
+      { when },
+    ),
+  );
 }
 
 /** `value[key]` where value is an object of any origin; undefined otherwise. */

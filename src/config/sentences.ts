@@ -77,6 +77,7 @@ function isKindOf(received: unknown, branch: readonly Issue[]): boolean {
 /** The names that would have been right at the issue's own place. */
 function namesOf(issue: Issue): string[] {
   if (issue.code === 'invalid_value') return issue.values.map(String);
+  if (issue.code === 'custom') return (issue.params?.['names'] as string[] | undefined) ?? [];
   if (issue.code !== 'invalid_union') return [];
   if ('options' in issue && issue.options !== undefined) return issue.options.map(String);
   return issue.errors.flatMap((branch) => branch.filter((inner) => inner.path.length === 0).flatMap(namesOf));

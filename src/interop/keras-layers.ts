@@ -12,6 +12,8 @@ export interface KerasLayer {
   readonly className: string;
   readonly name: string;
   readonly config: JsonObject;
+  /** What it adds to the output of the layer before it; of an Add in a functional model. */
+  readonly adds?: readonly string[];
 }
 
 /** Initialiser, regularizer and constraint of a weight. */
@@ -136,6 +138,7 @@ const readers: Readonly<Record<string, (options: LayerOptions, rank: number) => 
   Dropout: (options) => dropout(options, 'dropout'),
   AlphaDropout: (options) => dropout(options, 'alphaDropout'),
   GaussianNoise: (options) => ({ type: 'gaussianNoise', stddev: options.take('stddev') }),
+  Add: () => ({ type: 'add' }),
 };
 
 /** An activation may also be a layer inside the option. */
@@ -164,16 +167,17 @@ function checkType({ config }: KerasLayer, what: string): void {
 
 /** Our layer, not yet checked by our schema, for a sample of `rank` dimensions. Throws LOCKSTEP_CONFIG, naming what is supported. */
 export function readLayer(layer: KerasLayer, rank: number, file: string): JsonObject {
-  const { className, name, config } = layer;
+  const { className, name, config, adds = [] } = layer;
   const reader = Object.hasOwn(readers, className) ? readers[className] : undefined;
   if (!reader) {
     const supported = `supported are ${Object.keys(readers).join(', ')}`;
     throw unsupported(`the layers of ${file}`, 'have types that Lockstep has', `\`${name}\` of type ${className}`, supported);
   }
   const what = `the layer \`${name}\` (${className}) of ${file}`;
+  if (className === 'Add' && adds.length === 0) throw unsupported(what, 'add the outputs of several layers', 'one', 'leave it out');
   checkType(layer, what);
   const options = new LayerOptions(what, config);
   const read = reader(options, rank);
   options.finish();
-  return { name, ...(config['trainable'] === false && { trainable: false }), ...read };
+  return { name, ...(config['trainable'] === false && { trainable: false }), ...read, ...(adds.length > 0 && { from: adds.length === 1 ? adds[0] : [...adds] }) };
 }

@@ -1,8 +1,9 @@
 /**
  * Room: interop (level 4). From the config of a Keras model to its chain of layers: Sequential, and functional models in which every layer
- * takes the output of the one before. Both spellings: Keras 2's and tfjs-layers', and Keras 3's.
+ * takes the output of the one before, and Add those of earlier ones, too. Both spellings: Keras 2's and tfjs-layers', and Keras 3's.
  */
 import { show } from '../check.ts';
+import { modelInput } from '../config/layer-names.ts';
 import type { Shape } from '../memory/shape.ts';
 import type { KerasLayer } from './keras-layers.ts';
 import { isObject, type JsonObject, malformed, unsupported } from './refusals.ts';
@@ -92,26 +93,47 @@ function chainOf(layers: readonly Listed[], { input_layers: inputs, output_layer
       noChain,
     );
   }
-  const users = new Map<string, Listed>();
+  const users = new Map<string, Listed[]>();
+  /** How many of its inputs are not in the chain yet. */
+  const missing = new Map<Listed, number>();
   for (const layer of layers) {
     if (layer === first) continue;
     const [only] = layer.inputs;
-    if (layer.inputs.length !== 1 || only?.length !== 1 || users.has(only[0]!)) {
-      const received =
-        layer.inputs.length === 1 && only?.length === 1 ? `one that shares its input with \`${users.get(only[0]!)!.name}\`` : `\`${JSON.stringify(layer.inputs)}\``;
-      throw unsupported(`the layer \`${layer.name}\` (${layer.className}) of ${file}`, 'take the output of one other layer, alone and once', received, noChain);
+    if (layer.inputs.length !== 1 || !only || only.length < 1 || (only.length > 1 && layer.className !== addClass)) {
+      const what = `the layer \`${layer.name}\` (${layer.className}) of ${file}`;
+      throw unsupported(what, 'take the output of one other layer, alone and once', JSON.stringify(layer.inputs), noChain);
     }
-    users.set(only[0]!, layer);
+    const inputs = new Set(only);
+    missing.set(layer, inputs.size);
+    for (const name of inputs) users.set(name, [...(users.get(name) ?? []), layer]);
   }
   const chain: Listed[] = [first];
-  for (let next = users.get(first.name); next && chain.length <= layers.length; next = users.get(next.name)) chain.push(next);
+  for (;;) {
+    const before = chain.at(-1)!;
+    const ready = (users.get(before.name) ?? []).filter((layer) => {
+      missing.set(layer, missing.get(layer)! - 1);
+      return missing.get(layer) === 0;
+    });
+    const [next, other] = ready;
+    if (other) throw unsupported(`the model of ${file}`, 'be one chain', `\`${next!.name}\` and \`${other.name}\` side by side behind \`${before.name}\``, noChain);
+    if (!next || chain.length === layers.length) break;
+    chain.push({ ...next, adds: addedTo(next, before.name, first.name) });
+  }
   if (chain.length !== layers.length || chain.at(-1)!.name !== to[0]) {
     throw unsupported(`the model of ${file}`, 'be one chain from its input to its output', `one of ${chain.length} of its ${layers.length} layers`, noChain);
   }
   return chain;
 }
 
-const noChain = 'only chains of layers are supported';
+const addClass = 'Add';
+
+/** What an Add takes beside the output of the layer before it, as we name it; nothing for other layers. */
+function addedTo({ inputs: [names = []] }: Listed, before: string, input: string): string[] {
+  const own = names.indexOf(before);
+  return names.filter((_, i) => i !== own).map((name) => (name === input ? modelInput : name));
+}
+
+const noChain = 'only chains of layers are supported, in which Add may take earlier outputs, too';
 
 /** The layers' names in [[name, 0, 0], ...], or in Keras 3's [name, 0, 0] for a single one. */
 function endsOf(value: unknown): string[] | undefined {

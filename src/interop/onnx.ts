@@ -30,7 +30,14 @@ function onnxGraph(model: Model): OnnxGraph {
   const { inputShape, outputShape, layers } = model.topology;
   const weights = new Map<string, Tensor>(model.getWeights().map((tensor) => [tensor.name, tensor]));
   const graph = new GraphBuilder();
-  for (const layer of layers) addLayer(graph, layer, weights);
+  /** By layer: the value that is its output. */
+  const outputs: string[] = [];
+  const input = graph.value;
+  for (const layer of layers) {
+    addLayer(graph, layer, weights);
+    for (const source of layer.sources) graph.add(layer.name, 'Add', [graph.value, source === -1 ? input : outputs[source]!]);
+    outputs.push(graph.value);
+  }
   return graph.finish(model.config.name ?? 'model', inputShape, outputShape);
 }
 
@@ -66,6 +73,10 @@ function addLayer(graph: GraphBuilder, layer: NamedLayer, weights: ReadonlyMap<s
     case 'dropout':
     case 'alphaDropout':
     case 'gaussianNoise':
+    case 'add':
+      break;
+    case 'scalarAffine':
+      addScalars(graph, layer, weights);
       break;
     default:
       config satisfies never;
@@ -179,6 +190,13 @@ function addMasking(graph: GraphBuilder, name: string, maskValue: number): void 
 function atLeast(scale: number): number {
   const near = Math.fround(scale);
   return near >= scale ? near : near * (1 + 2 ** -23);
+}
+
+function addScalars(graph: GraphBuilder, { name }: NamedLayer, weights: ReadonlyMap<string, Tensor>): void {
+  const multiplier = weight(graph, `${name}/multiplier`, weights);
+  if (multiplier !== undefined) graph.add(name, 'Mul', [graph.value, multiplier]);
+  const bias = weight(graph, `${name}/bias`, weights);
+  if (bias !== undefined) graph.add(name, 'Add', [graph.value, bias]);
 }
 
 function addActivation(graph: GraphBuilder, name: string, config: ActivationConfig): void {

@@ -6,37 +6,17 @@ import type { ActivationConfig } from '../config/initializers.ts';
 import type { LayerConfigOf } from '../config/layers.ts';
 import type { WeightDefinition } from '../layers/layer.ts';
 import { formatShape } from '../memory/shape.ts';
-import type { NamedLayer, Topology } from '../model/topology.ts';
+import type { NamedLayer } from '../model/topology.ts';
 import { unsupported } from './refusals.ts';
 import { writeActivation, writeConstraint, writeInitializer, writeRegularizer } from './tfjs-parts.ts';
 
-interface WrittenLayer {
+export interface WrittenLayer {
   readonly class_name: string;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** The layers of a Sequential model, the input shape on the first. Throws LOCKSTEP_CONFIG. */
-export function writeLayers({ inputShape, layers }: Topology): WrittenLayer[] {
-  const taken = new Set(layers.map(({ name }) => name));
-  const written = layers.flatMap((layer) => {
-    const [first, ...more] = writeLayer(layer);
-    const { trainable = true } = layer.config;
-    const named = { ...first!, config: { ...first!.config, name: layer.name, trainable } };
-    return [named, ...more.map((part) => ({ ...part, config: { ...part.config, name: freeName(`${layer.name}_activation`, taken), trainable } }))];
-  });
-  const first = written[0]!;
-  return [{ ...first, config: { ...first.config, batch_input_shape: [null, ...inputShape], dtype: 'float32' } }, ...written.slice(1)];
-}
-
-function freeName(name: string, taken: Set<string>): string {
-  let free = name;
-  for (let i = 1; taken.has(free); i++) free = `${name}_${i}`;
-  taken.add(free);
-  return free;
-}
-
-/** The layer, and for an activation that is a layer there one more. */
-function writeLayer(layer: NamedLayer): WrittenLayer[] {
+/** The layer, and for an activation that is a layer there one more. Throws LOCKSTEP_CONFIG. */
+export function writeLayer(layer: NamedLayer): WrittenLayer[] {
   const { name, config, inputShape } = layer;
   const what = `the layer \`${name}\` (${config.type})`;
   if ('activityRegularizer' in config) {
@@ -76,6 +56,10 @@ function writeLayer(layer: NamedLayer): WrittenLayer[] {
       return [{ class_name: 'AlphaDropout', config: { rate: config.rate } }];
     case 'gaussianNoise':
       return [{ class_name: 'GaussianNoise', config: { stddev: config.stddev } }];
+    case 'add':
+      return [{ class_name: 'Add', config: {} }];
+    case 'scalarAffine':
+      throw unsupported(what, 'be one that TensorFlow.js has', config.type, 'write ONNX, or fold its two numbers into the layer beside it');
     default:
       return config satisfies never;
   }

@@ -4,6 +4,7 @@
 import type { ActivationConfig, InitializerConfig } from '../config/initializers.ts';
 import type { ConstraintConfig, RegularizerConfig } from '../config/regularizers.ts';
 import { resolveActivation, resolveConstraint, resolveInitializer, resolveRegularizer } from '../config/resolve.ts';
+import { fixupFactor } from '../layers/initializers.ts';
 import { formatShape, type Shape } from '../memory/shape.ts';
 import { unsupported } from './refusals.ts';
 
@@ -59,6 +60,11 @@ export function writeInitializer(config: InitializerConfig, shape: Shape, what: 
       }
       const distribution = initializer.distribution === 'uniform' ? 'uniform' : 'normal';
       return { class_name: 'VarianceScaling', config: { scale: initializer.scale, mode: modes[initializer.mode], distribution, seed } };
+    }
+    case 'fixup': {
+      // heNormal times a factor, whose square the variance has.
+      const factor = fixupFactor(initializer);
+      return { class_name: 'VarianceScaling', config: { ...scalings.heNormal, scale: 2 * factor * factor, seed } };
     }
     default:
       return { class_name: 'VarianceScaling', config: { ...scalings[initializer.type], seed } };

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { writeWhole } from '../checkpoint/whole-file.ts';
 import { demandFile } from '../config/file.ts';
 import type { Model } from '../model/model.ts';
-import { writeLayers } from './tfjs-layers.ts';
+import { writeTopology } from './tfjs-graph.ts';
 
 const weightsFile = 'group1-shard1of1.bin';
 /** The version whose spelling this is. */
@@ -21,8 +21,7 @@ export async function writeTfjsModel(model: Model, path: string): Promise<void> 
     generatedBy: 'Lockstep',
     convertedBy: null,
     modelTopology: {
-      class_name: 'Sequential',
-      config: { name: config.name ?? 'sequential', layers: writeLayers(topology) },
+      ...writeTopology(topology, config.name),
       keras_version: tfjsVersion,
       backend: 'tensor_flow.js',
     },

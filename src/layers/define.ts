@@ -4,6 +4,7 @@
 import type { LayerConfig } from '../config/layers.ts';
 import type { Shape } from '../memory/shape.ts';
 import { defineActivation } from './activation.ts';
+import { defineAdd } from './add.ts';
 import { defineBatchNormalization } from './batch-normalization.ts';
 import { defineDense } from './dense.ts';
 import { defineDropout } from './dropout.ts';
@@ -13,6 +14,7 @@ import { defineMasking } from './masking.ts';
 import { defineAlphaDropout, defineGaussianNoise } from './noise.ts';
 import { defineFlatten, defineReshape } from './reshape.ts';
 import { defineResizing } from './resizing.ts';
+import { defineScalarAffine } from './scalar-affine.ts';
 
 /**
  * `place` is where the layer stands in the config, for messages: `model.layers[2]`; `isMasked` is true when its input has a mask. Throws LOCKSTEP_SHAPE, and
@@ -36,6 +38,10 @@ export function defineLayer(config: LayerConfig, inputShape: Shape, place: strin
       return defineGaussianNoise(config, inputShape);
     case 'masking':
       return defineMasking(config, inputShape);
+    case 'add':
+      return defineAdd(inputShape);
+    case 'scalarAffine':
+      return defineScalarAffine(config, inputShape);
     case 'flatten':
       return defineFlatten(inputShape);
     case 'reshape':

@@ -29,4 +29,8 @@ export const layers = {
   alphaDropout: (options: Options<'alphaDropout'>): LayerConfigInput => ({ type: 'alphaDropout', ...options }),
   /** Adds normal numbers of deviation `stddev` in training. */
   gaussianNoise: (options: Options<'gaussianNoise'>): LayerConfigInput => ({ type: 'gaussianNoise', ...options }),
+  /** Its input plus the outputs of the earlier layers `from` (a name or several; `@input` is the model's input), all of one shape: the end of a residual block. */
+  add: (options: Options<'add'>): LayerConfigInput => ({ type: 'add', ...options }),
+  /** y = multiplier x + bias, one number each for the whole sample: Fixup's scalars. Keras has none. */
+  scalarAffine: (options: Options<'scalarAffine'> = {}): LayerConfigInput => ({ type: 'scalarAffine', ...options }),
 };

@@ -6,6 +6,7 @@ import type { ResolvedInitializer } from '../config/initializers.ts';
 import { resolveInitializer } from '../config/resolve.ts';
 import { log } from '../numerics/elementary.ts';
 import { philox, purpose, seedKey } from '../numerics/philox.ts';
+import { power } from '../numerics/power.ts';
 import type { WeightDefinition } from './layer.ts';
 import { orthogonalize } from './orthogonal.ts';
 
@@ -56,6 +57,10 @@ function elementValue(initializer: Exclude<ResolvedInitializer, { type: 'orthogo
       return scaledNormal(draws, 2 / fan.in);
     case 'leCunNormal':
       return scaledNormal(draws, 1 / fan.in);
+    case 'fixup': {
+      const [value, factor] = [scaledNormal(draws, 2 / fan.in), fixupFactor(initializer)];
+      return (i) => factor * value(i);
+    }
     default:
       return initializer satisfies never;
   }
@@ -76,6 +81,14 @@ function varianceScaling(
   if (distribution === 'uniform') return scaledUniform(draws, 3 * variance);
   const deviation = Math.sqrt(variance);
   return distribution === 'truncatedNormal' ? scaledNormal(draws, variance) : (i) => deviation * draws.normal(i);
+}
+
+/**
+ * What Fixup scales heNormal by in a residual branch of m layers with kernels, in a network of L blocks: L^(-1/(2m-2)). Every block then
+ * changes what the network computes by about 1/L of a step, however deep it is (Zhang, Dauphin and Ma, 2019).
+ */
+export function fixupFactor({ blocks, layersPerBlock }: { readonly blocks: number; readonly layersPerBlock: number }): number {
+  return power(blocks, -1 / (2 * layersPerBlock - 2));
 }
 
 /** The standard deviation of a normal number cut at two: what Keras divides by to keep the variance. */

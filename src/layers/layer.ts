@@ -18,7 +18,7 @@ export interface Penalty {
 
 /** One weight of a layer as its definition declares it. */
 export interface WeightDefinition {
-  /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
+  /** The last part of its safetensors name: `kernel`, `bias`, `gamma`, `beta`, `multiplier`, `moving_mean`, `moving_variance`. */
   readonly name: string;
   readonly shape: Shape;
   readonly initializer: InitializerConfig;
@@ -103,7 +103,10 @@ export interface Operation {
   /** Of a layer that makes a mask: uint8 (rows, steps), 0 for a step that is masked. */
   readonly mask?: Address;
   forward(context: RankContext, training: boolean): void;
-  /** From the gradient dy of the output to dx of the input. dx is 0 when nobody needs it; dx = dy if `inPlaceBackward`. */
+  /**
+   * From the gradient dy of the output to dx of the input. dx is 0 when nobody needs it; dx = dy if `inPlaceBackward`. What goes to other layers whose outputs
+   * this one adds is the walk's business.
+   */
   backward(context: RankContext, dy: Address, dx: Address): void;
   /** Applies what the committed step changes besides trained weights (moving statistics). */
   commit?(context: RankContext): void;
@@ -129,6 +132,8 @@ export interface Builder {
   readonly inputShape: Shape;
   /** The mask of the input, as its maker keeps it; 0 for none. */
   readonly mask: Address;
+  /** The outputs of the earlier layers that this one names beside its input, in its order; all of the shape of the input. */
+  readonly sources: readonly Address[];
   /** True when somebody needs the gradient of this layer's input. */
   readonly needsInputGradient: boolean;
   /** Shards of this rank. */

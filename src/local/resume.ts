@@ -145,6 +145,13 @@ function restoreState(station: Station, found: Found, layout: SnapshotLayout): v
       arena.f32.set(tensor.data, (plan.state.from + offset) >>> 2);
     }
   }
-  const { step, updates, skippedInARow, epochSums } = found.record;
-  writeStanding(arena, plan, { step, updates, skippedInARow, epochSums: sumsOfRecord(epochSums, plan.measures) });
+  const { step, updates, skippedInARow, epochSums, gradNorms } = found.record;
+  const remembered = Math.min(updates, plan.spec.clipHistory ?? 0);
+  if ((gradNorms?.length ?? 0) !== remembered) {
+    throw new LockstepError(
+      'LOCKSTEP_CHECKPOINT',
+      `Expected the norms of ${remembered} gradients in run.json of \`${found.folder}\`, got ${gradNorms?.length ?? 'none'}; take another run directory.`,
+    );
+  }
+  writeStanding(arena, plan, { step, updates, skippedInARow, epochSums: sumsOfRecord(epochSums, plan.measures), ...(gradNorms && { gradNorms }) });
 }

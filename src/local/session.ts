@@ -15,6 +15,7 @@ import type { MetricSpec } from '../metrics/measures.ts';
 import type { Model } from '../model/model.ts';
 import type { DataPlace, DataSpec, PlanSpec } from '../model/plan.ts';
 import { storeWeights } from '../model/weights.ts';
+import type { OptimizerRoom } from '../optimizers/room.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import type { OpenedDirectory } from './checkpoint-options.ts';
 import { checkDataFits, checkModelFits, checkTrainable } from './fit.ts';
@@ -23,14 +24,13 @@ import type { TeamOptions } from './team.ts';
 import { weightsOf } from './weights.ts';
 
 /** What a plan is made from. */
-export interface PlanOptions {
+export interface PlanOptions extends OptimizerRoom {
   readonly model: Model;
   readonly loss: LossSpec;
   readonly settings: Pick<RunSettings, 'workers' | 'shards' | 'batchSize' | 'validationBatchSize'> & {
     readonly gradientAccumulationSteps?: number;
     readonly metrics: readonly MetricSpec[];
   };
-  readonly optimizerSlots: number;
   readonly train?: DataSource;
   readonly validation?: DataSource;
   readonly inputGradient?: boolean;
@@ -68,6 +68,8 @@ export function planSpecFor({
   loss,
   settings,
   optimizerSlots,
+  clipUnits,
+  clipHistory,
   train,
   validation,
   inputGradient = false,
@@ -96,6 +98,8 @@ export function planSpecFor({
     batchRows: Math.max(train ? Math.min(batchSize, train.length) : 0, evaluationRows),
     ...(passes > 1 && { passes }),
     optimizerSlots,
+    ...(clipUnits && { clipUnits }),
+    ...(clipHistory !== undefined && { clipHistory }),
     ...(train && { train: dataSpec(train, classWeights) }),
     ...(validation && { validation: dataSpec(validation) }),
     ...(inputGradient && { inputGradient: true }),

@@ -12,7 +12,7 @@ import { sizeOf } from '../memory/shape.ts';
 import { resultingWeights } from '../model/result.ts';
 import { readStanding } from '../model/standing.ts';
 import { resolveTopology, trainedNames } from '../model/topology.ts';
-import { slotsOf } from '../optimizers/rule.ts';
+import { roomOf } from '../optimizers/room.ts';
 import { checkPatterns } from '../optimizers/selection.ts';
 import type { EndEvent } from '../telemetry/events.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -106,7 +106,7 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
         if (directory.found) goOn(station, directory.found, identity, training, checkpointOptions);
       },
     }),
-    optimizerSlots: slotsOf(optimizer).length,
+    ...roomOf(optimizer),
     train: trainSource,
     ...(validation && { validation }),
     ...(record && { traceSteps: record.steps }),

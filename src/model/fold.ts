@@ -55,6 +55,10 @@ export function fold({ layers, weights: entries }: Topology, config: ModelConfig
     return found;
   };
 
+  const added = new Set(layers.flatMap(({ sources }) => sources));
+  /** The first of the layers [from, to) whose output another layer adds: nothing may change it. */
+  const addedAmong = (from: number, to: number): NamedLayer | undefined => layers.find((_, i) => i >= from && i < to && added.has(i));
+
   for (const [index, layer] of layers.entries()) {
     const normalization = layer.config;
     if (normalization.type !== 'batchNormalization') continue;
@@ -62,16 +66,18 @@ export function fold({ layers, weights: entries }: Topology, config: ModelConfig
     const before = neighbour(layers, index, -1, removed);
     const after = neighbour(layers, index, 1, removed);
     const [above, below] = [before === undefined ? undefined : denseOf(layers[before]!), after === undefined ? undefined : denseOf(layers[after]!)];
-    if (above && isLinear(above) && repeats(affine, above.units)) {
+    const [heldAbove, heldBelow] = [above && addedAmong(before!, index + 1), below && addedAmong(index, after!)];
+    if (above && !heldAbove && isLinear(above) && repeats(affine, above.units)) {
       foldAfter(denseAt(before!), affine, above.units);
       folded.push({ layer: layer.name, into: layers[before!]!.name });
       removed.add(index);
-    } else if (below && repeats(affine, inputsOf(layers[after!]!))) {
+    } else if (below && !heldBelow && repeats(affine, inputsOf(layers[after!]!))) {
       foldBefore(denseAt(after!), affine, inputsOf(layers[after!]!), below.units);
       folded.push({ layer: layer.name, into: layers[after!]!.name });
       removed.add(index);
     } else {
-      kept.push({ layer: layer.name, reason: reasonOf(above, below) });
+      const held = heldBelow ?? (above && isLinear(above) ? heldAbove : undefined);
+      kept.push({ layer: layer.name, reason: held ? `another layer adds the output of \`${held.name}\`, which would change` : reasonOf(above, below) });
     }
   }
 

@@ -22,6 +22,8 @@ export function fuseFirstNormalization(topology: Topology): Topology {
   const next = layers.findIndex(({ config }, i) => i > first && !onlyRenames(config));
   const [normalization, dense] = [layers[first], layers[next]];
   if (!normalization || !dense || normalization.isMasked || !isNormalization(normalization.config) || !isDense(dense.config)) return topology;
+  // What is added elsewhere is what gamma and beta were applied to.
+  if (layers.some(({ sources }) => sources.some((source) => source >= first && source < next))) return topology;
   const layout = normalizationLayout(normalization.config, normalization.inputShape, normalization.name);
   if (layout.permutation || layout.positions !== 1 || sizeOf(dense.inputShape.slice(0, -1)) !== 1) return topology;
 

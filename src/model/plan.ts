@@ -3,65 +3,35 @@
  * A pure function of its spec: each thread makes the same plan for itself, so no address is ever sent.
  */
 import { reserveControl } from '../collectives/control.ts';
-import { type Part, planShards, type RankShards, type ShardPlan } from '../collectives/shard-plan.ts';
+import { planShards, type RankShards, type ShardPlan } from '../collectives/shard-plan.ts';
 import { privateBlocks, sharedBlocks } from '../collectives/shared.ts';
 import { reserveTrouble } from '../collectives/trouble.ts';
 import { reserveUplink } from '../collectives/uplink.ts';
-import type { ModelConfig } from '../config/layers.ts';
 import type { WeightPlace } from '../layers/layer.ts';
-import { type LossSpec, lossOf } from '../losses/loss.ts';
+import { lossOf } from '../losses/loss.ts';
 import { type Address, arenaLimitBytes } from '../memory/arena.ts';
 import { alignmentBytes, MemoryPlan } from '../memory/plan.ts';
-import { type Shape, sizeOf } from '../memory/shape.ts';
-import { type Measures, type MetricSpec, planMeasures } from '../metrics/measures.ts';
+import { sizeOf } from '../memory/shape.ts';
+import { type Measures, planMeasures } from '../metrics/measures.ts';
 import { type Blocks, cutBlocks } from '../numerics/norm.ts';
 import { type ObservationPlan, reserveObservation } from '../telemetry/observation.ts';
 import { entriesPerStep, type RecordingPlace, reserveRecording } from '../telemetry/recording.ts';
 import { type ReportLayout, reserveReports } from '../telemetry/reports.ts';
 import { reserveTraffic } from '../telemetry/traffic.ts';
-import { type DataPlace, type DataSpec, placeData } from './data-place.ts';
+import { type DataPlace, placeData } from './data-place.ts';
 import { type FeedPlace, reserveFeed } from './feed-place.ts';
 import { fuseFirstNormalization } from './fusion.ts';
 import { type GradientPlan, operationBytes, type ParameterTensor, planGradients } from './gradients.ts';
 import { capacityOf } from './passes.ts';
+import type { PlanSpec } from './plan-spec.ts';
 import { compileRank, type RankPlan, type SharedPlaces } from './rank-plan.ts';
 import { reserveStanding } from './standing.ts';
 import { resolveTopology, type Topology, withoutFinal } from './topology.ts';
+import { planUnits, type UnitPlan } from './units.ts';
 import { reserveUpdating } from './updating.ts';
 
 export type { DataPlace, DataSpec } from './data-place.ts';
-
-/** Everything a plan depends on. Plain data: it crosses threads as it is. */
-export interface PlanSpec {
-  readonly model: ModelConfig;
-  readonly inputShape: Shape;
-  /** Absent when the plan is for predictions only. */
-  readonly loss?: LossSpec;
-  /** What is told beside the loss; absent: nothing. */
-  readonly metrics?: readonly MetricSpec[];
-  readonly shards: number;
-  readonly ranks: number;
-  /** Among several hosts, which shards are computed here; absent: all. */
-  readonly part?: Part;
-  /** Rows of the largest global batch, in training or evaluation. */
-  readonly batchRows: number;
-  /** In how many passes ranks compute a batch, see passes.ts; absent: in one. Models that need the whole batch at once are computed in one. */
-  readonly passes?: number;
-  /** Vectors as long as the parameters that the optimizer keeps. */
-  readonly optimizerSlots: number;
-  readonly train?: DataSpec;
-  readonly validation?: DataSpec;
-  /** True when the outputs for the validation data are kept, see `RunPlan.predictions`. */
-  readonly predictions?: boolean;
-  /** True to compute the gradient of the model's input as well. */
-  readonly inputGradient?: boolean;
-  /** True when layers are frozen for some epochs: each is then computed by itself. */
-  readonly freezes?: boolean;
-  /** How many of its first steps each rank records, see telemetry/recording.ts; absent: none. */
-  readonly traceSteps?: number;
-  /** True to count gradients into buckets in steps that are looked at closely. */
-  readonly gradientHistograms?: boolean;
-}
+export type { PlanSpec } from './plan-spec.ts';
 
 /**
  * A plan has two parts. Up to `lasting` everything stands at the same address whatever the host's part of the run and its ranks:
@@ -94,6 +64,8 @@ export interface RunPlan {
   readonly squareSums: Address;
   /** Two float64 a block: square sums of weights and of their step, for optimizers that ask for norms; then one a block: its penalty. */
   readonly updateSums: Address;
+  /** Factors of units and room for clipped blocks, for optimizers that clip unit by unit. */
+  readonly units: UnitPlan | undefined;
   /** One int32 a rank: what a diagnosis found, see train/diagnose.ts; then the least of the other hosts'. */
   readonly findings: Address;
   /** How far each rank is in applying a step, see model/updating.ts. */
@@ -146,7 +118,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     return tensor ? parameters + tensor.offset : memory.reserve('parameters', 4 * size);
   });
   const optimizerSlots = Array.from({ length: spec.optimizerSlots }, () => memory.reserve('optimizer', vectorBytes));
-  const standing = reserveStanding(memory, measures);
+  const standing = reserveStanding(memory, { measures, spec });
   const state = { from: parameters, to: memory.bytes };
   const train = spec.train && placeData(memory, spec.train);
   const validation = spec.validation && placeData(memory, spec.validation);
@@ -193,6 +165,8 @@ export function planRun(spec: PlanSpec): RunPlan {
   }
   const squareSums = memory.reserve('gradients', 8 * blocks.count);
   const updateSums = trains ? memory.reserve('gradients', 24 * blocks.count) : 0;
+  const shapes = tensors.map(({ weight }) => topology.weights[weight]!.definition.shape);
+  const units = trains && spec.clipUnits ? planUnits(memory, shapes, spec.ranks) : undefined;
   const findings = memory.reserve('control', 4 * (spec.ranks + 1));
   const updating = reserveUpdating(memory, spec.ranks);
   const ranks = shards.ranks.map((owner) => {
@@ -226,6 +200,7 @@ export function planRun(spec: PlanSpec): RunPlan {
     gradients,
     squareSums,
     updateSums,
+    units,
     findings,
     updating,
     uplink,

@@ -11,6 +11,7 @@ import type { MemoryPlan } from '../memory/plan.ts';
 import { sizeOf } from '../memory/shape.ts';
 import type { Measures } from '../metrics/measures.ts';
 import { reserveTimes } from '../telemetry/timing.ts';
+import { type Hold, planHeldGradients } from './held-gradients.ts';
 import { passesOf } from './passes.ts';
 import type { Topology } from './topology.ts';
 
@@ -25,6 +26,9 @@ interface PlannedOperation {
   readonly inputSize: number;
   /** On its outputs. */
   readonly activity: Penalty | undefined;
+  /** What comes to dy besides, 0 for nothing, and which other operations dy goes to: see held-gradients.ts. */
+  readonly held: Address;
+  readonly holds: readonly Hold[];
 }
 
 interface Constants {
@@ -50,6 +54,8 @@ export interface RankPlan {
   readonly operations: readonly PlannedOperation[];
   /** Operations from this index on take part in the backward pass. */
   readonly firstBackward: number;
+  /** What comes to the gradient of the input besides, 0 for nothing. */
+  readonly heldInput: Address;
   readonly output: Address;
   readonly outputSize: number;
   /** The gradient of the output, written by the loss. */
@@ -99,13 +105,18 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
   const areas: Area[] = [];
   let current = input;
   let mask: Address = 0;
+  /** By layer: its output, and the operation that makes it; -1 while that is the model's input. */
+  const outputs: { readonly address: Address; readonly operation: number }[] = [];
+  let operationCount = 0;
+  const outputOf = (layer: number) => (layer === -1 ? { address: input, operation: -1 } : outputs[layer]!);
 
-  const compiled = topology.layers.flatMap(({ definition, inputShape }, layer) => {
+  const compiled = topology.layers.flatMap(({ definition, inputShape, sources }, layer) => {
     const weights = topology.weights.flatMap((weight, index) => (weight.operation === layer ? [{ name: weight.definition.name, index }] : []));
     const builder: Builder = {
       input: current,
       inputShape,
       mask,
+      sources: sources.map((source) => outputOf(source).address),
       needsInputGradient: places.inputGradient || layer > firstTrained,
       shards: shards.count,
       layerIndex: layer,
@@ -127,9 +138,13 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
     };
     const operation = definition.compile(builder);
     if (definition.mask === 'ended') mask = 0;
+    if (operation) {
+      current = operation.output;
+      mask = operation.mask ?? mask;
+      operationCount++;
+    }
+    outputs.push({ address: current, operation: operationCount - 1 });
     if (!operation) return [];
-    mask = operation.mask ?? mask;
-    current = operation.output;
     return [
       {
         operation,
@@ -139,22 +154,26 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
         inPlace: definition.inPlaceBackward,
         activity: definition.activityPenalty,
         needsInput: builder.needsInputGradient,
+        sources: sources.map((source) => outputOf(source).operation),
       },
     ];
   });
 
   const sizes = [sizeOf(topology.inputShape), ...compiled.map(({ size }) => size)];
   const gradients = [rows(Math.max(...sizes)), rows(Math.max(...sizes))] as const;
+  const firstTrainedOperation = compiled.findIndex(({ layer }) => layer >= firstTrained);
+  const firstBackward = places.inputGradient ? 0 : firstTrainedOperation === -1 ? compiled.length : firstTrainedOperation;
+  const { held, holds, heldInput } = planHeldGradients(compiled, firstBackward, sizes[0]!, places.inputGradient, rows);
   let side: 0 | 1 = 0;
   const operations = compiled
+    .map((one, i) => ({ ...one, held: held[i]!, holds: holds[i]! }))
     .toReversed()
-    .map(({ operation, layer, size, inputSize, activity, inPlace, needsInput }): PlannedOperation => {
+    .map(({ operation, layer, size, inputSize, activity, inPlace, needsInput, held, holds }): PlannedOperation => {
       const dy = gradients[side];
       if (!inPlace) side = side === 0 ? 1 : 0;
-      return { operation, layer, size, inputSize, activity, dy, dx: needsInput ? gradients[side] : 0 };
+      return { operation, layer, size, inputSize, activity, held, holds, dy, dx: needsInput ? gradients[side] : 0 };
     })
     .toReversed();
-  const firstBackward = places.inputGradient ? 0 : operations.findIndex(({ layer }) => layer >= firstTrained);
 
   return {
     shards,
@@ -166,7 +185,8 @@ export function compileRank(places: SharedPlaces, shards: RankShards, capacity: 
     labels: rows(places.labelSize),
     orderKeys: memory.reserve('scratch', 32),
     operations,
-    firstBackward: firstBackward === -1 ? operations.length : firstBackward,
+    firstBackward,
+    heldInput,
     output: current,
     outputSize: sizeOf(topology.outputShape),
     outputGradient: gradients[0],

@@ -8,8 +8,9 @@ import { shardRows, shardStart } from '../data/sampler.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import type { Batch, OwnShards, RankContext } from '../layers/layer.ts';
 import { addPenaltyGradient } from '../layers/penalties.ts';
-import type { Arena } from '../memory/arena.ts';
+import type { Address, Arena } from '../memory/arena.ts';
 import { seedKey } from '../numerics/philox.ts';
+import type { Hold } from './held-gradients.ts';
 import { passesOf } from './passes.ts';
 import type { RunPlan } from './plan.ts';
 import type { RankPlan } from './rank-plan.ts';
@@ -113,16 +114,27 @@ export class RankRuntime {
 
   /** From `own.outputGradient` to the gradients of all weights. */
   backward(before: Visit = ignore, after: Visit = ignore): void {
-    const { operations } = this.own;
-    const { arena, batch } = this.context;
+    const { operations, heldInput } = this.own;
+    const { arena, batch, kernels } = this.context;
     for (let i = operations.length - 1; i >= this.#firstBackward; i--) {
       before(i);
       this.context.frozen = this.#frozen[i] === 1;
-      const { operation, dy, dx, activity, size } = operations[i]!;
+      const { operation, dy, dx, activity, size, held, holds } = operations[i]!;
+      if (held !== 0) kernels.add(dy, held, batch.rows * size);
       if (activity) addPenaltyGradient(arena.f32, operation.output >>> 2, dy >>> 2, batch.rows * size, activity, 1 / batch.globalRows);
+      for (let h = 0; h < holds.length; h++) this.#hold(holds[h]!, dy, batch.rows * size);
       operation.backward(this.context, dy, dx);
       after(i);
     }
+    if (heldInput !== 0) kernels.add(operations[0]!.dx, heldInput, batch.rows * operations[0]!.inputSize);
+  }
+
+  /** Keeps a gradient for the operation that it also belongs to, unless the walk ends before that. */
+  #hold({ source, into, isFirst }: Hold, dy: Address, count: number): void {
+    if (source !== -1 && source < this.#firstBackward) return;
+    const { arena, kernels } = this.context;
+    if (isFirst) arena.u8.copyWithin(into, dy, dy + 4 * count);
+    else kernels.add(into, dy, count);
   }
 
   /** A forward pass in which normalisations see the batch as in training, and all else is as in inference; their statistics are collected. */

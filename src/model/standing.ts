@@ -4,6 +4,7 @@
  */
 import type { Address, Arena } from '../memory/arena.ts';
 import type { MemoryPlan } from '../memory/plan.ts';
+import type { OptimizerRoom } from '../optimizers/room.ts';
 
 /** Sums over the rows of an epoch's applied steps so far. */
 export interface EpochSums {
@@ -20,11 +21,14 @@ export interface Standing {
   readonly updates: number;
   readonly skippedInARow: number;
   readonly epochSums: EpochSums;
+  /** Norms of the gradients of the last updates, the oldest first; absent where none are remembered. */
+  readonly gradNorms?: readonly number[];
 }
 
 interface StandingPlace {
   readonly standing: Address;
   readonly measures: { readonly length: number };
+  readonly spec: Pick<OptimizerRoom, 'clipHistory'>;
 }
 
 /** Where its words are: `step` is written last. */
@@ -43,8 +47,17 @@ export function epochSumsAt({ standing, measures }: StandingPlace, step: number)
   return ((standing - sumsBytes(measures)) >>> 3) + (step & 1) * (measures.length + 2);
 }
 
-export function reserveStanding(plan: MemoryPlan, measures: StandingPlace['measures']): Address {
-  return plan.reserve('control', sumsBytes(measures) + 12) + sumsBytes(measures);
+/**
+ * Index into `arena.f64` of the gradients' norms, which stand before the sums: that of update u, from 1, is at place (u - 1) % clipHistory. Written once
+ * the update is made; whoever writes it again writes the same.
+ */
+export function gradNormsAt({ standing, measures, spec: { clipHistory = 0 } }: StandingPlace): number {
+  return ((standing - sumsBytes(measures)) >>> 3) - clipHistory;
+}
+
+export function reserveStanding(plan: MemoryPlan, { measures, spec: { clipHistory = 0 } }: Omit<StandingPlace, 'standing'>): Address {
+  const before = 8 * clipHistory + sumsBytes(measures);
+  return plan.reserve('control', before + 12) + before;
 }
 
 /** The last step that was committed or skipped here. */
@@ -63,11 +76,21 @@ export function readStanding({ i32, f64 }: Arena, place: StandingPlace): Standin
   const [step, updates, skippedInARow] = i32.subarray(standing >>> 2) as unknown as [number, number, number];
   const at = epochSumsAt(place, step);
   const rows = at + measures.length;
-  return { step, updates, skippedInARow, epochSums: { sums: Array.from(f64.subarray(at, rows)), rows: f64[rows]!, weight: f64[rows + 1]! } };
+  const epochSums = { sums: Array.from(f64.subarray(at, rows)), rows: f64[rows]!, weight: f64[rows + 1]! };
+  const { clipHistory } = place.spec;
+  if (clipHistory === undefined) return { step, updates, skippedInARow, epochSums };
+  const first = gradNormsAt(place);
+  const count = Math.min(updates, clipHistory);
+  const gradNorms = Array.from({ length: count }, (_, i) => f64[first + ((updates - count + i) % clipHistory)]!);
+  return { step, updates, skippedInARow, epochSums, gradNorms };
 }
 
-export function writeStanding({ i32, f64 }: Arena, place: StandingPlace, { step, updates, skippedInARow, epochSums: { sums, rows, weight } }: Standing): void {
+/** `gradNorms` are as many as are remembered after so many updates. */
+export function writeStanding({ i32, f64 }: Arena, place: StandingPlace, { step, updates, skippedInARow, epochSums, gradNorms = [] }: Standing): void {
   const { standing } = place;
+  const { sums, rows, weight } = epochSums;
+  const first = gradNormsAt(place);
+  for (const [i, norm] of gradNorms.entries()) f64[first + ((updates - gradNorms.length + i) % place.spec.clipHistory!)] = norm;
   f64.set([...sums, rows, weight], epochSumsAt(place, step));
   i32[(standing >>> 2) + 1] = updates;
   i32[(standing >>> 2) + 2] = skippedInARow;

@@ -2,6 +2,7 @@
  * Room: model (level 4). A model's config made concrete: names, shapes, weights. Pure; nothing is allocated.
  */
 import type { ActivationName } from '../config/initializers.ts';
+import { layerNames, modelInput, sourcesOf } from '../config/layer-names.ts';
 import type { LayerConfig, ModelConfig } from '../config/layers.ts';
 import { LockstepError } from '../errors.ts';
 import { defineLayer } from '../layers/define.ts';
@@ -15,6 +16,8 @@ export interface NamedLayer {
   /** True when a mask reaches it. */
   readonly isMasked: boolean;
   readonly definition: LayerDefinition;
+  /** The layers whose outputs it takes beside its input, by number; -1 is the model's input. */
+  readonly sources: readonly number[];
 }
 
 /** One weight of the model. `name` is its name in safetensors files: `<layer name>/<weight name>`. */
@@ -58,14 +61,22 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
   const names = layerNames(config.layers);
   let shape = start;
   let maskedBy: string | undefined;
+  /** By layer: whose mask its output carries; the model's input has none. */
+  const masks: (string | undefined)[] = [];
   const layers = config.layers.map((layer, i): NamedLayer => {
     const isMasked = maskedBy !== undefined;
-    const entry = { name: names[i]!, config: layer, inputShape: shape, isMasked, definition: defineLayer(layer, shape, `model.layers[${i}]`, isMasked) };
+    const sources = 'from' in layer ? sourcesOf(layer.from, names) : [];
+    const definition = defineLayer(layer, shape, `model.layers[${i}]`, isMasked);
+    const entry = { name: names[i]!, config: layer, inputShape: shape, isMasked, definition, sources };
+    const other = sources.find((source) => masks[source] !== maskedBy);
+    if (other !== undefined) throw mixedMasks(`model.layers[${i}].from`, other === -1 ? modelInput : names[other]!, masks[other], maskedBy);
     shape = entry.definition.outputShape;
     if (entry.definition.mask === 'made') maskedBy = entry.name;
     if (entry.definition.mask === 'ended') maskedBy = undefined;
+    masks.push(maskedBy);
     return entry;
   });
+  checkSourceShapes(layers, start);
   if (maskedBy !== undefined) {
     throw new LockstepError(
       'LOCKSTEP_CONFIG',
@@ -81,25 +92,34 @@ export function resolveTopology(config: ModelConfig, inputShape?: Shape): Topolo
   return { inputShape: start, outputShape: shape, layers, weights };
 }
 
+/** What is added has one mask, or none. */
+function mixedMasks(place: string, source: string, mask: string | undefined, own: string | undefined): LockstepError {
+  const told = (maker: string | undefined): string => (maker === undefined ? 'no mask' : `the mask of \`${maker}\``);
+  const mend = 'put the masking before both ways, or a flatten or a reshape into each';
+  return new LockstepError(
+    'LOCKSTEP_CONFIG',
+    `Expected \`${place}\` to name layers whose outputs have ${told(own)}, as its input, got ${told(mask)} of \`${source}\`; ${mend}.`,
+  );
+}
+
+/** What is added has one shape. */
+function checkSourceShapes(layers: readonly NamedLayer[], modelShape: Shape): void {
+  for (const [i, { inputShape, sources }] of layers.entries()) {
+    for (const source of sources) {
+      const shape = source === -1 ? modelShape : layers[source]!.definition.outputShape;
+      if (sameShape(shape, inputShape)) continue;
+      const name = source === -1 ? modelInput : layers[source]!.name;
+      throw new LockstepError(
+        'LOCKSTEP_SHAPE',
+        `Expected \`model.layers[${i}].from\` to name layers whose outputs have the shape of its input, ${formatShape(inputShape)}, got ${formatShape(shape)} of \`${name}\`; put a dense or reshape layer into one of the two ways.`,
+      );
+    }
+  }
+}
+
 /** A weight that never changes: neither penalty nor constraint has a say. */
 function untrained({ name, shape, initializer }: WeightDefinition): WeightDefinition {
   return { name, shape, initializer, role: 'state' };
-}
-
-/** Keras' names: the type in snake case, `_1`, `_2`, ... from the second of a type on; given names are kept and skipped. */
-export function layerNames(layers: readonly Pick<LayerConfig, 'type' | 'name'>[]): string[] {
-  const taken = new Set(layers.flatMap(({ name }) => (name === undefined ? [] : [name])));
-  const counts = new Map<string, number>();
-  return layers.map(({ type, name }) => {
-    if (name !== undefined) return name;
-    const base = type.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    for (;;) {
-      const count = counts.get(base) ?? 0;
-      counts.set(base, count + 1);
-      const candidate = count === 0 ? base : `${base}_${count}`;
-      if (!taken.has(candidate)) return candidate;
-    }
-  });
 }
 
 /** Whether the model's last layer ends in this activation. */

@@ -1,7 +1,8 @@
 /**
  * Room: optimizers (level 3). Clipping as a link in front of every update rule: from square sums of the global mean gradient
  * to what each gradient is multiplied with and limited to. It happens once a step, from numbers that are the same for
- * everybody. No epsilon: a gradient at or under the threshold is multiplied by exactly 1.
+ * everybody. No epsilon: a gradient at or under the threshold is multiplied by exactly 1. Clipping unit by unit is in
+ * adaptive-clip.ts, by a percentile of norms in percentile-clip.ts.
  *
  *   clipvalue:       g' = min(max(g, -limit), limit), elementwise
  *   clipnorm:        g' = g * min(1, clipnorm / norm(g)), tensor by tensor
@@ -16,7 +17,7 @@ import type { Blocks } from '../numerics/norm.ts';
 export interface ClipOutcome {
   /** The norm of the whole gradient before clipping. */
   gradNorm: number;
-  /** The factor of the whole gradient; with `clipnorm` the smallest of the tensors'; 1 when nothing was clipped. */
+  /** The factor of the whole gradient; with `clipnorm` the smallest of the tensors', with `adaptiveClip`, from the update on, of the units'; 1 when nothing was clipped. */
   clipScale: number;
   /** The factor of each tensor. */
   readonly tensorScale: Float64Array;

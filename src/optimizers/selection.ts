@@ -12,13 +12,17 @@ export function isAbout(pattern: string, name: string): boolean {
   return whole.test(name) || whole.test(name.slice(0, name.lastIndexOf('/')));
 }
 
-type Patterns = Pick<OptimizerConfig, 'excludeFromWeightDecay' | 'learningRateFactors'>;
+type Patterns = Pick<OptimizerConfig, 'excludeFromWeightDecay' | 'excludeFromAdaptiveClip' | 'learningRateFactors'>;
 
 /** Throws LOCKSTEP_CONFIG with every pattern that is about none of the trained weights `names`. */
-export function checkPatterns({ excludeFromWeightDecay = [], learningRateFactors = {} }: Patterns, names: readonly string[]): void {
+export function checkPatterns({ excludeFromWeightDecay = [], excludeFromAdaptiveClip = [], learningRateFactors = {} }: Patterns, names: readonly string[]): void {
   const unknown = (option: string, patterns: readonly string[]): string[] =>
     patterns.filter((pattern) => !names.some((name) => isAbout(pattern, name))).map((pattern) => `\`${pattern}\` of \`optimizer.${option}\``);
-  const found = [...unknown('excludeFromWeightDecay', excludeFromWeightDecay), ...unknown('learningRateFactors', Object.keys(learningRateFactors))];
+  const found = [
+    ...unknown('excludeFromWeightDecay', excludeFromWeightDecay),
+    ...unknown('excludeFromAdaptiveClip', excludeFromAdaptiveClip),
+    ...unknown('learningRateFactors', Object.keys(learningRateFactors)),
+  ];
   if (found.length === 0) return;
   throw new LockstepError(
     'LOCKSTEP_CONFIG',
@@ -43,4 +47,9 @@ export function rateFactors({ learningRateFactors = {} }: Patterns, names: reado
 /** By weight: the share that a step of learning rate 1 removes. */
 export function weightDecays({ weightDecay = 0, excludeFromWeightDecay = [] }: Patterns & Pick<OptimizerConfig, 'weightDecay'>, names: readonly string[]): Float64Array {
   return Float64Array.from(names, (name) => (excludeFromWeightDecay.some((pattern) => isAbout(pattern, name)) ? 0 : weightDecay));
+}
+
+/** By weight: whether `adaptiveClip`, which is set, clips its gradient. */
+export function adaptivelyClipped({ excludeFromAdaptiveClip = [] }: Patterns, names: readonly string[]): boolean[] {
+  return names.map((name) => !excludeFromAdaptiveClip.some((pattern) => isAbout(pattern, name)));
 }

@@ -19,7 +19,7 @@ export interface StepEvent {
   readonly metrics: Metrics;
   /** Norm of the global mean gradient before clipping. */
   readonly gradNorm: number;
-  /** What `globalClipnorm`, or `clipnorm` on the tensor it changed most, multiplied the gradient with; 1 for untouched and for `clipvalue`. */
+  /** What `globalClipnorm` or `clipPercentile`, or `clipnorm` on the tensor or `adaptiveClip` on the unit it changed most, multiplied the gradient with; 1 for untouched and for `clipvalue`. */
   readonly clipScale: number;
   readonly learningRate: number;
   readonly seconds: number;

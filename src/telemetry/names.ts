@@ -66,7 +66,9 @@ export const metrics = {
     'the leading process',
     decades(-4, 4),
   ),
-  clipThreshold: metric('Learning', 'gauge', 'clip_threshold', '1', 'The `globalClipnorm`, `clipnorm` or `clipvalue` of the optimizer; absent without one.', ['kind']),
+  clipThreshold: metric('Learning', 'gauge', 'clip_threshold', '1', 'The `globalClipnorm`, `clipnorm` or `clipvalue` of the optimizer; absent without one of them.', [
+    'kind',
+  ]),
   clipScale: metric('Learning', 'gauge', 'clip_scale', '1', 'What clipping by norm multiplied the gradient with in the last step; 1 for untouched.'),
   clippedSteps: metric('Learning', 'counter', 'clipped_steps_total', 'steps', 'Steps whose gradient was scaled down by its norm.'),
   nonFinite: metric('Learning', 'counter', 'non_finite_steps_total', 'steps', 'Skipped steps, by the phase in which a number was first not finite.', ['phase']),

@@ -21,6 +21,7 @@ export function completeStep(rank: Rank, { epoch, firstBatch, firstStep, updates
   setOrder(rank, epoch);
   setDivisor(rank, runtime.plan.train!, firstBatch * spec.batchSize);
   rank.rule.scaleRates(rateScale, leastRate);
+  rank.updates = updates;
   recallVerdict(rank);
   // Only steps that are applied change the state.
   rank.updates = updates + 1;

@@ -7,6 +7,7 @@ import { type ControlIndex, controlIndex } from '../collectives/control.ts';
 import type { Meeting } from '../collectives/shared.ts';
 import { arrivals, type Carrier, outboxKinds, Uplink } from '../collectives/uplink.ts';
 import type { OptimizerConfig } from '../config/optimizers.ts';
+import { LockstepError } from '../errors.ts';
 import type { Kernels } from '../kernels/contract.ts';
 import { type Loss, lossOf } from '../losses/loss.ts';
 import type { Arena } from '../memory/arena.ts';
@@ -17,12 +18,14 @@ import { trainedNames } from '../model/topology.ts';
 import { Updating } from '../model/updating.ts';
 import { blockShare } from '../numerics/norm.ts';
 import { type ClipOutcome, clipOutcome } from '../optimizers/clip.ts';
+import { PercentileClip } from '../optimizers/percentile-clip.ts';
 import { type UpdateRule, updateRule } from '../optimizers/rule.ts';
 import { observationIndex } from '../telemetry/observation.ts';
 import { Recorder } from '../telemetry/recording.ts';
 import { type Phase, PhaseClock, phaseIndex } from '../telemetry/timing.ts';
 import { type BucketWork, bucketWork } from './buckets.ts';
 import { Feed } from './feed.ts';
+import { type UnitClip, unitClip } from './unit-clip.ts';
 
 /** These layers are frozen in the epochs before `until`, from 0. Plain data. */
 export interface Freeze {
@@ -53,6 +56,10 @@ export interface Rank {
   readonly loss: Loss;
   readonly rule: UpdateRule;
   readonly clip: ClipOutcome;
+  /** Present when the threshold follows from the norms of updates before. */
+  readonly percentile: PercentileClip | undefined;
+  /** Present when gradients are clipped unit by unit. */
+  readonly units: UnitClip | undefined;
   readonly bounds: Bounds;
   /** Whether outputs of layers are penalized. */
   readonly hasActivities: boolean;
@@ -121,6 +128,8 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     bounds: boundsOf(plan),
     hasActivities: own.operations.some(({ activity }) => activity !== undefined),
     clip: clipOutcome(spec.optimizer, plan.tensors.length),
+    percentile: percentileClip(plan, spec.optimizer),
+    units: unitClip(plan, spec.optimizer, rank),
     blocksFrom,
     blocksTo,
     clock,
@@ -144,6 +153,12 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     updates: 0,
     skippedInARow: 0,
   };
+}
+
+function percentileClip({ spec: { clipHistory } }: RunPlan, { clipPercentile }: OptimizerConfig): PercentileClip | undefined {
+  if (!clipPercentile) return undefined;
+  if (clipHistory !== undefined) return new PercentileClip(clipPercentile, clipHistory);
+  throw new LockstepError('LOCKSTEP_INTERNAL', 'Expected a plan with room for norms as the optimizer has `clipPercentile`, got one without; report it.');
 }
 
 function awaitsReduced({ shards: { hosts }, gradients }: RunPlan): boolean {

@@ -5,7 +5,7 @@
  */
 import { throwIfAborted } from '../collectives/barrier.ts';
 import { batchRows } from '../data/sampler.ts';
-import { epochSumsAt, standingIndex } from '../model/standing.ts';
+import { epochSumsAt, gradNormsAt, standingIndex } from '../model/standing.ts';
 import { reportFields, reportIndex, reportStart, ringLength } from '../telemetry/reports.ts';
 import { phaseIndex } from '../telemetry/timing.ts';
 import { constrain } from './bounds.ts';
@@ -16,6 +16,7 @@ import { beginObservation } from './observe.ts';
 import { computePasses, setDivisor } from './pass.ts';
 import { enterPhase, type Rank } from './rank.ts';
 import { reduceShare, sumOnHost } from './reduce.ts';
+import { clippedGradient, settleUnits } from './units.ts';
 import { reachVerdict } from './verdict.ts';
 
 /** Which batch a step is. */
@@ -68,15 +69,17 @@ export function update(rank: Rank, step: number, isBegun = false): void {
   const observation = beginObservation(rank);
   enterPhase(rank, 'optimizer');
   rule.prepare(rank.updates);
+  settleUnits(rank, isBegun);
   settleNorms(rank, isBegun);
   const done = updating.begin(step);
   for (let block = blocksFrom + done; block < blocksTo; block++) {
     const tensor = blocks.tensor[block]!;
     const offset = tensors[tensor]!.offset + 4 * blocks.start[block]!;
     const scale = outcomeOfClip.tensorScale[tensor]!;
+    const g = clippedGradient(rank, block, gradients.global + offset);
     observation?.before(block, parameters + offset, blocks.length[block]!);
     updating.enter(block - blocksFrom);
-    rule.apply(context.kernels, tensor, parameters + offset, optimizerSlots, offset, gradients.global + offset, blocks.length[block]!, scale, outcomeOfClip.limit);
+    rule.apply(context.kernels, tensor, parameters + offset, optimizerSlots, offset, g, blocks.length[block]!, scale, outcomeOfClip.limit);
     updating.leave(block - blocksFrom);
     observation?.after(block, parameters + offset, blocks.length[block]!);
   }
@@ -107,8 +110,9 @@ export function conclude(rank: Rank, order: StepOrder, seconds: number, decision
 }
 
 /** As in Keras, skipped steps do not count in the means of an epoch. */
-function stand({ runtime, arena: { i32, f64 }, updates, skippedInARow, divisor, lossSum }: Rank, { batch, step }: StepOrder, applied: boolean): void {
+function stand({ runtime, arena: { i32, f64 }, clip, updates, skippedInARow, divisor, lossSum }: Rank, { batch, step }: StepOrder, applied: boolean): void {
   const { plan, own, context } = runtime;
+  const { clipHistory = 0 } = plan.spec;
   const { globalRows } = context.batch;
   const { length } = plan.measures;
   const of = own.lossSums.result >>> 3;
@@ -122,6 +126,7 @@ function stand({ runtime, arena: { i32, f64 }, updates, skippedInARow, divisor, 
     for (let i = 1; i < length; i++) f64[sums + i]! += f64[of + i]!;
     f64[sums + length]! += globalRows;
     f64[sums + length + 1]! += divisor;
+    if (clipHistory > 0) f64[gradNormsAt(plan) + ((updates - 1) % clipHistory)] = clip.gradNorm;
   }
   const at = plan.standing >>> 2;
   i32[at + standingIndex.updates] = updates;

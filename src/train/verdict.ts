@@ -3,6 +3,7 @@
  * it by the same function of the same numbers, so nobody has to be told; among hosts the coordinator's leader does, and its
  * record goes to everybody.
  */
+import { gradNormsAt } from '../model/standing.ts';
 import { clip } from '../optimizers/clip.ts';
 import { wholePenalty } from './bounds.ts';
 import { type Decision, decide } from './decision.ts';
@@ -43,7 +44,7 @@ export function reachVerdict(rank: Rank): Decision {
   return decision;
 }
 
-/** The factors of a verdict that was reached before, by ranks that are gone: of the same numbers, or of the record. */
+/** The factors of a verdict that was reached before, by ranks that are gone: of the same numbers, `rank.updates` among them, or of the record. */
 export function recallVerdict(rank: Rank): void {
   if (rank.uplink) readRecord(rank);
   else judge(rank);
@@ -54,6 +55,7 @@ function judge(rank: Rank): Decision {
   const { plan, own } = runtime;
   enterPhase(rank, 'clip');
   clip(outcome, spec.optimizer, plan.blocks, arena.f64, plan.squareSums >>> 3);
+  rank.percentile?.clip(outcome, arena.f64, gradNormsAt(plan), rank.updates);
   // Not added where the sum is: ranks that finish a step which others judged would add it once more.
   const penalty = wholePenalty(rank);
   const sum = arena.f64[own.lossSums.result >>> 3]!;

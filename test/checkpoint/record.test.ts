@@ -15,7 +15,12 @@ const whole = (changes: Partial<CheckpointRecord> = {}): CheckpointRecord => ({
 });
 
 test('a record comes back as it was written', (t) => {
-  for (const record of [whole(), whole({ metric: { name: 'val_loss', value: 0.25 }, data: { train: 'd'.repeat(64), validation: 'e'.repeat(64) } })]) {
+  for (const record of [
+    whole(),
+    whole({ metric: { name: 'val_loss', value: 0.25 }, data: { train: 'd'.repeat(64), validation: 'e'.repeat(64) } }),
+    whole({ gradNorms: [0.1, 0, 5e-324] }),
+    whole({ gradNorms: [] }),
+  ]) {
     t.deepEqual(parseRecord(serializeRecord(record)), { record });
   }
 });

@@ -39,6 +39,8 @@ test('a document is the same for every host, and survives JSON and the check', (
     training,
   );
   t.deepEqual(checkRunDocument(JSON.parse(JSON.stringify(told))), told);
+  const clipping = runDocument({ ...plan, clipUnits: true, clipHistory: 7 }, { ...training, optimizer: parseOptimizer({ type: 'sgd', adaptiveClip: 0.01 }) });
+  t.deepEqual(checkRunDocument(JSON.parse(JSON.stringify(clipping))), clipping);
   const { validation: _, ...rest } = plan;
   t.deepEqual(checkRunDocument(runDocument(rest, training)), runDocument(rest, training));
 });
@@ -52,6 +54,8 @@ const broken: Readonly<Record<string, readonly unknown[]>> = {
   'plan.shards': [undefined, 0, 1.5, 2 ** 31, '5'],
   'plan.batchRows': [undefined, 0, -1, Number.NaN],
   'plan.optimizerSlots': [undefined, -1, 9],
+  'plan.clipUnits': [1, 'yes'],
+  'plan.clipHistory': [0, 1.5, 100_001, '7'],
   'plan.train': [undefined, null],
   'plan.train.length': [undefined, 0, 2 ** 31],
   'plan.train.inputShape': [undefined, ['4']],

@@ -83,7 +83,7 @@ test('a target shape may leave one size open', (t) => {
 
 test('an unknown layer type lists the supported ones', (t) => {
   const rule =
-    'a supported layer type (dense, batchNormalization, layerNormalization, activation, masking, flatten, reshape, resizing, dropout, alphaDropout, gaussianNoise)';
+    'a supported layer type (dense, batchNormalization, layerNormalization, activation, masking, flatten, reshape, resizing, dropout, alphaDropout, gaussianNoise, add, scalarAffine)';
   t.deepEqual(layerProblems({ type: 'attention' }), [`Expected \`layer.type\` to be ${rule}, got \`"attention"\`.`]);
   t.deepEqual(layerProblems({ type: 'Dense' }), [`Expected \`layer.type\` to be ${rule}, got \`"Dense"\`; did you mean \`dense\`?`]);
   t.deepEqual(layerProblems({}), [`Expected \`layer.type\` to be ${rule}, got nothing; add it.`]);
@@ -119,6 +119,48 @@ test('an initialiser is a name or an object, and constant needs its value', (t) 
   t.deepEqual(initializer({ type: 'randomNormal', stddev: -1 }), ['Expected `layer.kernelInitializer.stddev` to be 0 or a finite number > 0 in float32, got `-1`.']);
   t.regex(initializer('he_normal')[0]!, /did you mean `heNormal`\?$/);
   t.regex(initializer('constant')[0]!, /or an object like \{ type: "constant", value: 0\.1 \}, got `"constant"`\.$/);
+});
+
+test('fixup needs to know how many blocks there are, and of how many layers', (t) => {
+  const initializer = (value: unknown) => layerProblems({ type: 'dense', units: 1, kernelInitializer: value });
+  t.deepEqual(initializer({ type: 'fixup', blocks: 1, layersPerBlock: 2 }), []);
+  t.deepEqual(initializer({ type: 'fixup', blocks: 0, layersPerBlock: 1 }), [
+    'Expected `layer.kernelInitializer.blocks` to be an integer >= 1, got `0`.',
+    'Expected `layer.kernelInitializer.layersPerBlock` to be an integer >= 2, got `1`.',
+  ]);
+  t.deepEqual(initializer({ type: 'fixup', blocks: 3 }), ['Expected `layer.kernelInitializer.layersPerBlock` to be an integer >= 2, got nothing; add it.']);
+});
+
+test('what is added is named by its layer, or is the input of the model', (t) => {
+  const rule = 'the name of an earlier layer, "@input" for the model\'s input, or a list of different ones';
+  const from = (value: unknown) => layerProblems({ type: 'add', from: value });
+  for (const right of ['stem', '@input', ['stem', '@input']]) t.deepEqual(from(right), []);
+  for (const wrong of ['"@output"', '[]', '["a","a"]', '3', '""']) t.deepEqual(from(JSON.parse(wrong)), [`Expected \`layer.from\` to be ${rule}, got \`${wrong}\`.`]);
+  t.deepEqual(from(['stem', 1]), [`Expected \`layer.from[1]\` to be ${rule}, got \`1\`.`]);
+  t.deepEqual(from(undefined), [`Expected \`layer.from\` to be ${rule}, got nothing; add it.`]);
+  // No layer can have the name of the input.
+  t.is(layerProblems({ type: 'flatten', name: '@input' }).length, 1);
+});
+
+test('what is added stands before its sum', (t) => {
+  const model = (value: unknown) => problems(() => parseModelConfig(value));
+  const stem = { type: 'dense', units: 4 };
+  t.deepEqual(model({ layers: [stem, stem, { type: 'add', from: ['dense', 'dense_1', '@input'] }] }), []);
+  t.deepEqual(
+    model({
+      layers: [
+        { ...stem, name: 'stem' },
+        { type: 'add', from: 'stm' },
+      ],
+    }),
+    ['Expected `model.layers[1].from` to be the name of an earlier layer, or "@input", got `"stm"`; did you mean `stem`?'],
+  );
+  t.deepEqual(model({ layers: [stem, { type: 'add', from: ['dense', 'head', 'add'] }, { ...stem, name: 'head' }] }), [
+    'Expected `model.layers[1].from[1]` to be the name of a layer that stands before it, got `"head"`.',
+    'Expected `model.layers[1].from[2]` to be the name of a layer that stands before it, got `"add"`.',
+  ]);
+  // Whatever else is wrong, nothing is told of names that nobody can know.
+  t.deepEqual(model({ layers: [{}, { type: 'add', from: 'dense' }] }).length, 1);
 });
 
 test('names resolve to objects with their defaults', (t) => {

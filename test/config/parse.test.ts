@@ -91,6 +91,42 @@ test('a clipper that is 0 is off and excludes nothing', (t) => {
   );
 });
 
+test('adaptive clipping excludes other clippers, and its options mean nothing without it', (t) => {
+  const adaptive = { adaptiveClipEpsilon: 0.01, excludeFromAdaptiveClip: ['dense_1'] };
+  t.like(parseOptimizer({ type: 'sgd', adaptiveClip: 0.01, ...adaptive }), { adaptiveClip: 0.01, ...adaptive });
+  t.deepEqual(
+    problems(() => parseOptimizer({ type: 'sgd', clipvalue: 1, adaptiveClip: 0.01 })),
+    ['Expected `optimizer.adaptiveClip` to be 0 or absent while `clipvalue` is set, because one clipper excludes another, got `0.01`.'],
+  );
+  for (const off of [{}, { adaptiveClip: 0 }]) {
+    t.deepEqual(
+      problems(() => parseOptimizer({ type: 'sgd', ...off, ...adaptive })),
+      [
+        'Expected `optimizer.adaptiveClipEpsilon` to be absent without `adaptiveClip`, got `0.01`.',
+        'Expected `optimizer.excludeFromAdaptiveClip` to be absent without `adaptiveClip`, got `["dense_1"]`.',
+      ],
+    );
+  }
+  t.deepEqual(
+    problems(() => parseOptimizer({ type: 'sgd', adaptiveClip: 0.01, adaptiveClipEpsilon: 0 })),
+    ['Expected `optimizer.adaptiveClipEpsilon` to be a finite number > 0 in float32, got `0`.'],
+  );
+});
+
+test('a percentile is one from 0 to 100, excludes other clippers, and alone has a history', (t) => {
+  const told = (options: object): string[] => problems(() => parseOptimizer({ type: 'sgd', ...options }));
+  t.like(parseOptimizer({ type: 'sgd', clipPercentile: 100, clipHistory: 1 }), { clipPercentile: 100, clipHistory: 1 });
+  t.deepEqual(told({ clipPercentile: 0, clipnorm: 1 }), []);
+  t.deepEqual(told({ clipPercentile: 100.5 }), ['Expected `optimizer.clipPercentile` to be a number from 0 to 100, got `100.5`.']);
+  t.deepEqual(told({ clipPercentile: -1 }), ['Expected `optimizer.clipPercentile` to be a number from 0 to 100, got `-1`.']);
+  t.deepEqual(told({ clipPercentile: 10, clipHistory: 0 }), ['Expected `optimizer.clipHistory` to be an integer from 1 to 100000, got `0`.']);
+  t.deepEqual(told({ clipPercentile: 10, adaptiveClip: 0.01 }), [
+    'Expected `optimizer.clipPercentile` to be 0 or absent while `adaptiveClip` is set, because one clipper excludes another, got `10`.',
+  ]);
+  for (const off of [{}, { clipPercentile: 0 }])
+    t.deepEqual(told({ ...off, clipHistory: 9 }), ['Expected `optimizer.clipHistory` to be absent without `clipPercentile`, got `9`.']);
+});
+
 test('more shards than rows in a batch are refused', (t) => {
   t.deepEqual(runProblems({ batchSize: 4, shards: 5 }), ['Expected `shards` to be at most the batch size, 4, so that every shard has a row, got `5`.']);
   t.deepEqual(runProblems({ workers: 33 }), ['Expected `workers` to be at most the batch size, 32, so that every shard has a row, got `33`.']);
@@ -102,7 +138,7 @@ test('numbers are judged by what they are in float32, in which kernels compute',
   const received = (key: string, rule: string, value: number) => [`Expected \`optimizer.${key}\` to be ${rule} in float32, got \`${value}\`.`];
   t.deepEqual(optimizer({ epsilon: 1e-46 }), received('epsilon', 'a finite number > 0', 1e-46));
   t.deepEqual(optimizer({ epsilon: 1e39 }), received('epsilon', 'a finite number > 0', 1e39));
-  for (const key of ['learningRate', 'weightDecay', 'clipvalue', 'clipnorm', 'globalClipnorm']) {
+  for (const key of ['learningRate', 'weightDecay', 'clipvalue', 'clipnorm', 'globalClipnorm', 'adaptiveClip']) {
     t.deepEqual(optimizer({ [key]: 1e-46 }), received(key, '0 or a finite number > 0', 1e-46));
     t.deepEqual(optimizer({ [key]: 1e39 }), received(key, '0 or a finite number > 0', 1e39));
     t.deepEqual(optimizer({ [key]: 0 }), []);
@@ -188,6 +224,9 @@ const keys = [
   'inputShape',
   'clipnorm',
   'clipvalue',
+  'adaptiveClip',
+  'clipPercentile',
+  'clipHistory',
   'metrics',
   'kernelInitializer',
   'batchSize',

@@ -181,38 +181,57 @@ function unmasked({ config, inputShape }: NamedLayer & { readonly config: LayerC
 
 /** The outputs of the chain for rows x. Nothing is random here: use dropout with rate 0 and noise with deviation 0 only. */
 export function meaning(layers: readonly NamedLayer[], weights: WeightValues, x: Float64Array, training: boolean): Float64Array {
+  /** What is there to be added, by name. */
+  const outputs = new Map([['@input', x]]);
+  let values = x;
   let mask: readonly boolean[] | undefined;
-  return layers.reduce((values, layer) => {
+  for (const layer of layers) {
     const { config } = layer;
-    switch (config.type) {
-      case 'dense':
-        return dense({ ...layer, config }, weights, values);
-      case 'batchNormalization':
-        return batchNormalization({ ...layer, config }, weights, values, training, mask);
-      case 'layerNormalization':
-        return layerNormalization({ ...layer, config }, weights, values);
-      case 'activation':
-        return activated(config.activation, values, layer.inputShape.at(-1)!);
-      case 'masking': {
-        const kept = unmasked({ ...layer, config }, values);
-        mask = kept;
-        return values.map((value, i) => (kept[Math.floor(i / layer.inputShape.at(-1)!)] ? value : 0));
-      }
-      case 'resizing':
-        mask = undefined;
-        return resizing({ ...layer, config }, values);
-      case 'dropout':
-      case 'alphaDropout':
-      case 'gaussianNoise':
-        return values;
-      case 'flatten':
-      case 'reshape':
-        mask = undefined;
-        return values;
-      default:
-        return config satisfies never;
+    if (config.type === 'masking') mask = unmasked({ ...layer, config }, values);
+    if (config.type === 'flatten' || config.type === 'reshape' || config.type === 'resizing') mask = undefined;
+    values = outputOf(layer, weights, values, outputs, training, mask);
+    outputs.set(layer.name, values);
+  }
+  return values;
+}
+
+function outputOf(
+  layer: NamedLayer,
+  weights: WeightValues,
+  values: Float64Array,
+  outputs: ReadonlyMap<string, Float64Array>,
+  training: boolean,
+  mask: readonly boolean[] | undefined,
+): Float64Array {
+  const { config, name } = layer;
+  switch (config.type) {
+    case 'dense':
+      return dense({ ...layer, config }, weights, values);
+    case 'batchNormalization':
+      return batchNormalization({ ...layer, config }, weights, values, training, mask);
+    case 'layerNormalization':
+      return layerNormalization({ ...layer, config }, weights, values);
+    case 'activation':
+      return activated(config.activation, values, layer.inputShape.at(-1)!);
+    case 'masking':
+      return values.map((value, i) => (mask![Math.floor(i / layer.inputShape.at(-1)!)] ? value : 0));
+    case 'resizing':
+      return resizing({ ...layer, config }, values);
+    case 'dropout':
+    case 'alphaDropout':
+    case 'gaussianNoise':
+    case 'flatten':
+    case 'reshape':
+      return values;
+    case 'add':
+      return values.map((value, i) => [config.from].flat().reduce((sum, source) => sum + outputs.get(source)![i]!, value));
+    case 'scalarAffine': {
+      const [multiplier, bias] = [weights.get(`${name}/multiplier`)?.[0] ?? 1, weights.get(`${name}/bias`)?.[0] ?? 0];
+      return values.map((value) => multiplier * value + bias);
     }
-  }, x);
+    default:
+      return config satisfies never;
+  }
 }
 
 /** d sum(dy * f) / dv for each number of `v`, which f reads, by central differences. */

@@ -13,7 +13,7 @@ const { scripts } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), '
 export const notRun: readonly (readonly [command: RegExp, reason: string])[] = [
   [/^npm ci$/, 'would take node_modules away from under the tests'],
   [/^npm (?:test|run check|run build)$/, 'is what runs this test, or builds it'],
-  [/^npm run (?:dashboards|protocol)$/, 'writes committed files, which tests compare with what it would write'],
+  [/^npm run (?:dashboards|guides|protocol)$/, 'writes committed files, which tests compare with what it would write'],
   [/^node dist\/examples\//, 'test/examples.test.ts runs it'],
   [/^npm run soak -- /, 'takes minutes to settle: scripts/soak has tests of its own'],
   [/^npm install |^apt-get install |^brew install /, 'installs from the network'],
@@ -32,6 +32,7 @@ const namesAlone = [
   'lockstep train',
   'lockstep join',
   'lockstep fold',
+  'lockstep recalibrate',
   'lockstep evaluate --confusion',
   'lockstep summary --memory',
   'npm run lockstep --',

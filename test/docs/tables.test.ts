@@ -63,7 +63,7 @@ test('the tables of optimizers and of learning rates have every type', (t) => {
 
 test('the tables of optimizers are those of the schema: options and defaults', (t) => {
   const common = [...optionsInTable('Optimizers', 'option').keys()];
-  const clips = ['clipvalue', 'clipnorm', 'globalClipnorm'];
+  const clips = [...optionsInTable('Clipping', 'option').keys()];
   for (const [type, known] of ofOptimizers) {
     const shown = types.get(type)!;
     const options = shown.has('adam') ? new Map([...types.get('adam')!, ...shown]) : shown;

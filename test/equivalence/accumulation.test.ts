@@ -22,6 +22,16 @@ const models: { readonly [name: string]: readonly LayerConfigInput[] } = {
     layers.dense({ units: 9, activation: 'tanh', kernelRegularizer: { type: 'l2', l2: 1e-3 } }),
     layers.dense({ units: 5, activation: 'softmax' }),
   ],
+  residual: [
+    layers.dense({ units: 9, activation: 'elu', name: 'stem' }),
+    layers.layerNormalization(),
+    layers.dense({ units: 9, activation: 'tanh' }),
+    layers.scalarAffine(),
+    layers.add({ from: 'stem', name: 'sum' }),
+    layers.dense({ units: 9, activation: 'relu' }),
+    layers.add({ from: ['sum', 'stem'] }),
+    layers.dense({ units: 5, activation: 'softmax' }),
+  ],
   'ghost batches': [
     layers.batchNormalization({ synchronized: false }),
     layers.dense({ units: 16, activation: 'relu' }),

@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
+import { layerNames } from '../../src/config/layer-names.ts';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
 import type { OptimizerConfigInput } from '../../src/config/optimizers.ts';
 import type { TrainOptions } from '../../src/local/train.ts';
 import { sequential } from '../../src/model/model.ts';
-import { layerNames } from '../../src/model/topology.ts';
 import { classified, numbers, trace } from '../toy.ts';
 
 const runs = Number(process.env['PROPERTY_RUNS'] ?? 25);
@@ -27,7 +27,7 @@ const affine = { center: fc.boolean(), scale: fc.boolean(), gammaRegularizer: re
 const hidden = fc.oneof(
   fc.record({
     type: fc.constant('dense'),
-    units: fc.integer({ min: 1, max: 20 }),
+    units: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constant(features)),
     activation,
     useBias: fc.boolean(),
     kernelInitializer: initializer,
@@ -42,6 +42,7 @@ const hidden = fc.oneof(
   fc.record({ type: fc.constant('activation'), activation, activityRegularizer: regularizer }),
   fc.record({ type: fc.constantFrom('dropout', 'alphaDropout'), rate: fc.constantFrom(0.1, 0.5) }),
   fc.record({ type: fc.constant('gaussianNoise'), stddev: fc.constant(0.1) }),
+  fc.record({ type: fc.constant('scalarAffine'), center: fc.boolean(), scale: fc.boolean() }),
 );
 
 const alone = (hidden as fc.Arbitrary<LayerConfigInput>).map((layer): LayerConfigInput[] => [layer]);
@@ -69,6 +70,36 @@ const masked = fc
     { type: 'flatten' },
   ]);
 
+/** Layers, and which earlier outputs of their width are added to those of the last. */
+const block = fc.record({ part: fc.oneof({ weight: 6, arbitrary: alone }, image, masked), adds: fc.array(fc.nat(9), { maxLength: 2 }) });
+
+/** How many numbers a list has behind a layer; NaN for images and steps, to which nothing is added. */
+function widthAfter(layer: LayerConfigInput, before: LayerConfigInput | undefined, widths: readonly number[]): number {
+  if (layer.type === 'dense') return layer.units;
+  if (layer.type === 'reshape' || layer.type === 'resizing') return Number.NaN;
+  if (layer.type !== 'flatten') return widths.at(-1)!;
+  return before?.type === 'resizing' ? before.height * before.width : widths.findLast((width) => !Number.isNaN(width))!;
+}
+
+/** The layers of `blocks` one after the other, with the additions between them. */
+function chainOf(blocks: readonly { readonly part: readonly LayerConfigInput[]; readonly adds: readonly number[] }[]): LayerConfigInput[] {
+  const chain: LayerConfigInput[] = [];
+  const widths = [features];
+  for (const { part, adds } of blocks) {
+    for (const layer of part) {
+      widths.push(widthAfter(layer, chain.at(-1), widths));
+      chain.push(plain(layer));
+    }
+    const width = widths.at(-1)!;
+    const sources = ['@input', ...layerNames(chain)].filter((_, i) => widths[i] === width);
+    const from = [...new Set(adds.map((add) => sources[add % sources.length]!))];
+    if (from.length === 0) continue;
+    chain.push({ type: 'add', from });
+    widths.push(width);
+  }
+  return chain;
+}
+
 const learningRate = fc.oneof(
   fc.constantFrom(0.001, 0.01),
   fc.record({ type: fc.constant('cosineDecay'), initialLearningRate: fc.constant(0.01), decaySteps: fc.constant(5), warmupSteps: fc.constantFrom(1, 2) }),
@@ -87,7 +118,16 @@ const optimizer = fc
     learningRate,
     weightDecay: maybe(fc.constant(0.01)),
     useEma: fc.boolean(),
-    clipper: fc.constantFrom({}, { clipvalue: 0.01 }, { clipnorm: 0.1 }, { globalClipnorm: 0.1 }),
+    clipper: fc.constantFrom(
+      {},
+      { clipvalue: 0.01 },
+      { clipnorm: 0.1 },
+      { globalClipnorm: 0.1 },
+      { adaptiveClip: 0.01 },
+      { adaptiveClip: 0.1, adaptiveClipEpsilon: 0.1 },
+      { clipPercentile: 10 },
+      { clipPercentile: 50, clipHistory: 3 },
+    ),
   })
   .map(({ clipper, ...options }) => ({ ...options, ...clipper }) as OptimizerConfigInput);
 
@@ -121,7 +161,7 @@ const preparation = fc.record({ split: fc.constantFrom(undefined, 0.2, 0.4), str
 const freeze = fc.array(fc.record({ layer: fc.nat(3), until: fc.constantFrom(undefined, 1, 2) }), { maxLength: 2 });
 
 const run = fc.record({
-  hidden: fc.array(fc.oneof({ weight: 6, arbitrary: alone }, image, masked), { minLength: 1, maxLength: 4 }).map((parts) => parts.flat()),
+  blocks: fc.array(block, { minLength: 1, maxLength: 4 }),
   goal,
   optimizer,
   batchSize: fc.integer({ min: 7, max: 24 }),
@@ -145,12 +185,13 @@ test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of
   await fc.assert(
     fc.asyncProperty(
       run,
-      async ({ hidden: layers, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, freeze: frozen, ...options }) => {
+      async ({ blocks, goal: { kind, weighted, loss, metrics }, preparation: { split, stratify, normalize }, classWeight, freeze: frozen, ...options }) => {
         const set = { ...sets[kind], ...(weighted && weights) };
         const data = { train: { ...set, normalize }, ...(split === undefined && { validation: set }) };
         const isOfClasses = kind === 'classes';
         const parts = { validationSplit: split, ...(split !== undefined && { stratify: stratify && isOfClasses }), ...(isOfClasses && { classWeight }) };
         const common = { data, ...parts, loss, metrics, onNonFinite: 'skip', steps: 7, kernels: 'wasm' };
+        const layers = chainOf(blocks);
         // The last layer always learns.
         const names = layerNames(layers);
         const freeze = frozen.flatMap(({ layer, until }) => (layer < names.length ? [{ layers: names[layer]!, until }] : []));
@@ -162,7 +203,7 @@ test('a run has the same bits with 1, 2, 3 and 5 workers, whatever it is made of
             ...options,
             dropRemainder,
             freeze: freeze.length > 0 ? freeze : undefined,
-            model: sequential([...layers.map(plain), ends[kind]]),
+            model: sequential([...layers, ends[kind]]),
             workers,
           } as TrainOptions);
         const expected = await result(1);

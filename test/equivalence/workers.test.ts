@@ -71,6 +71,24 @@ const masked = (synchronized: boolean): Recipe => ({
   ],
   optimizer: optimizers.sgd({ learningRate: 0.2, momentum: 0.9, globalClipnorm: 0.3 }),
 });
+/** Two residual blocks, of which the second takes the output of the first and the input, over the same numbers in another shape. */
+const residual: Recipe = {
+  layers: [
+    layers.batchNormalization({ name: 'normal' }),
+    layers.flatten({ name: 'flat' }),
+    layers.dense({ units: 12, activation: 'elu' }),
+    layers.scalarAffine(),
+    layers.dropout({ rate: 0.25 }),
+    layers.add({ from: 'flat', name: 'first' }),
+    layers.dense({ units: 12, activation: 'tanh' }),
+    layers.reshape({ targetShape: [3, 4] }),
+    layers.add({ from: ['@input', 'normal'] }),
+    layers.flatten(),
+    layers.add({ from: 'first' }),
+    layers.dense({ units: 5, activation: 'softmax' }),
+  ],
+  optimizer: optimizers.sgd({ learningRate: 0.1, momentum: 0.9, globalClipnorm: 0.5 }),
+};
 
 type Settings = Pick<TrainOptions, 'workers' | 'shards' | 'kernels' | 'seed'>;
 
@@ -96,6 +114,9 @@ for (const kernels of kernelSets) {
   for (const shards of [7, 8]) {
     test.serial(`1, 2, 3, 4 and 7 workers give the same bits: sgd with momentum and globalClipnorm, ${shards} shards, ${kernels}`, async (t) => {
       await compare(t, momentum, { shards, kernels }, [2, 3, 4, 7]);
+    });
+    test.serial(`1, 2, 3 and 5 workers give the same bits: residual blocks, ${shards} shards, ${kernels}`, async (t) => {
+      await compare(t, residual, { shards, kernels }, [2, 3, 5]);
     });
     test.serial(`2 and 7 workers give the bits of one: a fused first normalisation, ${shards} shards, ${kernels}`, async (t) => {
       await compare(t, fused, { shards, kernels }, [2, 7]);

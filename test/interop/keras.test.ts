@@ -137,7 +137,7 @@ test('a layer that is not supported is named with what is', async (t) => {
   const error = await t.throwsAsync(loadModel(fileOf(await one('Conv2D', { filters: 3 }), '.keras')), { code: 'LOCKSTEP_CONFIG' });
   t.regex(
     error!.message,
-    /^Expected the layers of `.*` to have types that Lockstep has, got `odd` of type Conv2D; supported are Dense, BatchNormalization, .*, GaussianNoise\.$/,
+    /^Expected the layers of `.*` to have types that Lockstep has, got `odd` of type Conv2D; supported are Dense, BatchNormalization, .*, GaussianNoise, Add\.$/,
   );
 });
 
@@ -231,6 +231,35 @@ test('names of axes, defaults and numbers are those of Keras', async (t) => {
     model.config.layers.map((layer) => 'activation' in layer && layer.activation),
     [{ type: 'leakyReLU', alpha: 0.2 }, { type: 'leakyReLU', alpha: 0.3 }, { type: 'leakyReLU', alpha: 0.5 }, { type: 'leakyReLU', alpha: 0.75 }, 'softmax'],
   );
+});
+
+test('a chain in which Add takes earlier outputs is read, and an Add of one output is not', async (t) => {
+  const parts: Layer[] = [
+    dense('stem', 3, 3, 1),
+    dense('hidden', 3, 3, 3, { activation: 'relu' }),
+    { className: 'Add', config: keras3.plain('sum', {}) },
+    dense('last', 3, 2, 5),
+  ];
+  const tensor = (name: string) => ({ class_name: '__keras_tensor__', config: { shape: [null, 3], dtype: 'float32', keras_history: [name, 0, 0] } });
+  const read = async (inputs: readonly string[]) => {
+    const config = functionalConfig([3], parts) as { config: { layers: { inbound_nodes: unknown[] }[] } };
+    config.config.layers[3]!.inbound_nodes = [{ args: [inputs.map(tensor)], kwargs: {} }];
+    return await loadModel(fileOf(await kerasArchive(config, parts), '.keras'));
+  };
+  const model = await read(['input_layer', 'hidden', 'stem']);
+  t.deepEqual(model.toConfig().layers[2], { type: 'add', name: 'sum', from: ['@input', 'stem'] });
+  const [input, stem, hidden, ...others] = [
+    tf.input({ shape: [3] }),
+    ...[3, 3, 2].map((units, i) => tf.layers.dense({ units, activation: i === 1 ? 'relu' : 'linear' })),
+  ] as const;
+  const first = (stem as tf.layers.Layer).apply(input) as tf.SymbolicTensor;
+  const sum = tf.layers.add().apply([input, (hidden as tf.layers.Layer).apply(first) as tf.SymbolicTensor, first]);
+  const theirs = tf.model({ inputs: input, outputs: (others[0] as tf.layers.Layer).apply(sum) as tf.SymbolicTensor });
+  const own = theirs.layers.filter((layer) => layer.weights.length > 0);
+  for (const [i, { weights }] of parts.filter((part) => part.weights).entries()) own[i]!.setWeights(weights!.map(([, { shape, data }]) => tf.tensor(data, [...shape])));
+  const rows = numbers(15, 8);
+  t.true(difference(model.predict(rows).data, outputsOf(theirs, model, rows)) < 1e-6);
+  await t.throwsAsync(read(['hidden']), { code: 'LOCKSTEP_CONFIG', message: /`sum` \(Add\) .* to add the outputs of several layers, got one/ });
 });
 
 test('models that are no chain are refused', async (t) => {

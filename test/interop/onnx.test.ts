@@ -31,7 +31,7 @@ async function judged(model: Model, rows: Float32Array): Promise<{ readonly data
 
 test('random models predict the same in onnxruntime', async (t) => {
   await fc.assert(
-    fc.asyncProperty(randomModel({ anyAxis: true }), async ({ model, rows }) => {
+    fc.asyncProperty(randomModel({ anyAxis: true, scalars: true, branches: true }), async ({ model, rows }) => {
       const expected = model.predict(rows);
       const { data, dims } = await judged(model, rows);
       const found = difference(data, expected.data);
@@ -139,6 +139,27 @@ test('any number of rows, and a model that does nothing to them', async (t) => {
   t.deepEqual(dims, [3, 2, 2]);
   const { output } = await session.run({ input: new Tensor('float32', numbers(4, 2), [1, 2, 2]) });
   t.deepEqual(output!.dims, [1, 2, 2]);
+});
+
+test('what is added comes from where it is named, and from the input', async (t) => {
+  const model = sequential([
+    layers.dense({ name: 'add', units: 4, activation: 'tanh', inputShape: [2, 4] }),
+    layers.dropout({ rate: 0.5, name: 'rest' }),
+    layers.batchNormalization(),
+    layers.dense({ units: 4, activation: 'relu' }),
+    layers.scalarAffine(),
+    layers.scalarAffine({ center: false }),
+    layers.add({ from: ['rest', '@input'], name: 'sum' }),
+    layers.dense({ units: 4, activation: 'swish' }),
+    layers.add({ from: 'sum' }),
+    layers.dropout({ rate: 0.5 }),
+  ]);
+  const rows = numbers(40, 3);
+  t.true(difference((await judged(worn(model, 4), rows)).data, model.predict(rows).data) < 1e-5);
+  // The last operation gives the output, whatever it is called.
+  const doubled = sequential([layers.activation({ activation: 'tanh', inputShape: [4] }), layers.dropout({ rate: 0.5, name: 'rest' }), layers.add({ from: 'rest' })]);
+  doubled.initialize(1);
+  t.true(difference((await judged(doubled, rows)).data, doubled.predict(rows).data) < 1e-5);
 });
 
 test('names that layers share with operations stay apart', async (t) => {

@@ -47,7 +47,8 @@ const layerNormalization = (anyAxis: boolean) =>
       (shape, pick) => {
         const first = axisOf(shape, pick, false);
         const last = Array.from({ length: shape.length - first + 1 }, (_, i) => first + i - (fromEnd ? shape.length + 1 : 0));
-        return layers.layerNormalization({ ...options, axis: anyAxis && pick % 3 === 0 ? 1 : last });
+        // Of numbers that are all alike, as those of a resized pixel, it makes roundings large: with this epsilon by 30.
+        return layers.layerNormalization({ ...options, ...(anyAxis && { epsilon: 1e-3 }), axis: anyAxis && pick % 3 === 0 ? 1 : last });
       },
   );
 const plain = fc.oneof(
@@ -66,14 +67,14 @@ const plain = fc.oneof(
   ),
 );
 
-/** What is no image becomes a row of pixels first. */
+/** What is no image becomes a row of pixels first. Of a single row or column all pixels would be the same, and a normalisation over them would show nothing but rounding. */
 const resizing = fc.record({ height: fc.integer({ min: 1, max: 6 }), width: fc.integer({ min: 1, max: 6 }), interpolation: fc.constantFrom('bilinear', 'nearest') }).map(
   (options): Draw =>
     (shape) =>
-      shape.length === 2 || shape.length === 3 ? layers.resizing(options) : layers.reshape({ targetShape: [1, -1] }),
+      (shape.length === 2 || shape.length === 3) && shape[0]! > 1 && shape[1]! > 1 ? layers.resizing(options) : layers.reshape({ targetShape: [1, -1] }),
 );
 
-const draws = (anyAxis: boolean) =>
+const draws = (anyAxis: boolean, hasScalars: boolean) =>
   fc.array(
     fc.tuple(
       fc.oneof(
@@ -81,32 +82,57 @@ const draws = (anyAxis: boolean) =>
         { weight: 2, arbitrary: batchNormalization(anyAxis) },
         layerNormalization(anyAxis),
         anyAxis ? fc.oneof(plain, resizing) : plain,
+        ...(hasScalars ? [scalars] : []),
       ),
       fc.nat(11),
+      fc.option(fc.nat(9), { freq: 2 }),
     ),
-    {
-      minLength: 1,
-      maxLength: 6,
-    },
+    { minLength: 1, maxLength: 6 },
   );
+
+const scalars = fc.record({ center: fc.boolean(), scale: fc.boolean() }).map(
+  (options): Draw =>
+    () =>
+      layers.scalarAffine(options),
+);
 
 interface Judged {
   readonly model: Model;
   readonly rows: Float32Array;
 }
 
+interface Draws {
+  readonly anyAxis: boolean;
+  readonly scalars?: boolean;
+  readonly branches?: boolean;
+}
+
+/** All that can be added to the output of a model: its last layer's, at least. */
+function sourcesIn({ topology: { inputShape, outputShape, layers } }: Model): string[] {
+  const outputs = [['@input', inputShape] as const, ...layers.map(({ name, definition }) => [name, definition.outputShape] as const)];
+  return outputs.filter(([, shape]) => shape.join() === outputShape.join()).map(([name]) => name);
+}
+
 /**
  * A model with weights whose moving statistics, gammas and betas are no first values, and five rows for it. With `anyAxis` it normalises
- * over axes that not every library can.
+ * over axes that not every library can; `scalars` and `branches` are drawn for those that have them.
  */
-export function randomModel({ anyAxis }: { readonly anyAxis: boolean }): fc.Arbitrary<Judged> {
-  const drawn = { inputShape: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }), draws: draws(anyAxis), seed: fc.integer({ min: 1, max: 1e6 }) };
+export function randomModel({ anyAxis, scalars: hasScalars = false, branches = false }: Draws): fc.Arbitrary<Judged> {
+  const drawn = {
+    inputShape: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }),
+    draws: draws(anyAxis, hasScalars),
+    seed: fc.integer({ min: 1, max: 1e6 }),
+  };
   return fc.record(drawn).map(({ inputShape, draws, seed }) => {
     let model: Model | undefined;
     const chain: LayerConfigInput[] = [];
-    for (const [draw, pick] of draws) {
+    for (const [draw, pick, add] of draws) {
       const shape = model?.topology.outputShape ?? inputShape;
       chain.push({ ...draw(shape, pick), ...(chain.length === 0 && { inputShape }) });
+      model = sequential(chain);
+      if (!branches || add === null) continue;
+      const from = sourcesIn(model);
+      chain.push({ type: 'add', from: add % 2 === 0 ? from[add % from.length]! : from.slice(-2) });
       model = sequential(chain);
     }
     const size = inputShape.reduce((product, dimension) => product * dimension, 1);

@@ -14,7 +14,7 @@ import { layers } from '../../src/layers/factories.ts';
 import { train } from '../../src/local/train.ts';
 import { type Model, sequential } from '../../src/model/model.ts';
 import { optimizers } from '../../src/optimizers/factories.ts';
-import { classified } from '../toy.ts';
+import { classified, numbers } from '../toy.ts';
 import { difference, randomModel } from './random-models.ts';
 import { fetchModel, outputsOf, storeModel, tf } from './tfjs-judge.ts';
 
@@ -30,7 +30,7 @@ function freshFolder(): string {
 
 test('random models predict the same in TensorFlow.js, and come back from it the same', async (t) => {
   await fc.assert(
-    fc.asyncProperty(randomModel({ anyAxis: false }), async ({ model, rows }) => {
+    fc.asyncProperty(randomModel({ anyAxis: false, branches: true }), async ({ model, rows }) => {
       const [written, back] = [freshFolder(), freshFolder()];
       await saveModel(model, written);
       const theirs = await fetchModel(written);
@@ -180,8 +180,44 @@ test('masking is refused both ways, as its normalizations do not heed masks in t
   t.true(text.includes('"Flatten"'));
   const masked = '{"class_name":"Masking","config":{"name":"odd","trainable":true,"batch_input_shape":[null,3,2],"dtype":"float32","mask_value":0}},';
   const flat = '{"class_name":"Flatten","config":{"name":"flat"}}';
-  writeFileSync(path, text.replace(/\{"class_name":"Flatten","config":\{[^}]*\}\}/, masked + flat));
+  writeFileSync(path, text.replace(/\{"class_name":"Flatten","config":\{[^}]*\}[^}]*\}/, masked + flat));
   await t.throwsAsync(loadModel(path), { code: 'LOCKSTEP_CONFIG', message: /`odd` of type Masking; .*do not heed masks/ });
+});
+
+test('a residual network is written as a functional model, and comes back', async (t) => {
+  const model = sequential([
+    layers.dense({ units: 4, activation: { type: 'leakyReLU', alpha: 0.1 }, name: 'input', inputShape: [4] }),
+    layers.dropout({ rate: 0.5, name: 'rest' }),
+    layers.dense({ units: 4, activation: 'tanh' }),
+    layers.add({ from: ['input', '@input'], name: 'sum' }),
+    layers.add({ from: 'sum' }),
+  ]);
+  model.initialize(4);
+  const [written, back] = [freshFolder(), freshFolder()];
+  await saveModel(model, written);
+  const theirs = await fetchModel(written);
+  const rows = numbers(20, 3);
+  t.true(difference(outputsOf(theirs, model, rows), model.predict(rows).data) < 1e-6);
+  await storeModel(theirs, back);
+  const again = await loadModel(join(back, 'model.json'));
+  t.deepEqual(
+    again.config.layers.flatMap((layer) => (layer.type === 'add' ? [layer.from] : [])),
+    [['input_activation', '@input'], 'sum'],
+  );
+  t.deepEqual(again.predict(rows).data, model.predict(rows).data);
+});
+
+test('a functional model whose branches have layers on both sides is refused', async (t) => {
+  const input = tf.input({ shape: [3] });
+  const left = tf.layers.dense({ units: 4, name: 'left' }).apply(input) as tf.SymbolicTensor;
+  const right = tf.layers.dense({ units: 4, name: 'right' }).apply(input) as tf.SymbolicTensor;
+  const theirs = tf.model({ inputs: input, outputs: tf.layers.add().apply([left, right]) as tf.SymbolicTensor });
+  const place = freshFolder();
+  await storeModel(theirs, place);
+  await t.throwsAsync(loadModel(place), {
+    code: 'LOCKSTEP_CONFIG',
+    message: /to be one chain, got `left` and `right` side by side behind `input\d*`; only chains of layers are supported, in which Add may/,
+  });
 });
 
 test('what TensorFlow.js cannot compute is refused, by the name of the layer', async (t) => {
@@ -200,5 +236,6 @@ test('what TensorFlow.js cannot compute is refused, by the name of the layer', a
   await refused(layers.batchNormalization(), [2, 2, 2, 2], /`odd` .* at most 3 dimensions/);
   await refused(layers.dense({ units: 2, activation: { type: 'elu', alpha: 0.5 } }), [4], /`odd` \(dense\) to have elu with alpha 1/);
   await refused(layers.activation({ activation: 'relu', activityRegularizer: 'l2' }), [4], /`odd` .* no `activityRegularizer`/);
+  await refused(layers.scalarAffine(), [4], /`odd` \(scalarAffine\) to be one that TensorFlow\.js has, .*write ONNX/);
   await refused(layers.dense({ units: 2, kernelInitializer: 'identity' }), [4], /`odd` .* initialisers that TensorFlow.js can draw from/);
 });

@@ -193,3 +193,20 @@ test('orthogonal rows, or columns where these are fewer, stand on each other wit
     }
   }
 });
+
+test('fixup is heNormal made smaller by the number of blocks', (t) => {
+  const he = kernel('heNormal');
+  t.deepEqual(kernel({ type: 'fixup', blocks: 1, layersPerBlock: 2 }), he);
+  // 16^(-1/2), 16^(-1/4), 27^(-1/6).
+  for (const [blocks, layersPerBlock, factor] of [
+    [16, 2, 0.25],
+    [16, 3, 0.5],
+    [27, 4, 1 / Math.sqrt(3)],
+  ] as const) {
+    const scaled = kernel({ type: 'fixup', blocks, layersPerBlock });
+    t.true(
+      scaled.every((value, i) => Math.abs(value - factor * he[i]!) <= 1e-7 * Math.abs(he[i]!)),
+      `${blocks} blocks of ${layersPerBlock}`,
+    );
+  }
+});

@@ -150,6 +150,12 @@ test('a mask that reaches the output, or statistics over other axes, is refused'
       `Expected \`model.layers[1].axis\` to be the last, -1, as a masking before it masks whole steps, got ${JSON.stringify(axis)}; change it, or put a flatten or a reshape between the two.`,
     );
   }
+  t.is(
+    t.throws(() => sequential([layers.masking(first), layers.batchNormalization(), layers.add({ from: ['masking', '@input'] }), layers.flatten()]), {
+      code: 'LOCKSTEP_CONFIG',
+    })?.message,
+    'Expected `model.layers[2].from` to name layers whose outputs have the mask of `masking`, as its input, got no mask of `@input`; put the masking before both ways, or a flatten or a reshape into each.',
+  );
   t.notThrows(() => sequential([layers.masking(first), layers.batchNormalization({ axis: [2] }), layers.flatten(), layers.batchNormalization({ axis: 1 })]));
   t.notThrows(() => sequential([layers.masking(first), layers.resizing({ height: 2, width: 2 }), layers.batchNormalization({ axis: [1, 2] })]));
 });

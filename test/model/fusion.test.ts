@@ -11,7 +11,7 @@ import { fuseFirstNormalization } from '../../src/model/fusion.ts';
 import { resolveTopology } from '../../src/model/topology.ts';
 import { Network, numbers, relativeError } from '../contracts/network.ts';
 
-const { activation, batchNormalization, dense, dropout, flatten, masking, reshape } = layers;
+const { activation, add, batchNormalization, dense, dropout, flatten, masking, reshape } = layers;
 
 const resolve = (chain: readonly LayerConfigInput[], inputShape: Shape) => resolveTopology(parseModelConfig({ layers: chain }), inputShape);
 
@@ -35,12 +35,22 @@ const fused: Record<string, readonly [Shape, readonly LayerConfigInput[]]> = {
   'without bias': [[6], [batchNormalization(), dense({ units: 5, useBias: false })]],
   'without bias and scale': [[6], [batchNormalization({ scale: false }), dense({ units: 5, useBias: false })]],
   'without bias and center': [[6], [batchNormalization({ center: false }), dense({ units: 5, useBias: false, activation: 'relu' })]],
+  'with its input and the output of the Dense added elsewhere': [
+    [6],
+    [batchNormalization(), dense({ units: 6, name: 'hidden' }), dense({ units: 6 }), add({ from: ['@input', 'hidden'] })],
+  ],
   'of one number and one unit': [[1], [batchNormalization(), dense({ units: 1 })]],
 };
 
 const notFused: Record<string, readonly [Shape, readonly LayerConfigInput[]]> = {
   'nothing to train in it': [[6], [batchNormalization({ scale: false, center: false }), dense({ units: 5 })]],
   'a trained layer before it': [[6], [dense({ units: 6 }), batchNormalization(), dense({ units: 5 })]],
+  'an output of it that is added elsewhere': [[6], [batchNormalization({ name: 'normal' }), dense({ units: 6 }), add({ from: 'normal' })]],
+  'a rename of its output that is added elsewhere': [
+    [2, 3],
+    [batchNormalization({ axis: [1, 2] }), flatten({ name: 'flat' }), dense({ units: 6 }), add({ from: 'flat' })],
+  ],
+  'an addition between': [[6], [batchNormalization(), add({ from: '@input' }), dense({ units: 5 })]],
   'an activation between': [[6], [batchNormalization(), activation({ activation: 'relu' }), dense({ units: 5 })]],
   'a dropout between': [[6], [batchNormalization(), dropout({ rate: 0.5 }), dense({ units: 5 })]],
   'another normalisation between': [[6], [batchNormalization(), batchNormalization(), dense({ units: 5 })]],

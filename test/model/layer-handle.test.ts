@@ -52,6 +52,24 @@ test('layers in a new model compute as in the old one', (t) => {
   );
 });
 
+test('what layers add is found by name in the new model, or asked for', (t) => {
+  const model = sequential([
+    layers.dense({ units: 6, inputShape: [6] }),
+    layers.dense({ units: 6, activation: 'tanh' }),
+    layers.add({ from: 'dense' }),
+    layers.dense({ units: 2 }),
+  ]);
+  model.initialize(1);
+  const body = sequential(model.layers.slice(0, 3));
+  const head = sequential(model.layers.slice(3));
+  const x = classified(5, [6], 3).x as Float32Array;
+  t.deepEqual(head.predict(body.predict(x).data).data, model.predict(x).data);
+  t.is(
+    t.throws(() => sequential(model.layers.slice(1)), { code: 'LOCKSTEP_CONFIG' })?.message,
+    'Expected `model.layers[1].from` to be the name of an earlier layer, or "@input", got `"dense"`; did you mean `dense_1`?',
+  );
+});
+
 test('shared weights are those of both models, a copy is its own', async (t) => {
   const model = old();
   const head = layers.dense({ units: 3, activation: 'softmax', name: 'head' });

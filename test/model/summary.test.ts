@@ -36,6 +36,25 @@ test('the network of DESIGN 11 has 271,346 parameters, of which 268,978 trainabl
   t.deepEqual(bookModel().countParams(), { total: 271_346, trainable: 268_978, nonTrainable: 2_368 });
 });
 
+test('a model with branches tells what is added to what', (t) => {
+  const model = sequential([
+    layers.dense({ units: 4, name: 'stem', inputShape: [4] }),
+    layers.dense({ units: 4 }),
+    layers.add({ from: ['stem', '@input'] }),
+    layers.scalarAffine(),
+  ]);
+  const lines = model.summary(() => {}).split('\n');
+  t.deepEqual(lines.slice(2, 9), [
+    'Layer (type)                      Output Shape          Param #  Adds',
+    '='.repeat(lines[1]!.length),
+    'stem (Dense)                      (None, 4)                  20',
+    'dense (Dense)                     (None, 4)                  20',
+    'add (Add)                         (None, 4)                   0  stem, @input',
+    'scalar_affine (ScalarAffine)      (None, 4)                   2',
+    '='.repeat(lines[1]!.length),
+  ]);
+});
+
 test('a model is shown by its name, and columns stay apart under long names', (t) => {
   const name = 'a_layer_with_a_name_that_is_longer_than_its_column';
   const table = sequential([layers.dense({ units: 2, name, inputShape: [3, 4] })], { name: 'tiny' }).summary(() => {});

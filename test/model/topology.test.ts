@@ -2,11 +2,12 @@
  * Room: tests of model. Names, shapes and weights of a model from its config.
  */
 import test from 'ava';
+import { layerNames } from '../../src/config/layer-names.ts';
 import type { LayerConfigInput } from '../../src/config/layers.ts';
 import { parseModelConfig } from '../../src/config/parse.ts';
 import { layers } from '../../src/layers/factories.ts';
 import type { Shape } from '../../src/memory/shape.ts';
-import { endsIn, layerNames, resolveTopology, type Topology, withoutFinal } from '../../src/model/topology.ts';
+import { endsIn, resolveTopology, type Topology, withoutFinal } from '../../src/model/topology.ts';
 import { bookModel } from './book.ts';
 
 const config = (list: readonly LayerConfigInput[]) => parseModelConfig({ layers: list });
@@ -83,6 +84,24 @@ test('no input shape, or two different ones, are refused with what to do', (t) =
 test('what does not fit is told with its place in the config', (t) => {
   const error = t.throws(() => resolve([layers.flatten({ inputShape: [4] }), layers.reshape({ targetShape: [3] })]), { code: 'LOCKSTEP_SHAPE' });
   t.regex(error?.message ?? '', /^Expected `model\.layers\[1\]\.targetShape` to hold the 4 numbers/);
+});
+
+test('what is added is known by number, and has the shape of what it is added to', (t) => {
+  const named = resolve([layers.dense({ units: 4, inputShape: [4] }), layers.flatten(), layers.add({ from: ['flatten', '@input', 'dense'] })]);
+  t.deepEqual(
+    named.layers.map(({ sources }) => sources),
+    [[], [], [1, -1, 0]],
+  );
+  t.deepEqual(named.outputShape, [4]);
+  t.is(
+    t.throws(() => resolve([layers.dense({ units: 3, inputShape: [6] }), layers.dense({ units: 6 }), layers.add({ from: ['@input', 'dense'] })]), {
+      code: 'LOCKSTEP_SHAPE',
+    })?.message,
+    'Expected `model.layers[2].from` to name layers whose outputs have the shape of its input, (6,), got (3,) of `dense`; put a dense or reshape layer into one of the two ways.',
+  );
+  // As many numbers are not enough.
+  const turned = [layers.reshape({ targetShape: [3, 2], inputShape: [2, 3] }), layers.add({ from: '@input' })];
+  t.regex(t.throws(() => resolve(turned), { code: 'LOCKSTEP_SHAPE' })?.message ?? '', /, \(3, 2\), got \(2, 3\) of `@input`; /);
 });
 
 test('a softmax at the end is found in either of its spellings, and taken off alone', (t) => {

@@ -2,7 +2,7 @@
  * Room: tests of optimizers. Which weights a pattern is about, and what is said of patterns about none.
  */
 import test from 'ava';
-import { checkPatterns, rateFactors, weightDecays } from '../../src/optimizers/selection.ts';
+import { adaptivelyClipped, checkPatterns, rateFactors, weightDecays } from '../../src/optimizers/selection.ts';
 import { refusal } from '../data/folder.ts';
 
 const names = ['dense/kernel', 'dense/bias', 'batch_normalization/gamma', 'batch_normalization/beta', 'dense_1/kernel', 'dense_1/bias', 'a.b/kernel'];
@@ -37,6 +37,11 @@ test('weights decay unless they are excluded', (t) => {
   t.deepEqual([...weightDecays({ weightDecay: 0.5, excludeFromWeightDecay: ['*/bias', 'batch*'] }, names)], [0.5, 0, 0, 0, 0.5, 0, 0.5]);
   t.deepEqual([...weightDecays({ weightDecay: 0.5 }, names)], [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
   t.deepEqual([...weightDecays({}, names)], [0, 0, 0, 0, 0, 0, 0]);
+});
+
+test('weights are clipped adaptively unless they are excluded', (t) => {
+  t.deepEqual(adaptivelyClipped({ excludeFromAdaptiveClip: ['*/bias', 'batch*'] }, names), [true, false, false, false, true, false, true]);
+  t.deepEqual(adaptivelyClipped({}, names), [true, true, true, true, true, true, true]);
 });
 
 test('patterns about no weight are named', (t) => {

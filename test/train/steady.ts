@@ -13,7 +13,7 @@ import { Arena } from '../../src/memory/arena.ts';
 import { sequential } from '../../src/model/model.ts';
 import { planRun } from '../../src/model/plan.ts';
 import { initialWeights, storeWeights } from '../../src/model/weights.ts';
-import { slotsOf } from '../../src/optimizers/rule.ts';
+import { roomOf } from '../../src/optimizers/room.ts';
 import { scheduledRates, trainBatches } from '../../src/train/loop.ts';
 import { createRank } from '../../src/train/rank.ts';
 
@@ -30,10 +30,12 @@ const callBytes = 16 * 27;
 export function staysSteady(t: ExecutionContext, set: 'wasm' | 'auto', input: OptimizerConfigInput, meetings = 0): void {
   const { config } = sequential([
     { type: 'batchNormalization', inputShape: [8] },
-    { type: 'dense', units: 16, activation: 'elu' },
+    { type: 'dense', units: 16, activation: 'elu', name: 'stem' },
     { type: 'dropout', rate: 0.2 },
     { type: 'batchNormalization' },
     { type: 'dense', units: 16, activation: 'gelu' },
+    { type: 'scalarAffine' },
+    { type: 'add', from: ['stem', 'dropout'] },
     { type: 'batchNormalization' },
     { type: 'dense', units: 4, activation: 'softmax' },
   ]);
@@ -46,7 +48,7 @@ export function staysSteady(t: ExecutionContext, set: 'wasm' | 'auto', input: Op
     shards: 3,
     ranks: 1,
     batchRows: 8,
-    optimizerSlots: slotsOf(optimizer).length,
+    ...roomOf(optimizer),
     train,
   });
   const arena = Arena.create(plan.memory.bytes);

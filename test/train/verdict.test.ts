@@ -10,6 +10,7 @@ import { createReferenceKernels } from '../../src/kernels/reference.ts';
 import { Arena } from '../../src/memory/arena.ts';
 import { sequential } from '../../src/model/model.ts';
 import { planRun, type RunPlan } from '../../src/model/plan.ts';
+import { roomOf } from '../../src/optimizers/room.ts';
 import { createRank, type Rank } from '../../src/train/rank.ts';
 import { reachVerdict } from '../../src/train/verdict.ts';
 
@@ -30,9 +31,9 @@ interface Host {
 /** The one rank of host `host` of two in a star. What comes over the network is there at once. */
 function hostOf(host: number, clip: object): Host {
   const part = { topology: 'star', host, bounds: [0, 2, 4] } as const;
-  const plan = planRun({ model, inputShape: [3], loss: 'sparseCategoricalCrossentropy', shards: 4, ranks: 1, part, batchRows: 8, optimizerSlots: 0, train });
-  const arena = Arena.create(plan.memory.bytes);
   const optimizer = parseOptimizer({ type: 'sgd', ...clip });
+  const plan = planRun({ model, inputShape: [3], loss: 'sparseCategoricalCrossentropy', shards: 4, ranks: 1, part, batchRows: 8, ...roomOf(optimizer), train });
+  const arena = Arena.create(plan.memory.bytes);
   const spec = { optimizer, seed: 1, shuffle: false, batchSize: 8, validationBatchSize: 8, onNonFinite: 'halt', haltAfterSkipped: 3 } as const;
   const rank = createRank(plan, 0, arena, createReferenceKernels(arena), spec, 0);
   const said: string[] = [];
@@ -41,7 +42,7 @@ function hostOf(host: number, clip: object): Host {
   return { plan, arena, rank, said };
 }
 
-const clips = fc.constantFrom({}, { clipnorm: 0.5 }, { globalClipnorm: 0.5 }, { clipvalue: 0.1 });
+const clips = fc.constantFrom({}, { clipnorm: 0.5 }, { globalClipnorm: 0.5 }, { clipvalue: 0.1 }, { clipPercentile: 20, clipHistory: 12 });
 const numbers = fc.oneof(fc.double({ min: 0, max: 10, noNaN: true }), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY));
 
 test("the other hosts' ranks read what the coordinator's leader wrote", (t) => {

@@ -105,7 +105,7 @@ function showFigures() {
   figure(
     'clip-scale',
     Number.isFinite(last?.clipScale) ? digits(last.clipScale) : '–',
-    run.clipThreshold === undefined ? 'not clipped' : `clip at ${short(run.clipThreshold)}`,
+    run.clipThreshold === undefined ? 'no fixed threshold' : `clip at ${short(run.clipThreshold)}`,
   );
   at('bar').style.transform = `translateX(${100 * share - 100}%)`;
   at('progress').setAttribute('aria-valuenow', String(Math.floor(100 * share)));

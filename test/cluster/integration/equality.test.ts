@@ -43,6 +43,26 @@ for (const type of ['lamb', 'nadam'] as const) {
   });
 }
 
+const clipped = recipe({ optimizer: { type: 'sgd', learningRate: 0.5, momentum: 0.9, adaptiveClip: 0.02, excludeFromAdaptiveClip: ['dense_1'] } });
+for (const topology of ['star', 'mesh'] as const) {
+  test.serial(`hosts that clip unit by unit give the bits of one process: ${topology}`, async (t) => {
+    const cluster = await party(t, clipped, { workers: 1, steps: 14, flags: ['--min-hosts', '3', '--topology', topology] });
+    const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+    await cluster.done(t);
+    for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await clipped.sha(14)}\n`), 'every host ends with the same weights');
+  });
+}
+
+const remembered = recipe({ optimizer: { type: 'adam', clipPercentile: 30, clipHistory: 5 } });
+for (const topology of ['star', 'mesh'] as const) {
+  test.serial(`hosts that clip by a percentile of norms give the bits of one process: ${topology}`, async (t) => {
+    const cluster = await party(t, remembered, { workers: 1, steps: 14, flags: ['--min-hosts', '3', '--topology', topology] });
+    const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+    await cluster.done(t);
+    for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await remembered.sha(14)}\n`), 'every host ends with the same weights');
+  });
+}
+
 const layersThatWait = [
   { type: 'flatten' },
   { type: 'batchNormalization', trainable: false },
@@ -58,6 +78,25 @@ test.serial('hosts whose first layers are frozen for an epoch give the bits of o
     await cluster.done(t);
     for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await waiting.sha(14)}\n`), 'every host ends with the same weights');
   }
+});
+
+const blocks = {
+  layers: [
+    { type: 'flatten' },
+    { type: 'dense', units: 24, activation: 'elu', name: 'stem' },
+    { type: 'batchNormalization' },
+    { type: 'dense', units: 24, activation: 'tanh' },
+    { type: 'scalarAffine' },
+    { type: 'add', from: 'stem' },
+    { type: 'dense', units: 3, activation: 'softmax' },
+  ],
+};
+const residual = recipe({ model: blocks });
+test.serial('hosts that train a residual network give the bits of one process', async (t) => {
+  const cluster = await party(t, residual, { workers: 1, steps: 14, flags: ['--min-hosts', '3', '--topology', 'mesh'] });
+  const hosts = [2, 1].map((count, i) => cluster.join(`host${i}`, '--workers', String(count)));
+  await cluster.done(t);
+  for (const host of hosts) t.true((await host.succeeds(deadlineMs)).includes(`weights ${await residual.sha(14)}\n`), 'every host ends with the same weights');
 });
 
 const ghosts = {

@@ -39,7 +39,7 @@ export function normalized(options: Partial<TrainOptions> = {}): TrainOptions {
 export function single(options: Partial<TrainOptions> = {}): TrainOptions {
   return normalized({
     model: sequential([layers.dense({ units: 3, activation: 'softmax', useBias: false })]),
-    optimizer: optimizers.adam({ learningRate: 0.01, clipnorm: 0.05 }),
+    optimizer: optimizers.adam({ learningRate: 0.01, clipPercentile: 30, clipHistory: 3 }),
     ...options,
   });
 }
