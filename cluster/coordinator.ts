@@ -156,7 +156,7 @@ export class Coordinator implements Crew {
     const { kind, ...order } = command;
     this.#chronicle.trains = kind === 'train';
     this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
-    const obeyed = await this.#vigil.over(kind, steadyNow(), this.#member.obey(command));
+    const obeyed = await this.#vigil.over(kind, steadyNow, this.#member.obey(command));
     if (typeof obeyed === 'object') this.#tell({ kind: 'stumbled', id: 0, generation, ...obeyed });
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
     return obeyed;

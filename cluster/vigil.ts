@@ -49,16 +49,18 @@ export class Vigil {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Resolves as `work` does, which obeys a command to train, or another one, of which no steps can be seen; `now` as for `look`. */
-  async over<T>(kind: Command['kind'], now: number, work: Promise<T>): Promise<T> {
+  /** Resolves as `work` does, which obeys a command to train, or another one, of which no steps can be seen; `clock` tells the times of `look`. */
+  async over<T>(kind: Command['kind'], clock: () => number, work: Promise<T>): Promise<T> {
     this.#obeyed = kind;
-    this.#lookedAt = now;
+    this.#lookedAt = clock();
     this.#step = this.#member.committed;
     this.#stillMs = 0;
     this.#stepMs = 0;
     try {
       return await work;
     } finally {
+      // A command may be shorter than the time between two looks: how long its steps took is to be known all the same.
+      this.#time(clock());
       this.#obeyed = undefined;
     }
   }

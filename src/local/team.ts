@@ -156,6 +156,7 @@ export class Team {
       // A failure leaves ranks behind which only an abort ends.
       this.#busy = this.#failure !== undefined;
       clearInterval(watch);
+      this.#vigil.end(this.#arena, this.#plan, performance.now());
     }
   }
 

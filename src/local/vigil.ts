@@ -15,9 +15,11 @@ export interface VigilOptions {
   readonly floorMs: number;
   /** And no less than so many median steps. */
   readonly steps: number;
+  /** Before a step was seen nobody knows how long one takes: then this counts, ms. */
+  readonly unmeasuredMs: number;
 }
 
-export const defaultVigil: VigilOptions = { everyMs: 250, floorMs: 10_000, steps: 8 };
+export const defaultVigil: VigilOptions = { everyMs: 250, floorMs: 10_000, steps: 8, unmeasuredMs: 120_000 };
 
 /** Steps that the median is of. */
 const remembered = 64;
@@ -50,10 +52,7 @@ export class Vigil {
 
   /** The rank that has been stuck for longest, if one is. Those that have `ended` are not looked at. `now` in ms, of a clock that does not jump. */
   look(arena: Arena, plan: RunPlan, now: number, ended: ReadonlySet<number> = new Set()): Stuck | undefined {
-    // A look that comes late saw nothing of the time between.
-    const elapsed = Math.min(now - this.#lookedAt, 2 * this.#options.everyMs);
-    this.#lookedAt = now;
-    this.#time(stoodStep(arena, plan), elapsed);
+    const elapsed = this.#time(arena, plan, now);
     let stuck: Stuck | undefined;
     for (const [rank, { times }] of plan.ranks.entries()) {
       const { waits, beats } = readPulse(arena, times);
@@ -65,19 +64,30 @@ export class Vigil {
     return stuck;
   }
 
-  /** Before a step was seen nobody knows how long one takes. */
-  get #deadlineMs(): number {
-    if (this.#stepsMs.length === 0) return Number.POSITIVE_INFINITY;
-    const median = this.#stepsMs.toSorted((a, b) => a - b)[this.#stepsMs.length >>> 1]!;
-    return Math.max(this.#options.floorMs, this.#options.steps * median);
+  /** The command is over: how long its steps took is known also when it was shorter than the time between two looks. */
+  end(arena: Arena, plan: RunPlan, now: number): void {
+    this.#time(arena, plan, now);
   }
 
-  #time(step: number, elapsed: number): void {
+  get #deadlineMs(): number {
+    const { floorMs, steps, unmeasuredMs } = this.#options;
+    if (this.#stepsMs.length === 0) return unmeasuredMs;
+    const median = this.#stepsMs.toSorted((a, b) => a - b)[this.#stepsMs.length >>> 1]!;
+    return Math.max(floorMs, steps * median);
+  }
+
+  /** Takes note of the steps since the last look, and returns the time since then, ms. */
+  #time(arena: Arena, plan: RunPlan, now: number): number {
+    // A look that comes late saw nothing of the time between.
+    const elapsed = Math.min(now - this.#lookedAt, 2 * this.#options.everyMs);
+    this.#lookedAt = now;
     this.#stepMs += elapsed;
+    const step = stoodStep(arena, plan);
     const steps = step - this.#step;
     this.#step = step;
-    if (steps <= 0) return;
+    if (steps <= 0) return elapsed;
     this.#stepsMs = [...this.#stepsMs, this.#stepMs / steps].slice(-remembered);
     this.#stepMs = 0;
+    return elapsed;
   }
 }

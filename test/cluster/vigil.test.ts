@@ -25,7 +25,7 @@ function open() {
     layers: [],
   };
   const vigil = new Vigil({ all: hosts as unknown as Guest[] }, member, 5000);
-  const begin = (kind: 'train' | 'evaluate'): void => void vigil.over(kind, scene.now, new Promise(() => {}));
+  const begin = (kind: 'train' | 'evaluate'): void => void vigil.over(kind, () => scene.now, new Promise(() => {}));
   /** Who is given up at which second, in the next so many. */
   function watch(seconds: number, before: () => void = () => {}): [second: number, sentence: string][] {
     const lost: [number, string][] = [];
@@ -41,7 +41,14 @@ function open() {
     }
     return lost;
   }
-  return { scene, hosts, begin, watch };
+  /** A command of ten such steps that nobody looks at. */
+  async function unseen(): Promise<void> {
+    const work = vigil.over('train', () => scene.now, Promise.resolve());
+    scene.now += heartbeatMs - 1;
+    scene.step += 10;
+    await work;
+  }
+  return { scene, hosts, begin, watch, unseen };
 }
 
 test('a run that goes on, and one that has nothing to do, lose nobody', (t) => {
@@ -109,6 +116,18 @@ test('long steps are given eight times their median, and the first one two minut
   t.deepEqual(
     watch(60).map(([second]) => second - since),
     [50.5],
+  );
+});
+
+test('steps are timed that nobody looked at', async (t) => {
+  const { scene, begin, watch, unseen } = open();
+  await unseen();
+  const since = scene.now / 1000;
+  scene.goesOn = false;
+  begin('train');
+  t.deepEqual(
+    watch(20).map(([second]) => second - since),
+    [12.5],
   );
 });
 

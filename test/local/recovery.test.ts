@@ -13,7 +13,7 @@ import { classified, threads, trace, within } from '../toy.ts';
 
 const deadlineMs = 60_000;
 /** Only where somebody hangs: ranks that a busy machine keeps waiting are not to be taken for stuck. */
-const vigil = { everyMs: 20, floorMs: 2000, steps: 8 };
+const vigil = { everyMs: 20, floorMs: 2000, steps: 8, unmeasuredMs: 20_000 };
 
 function run(options: Partial<TrainOptions> = {}): TrainOptions {
   return {
@@ -71,10 +71,16 @@ for (const step of [1, 11, 12, 33]) {
   }
 }
 
+test.serial('a rank that hangs is found though the orders before were shorter than the time between two looks', async (t) => {
+  const rare = { everyMs: 1000, floorMs: 1500, steps: 8, unmeasuredMs: 3_600_000 };
+  const fault = { rank: 0, step: 14, phase: 'data', kind: 'hang', times: 1 } as const;
+  t.deepEqual(await within(deadlineMs, 'the run', trace(run({ fault, vigil: rare }))), await undisturbed);
+});
+
 test.serial('a stuck rank that is ended while it runs out of memory is told once, and costs nothing', async (t) => {
   const news: string[] = [];
   const fault = { rank: 1, step: 14, phase: 'backward', kind: 'memory', times: 1 } as const;
-  const impatient = { everyMs: 1, floorMs: 200, steps: 1 };
+  const impatient = { everyMs: 1, floorMs: 200, steps: 1, unmeasuredMs: 20_000 };
   t.deepEqual(await within(deadlineMs, 'the run', trace(run({ fault, vigil: impatient, onNews: (sentence) => news.push(sentence) }))), await undisturbed);
   t.true(news.length >= 1);
 });

@@ -30,7 +30,7 @@ test.serial('a rank that hangs while another has died is ended, too', async (t) 
       optimizerSlots: 0,
       train: arraySource(classified(400, [4], 3)),
       training,
-      vigil: { everyMs: 20, floorMs: 500, steps: 8 },
+      vigil: { everyMs: 20, floorMs: 500, steps: 8, unmeasuredMs: 20_000 },
     },
     { worker: new URL('./two-faults-worker.js', import.meta.url) },
   );

@@ -20,7 +20,7 @@ import { deadlineMs, until } from './party.ts';
 const token = 'a secret of this test';
 const loopback = { host: '127.0.0.1', port: 0 };
 /** Where nobody hangs, ranks that a busy machine keeps waiting are not to be taken for stuck. */
-const vigil = { everyMs: 20, floorMs: 2000, steps: 8 };
+const vigil = { everyMs: 20, floorMs: 2000, steps: 8, unmeasuredMs: 20_000 };
 
 type Fault = NonNullable<TrainOptions['fault']>;
 
