@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
+import { isHeld } from '../src/local/departures.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -58,6 +59,8 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
+// Even `process.exit` would wait for the thread that does not end.
+if (isHeld()) process.stderr.write('', () => process.kill(process.pid, 'SIGKILL'));
 
 /**
  * A reader who goes away has seen enough: that is no failure, and a run ends as for a signal. Where the system refuses to write for

@@ -17,7 +17,7 @@ export const errorCodes = {
   LOCKSTEP_NON_FINITE: { exit: 1, meaning: 'Loss or gradient stopped being finite and the policy says halt.' },
   LOCKSTEP_NETWORK: { exit: 1, meaning: 'A connection between hosts could not be made or kept.' },
   LOCKSTEP_RANK_FAILED: { exit: 1, meaning: 'A rank broke a rule, or ranks died until none was left to go on with; the model keeps the weights it came with.' },
-  LOCKSTEP_STATE: { exit: 1, meaning: 'A rank died in an update that nobody can finish: the state in memory is lost.' },
+  LOCKSTEP_STATE: { exit: 1, meaning: 'A rank died in an update that nobody can finish, or its thread cannot be ended: the state in memory is lost.' },
   LOCKSTEP_CHECKPOINT: { exit: 1, meaning: 'A checkpoint could not be written, or is damaged.' },
   LOCKSTEP_PROTOCOL: { exit: 1, meaning: 'A peer sent what the protocol does not allow.' },
   LOCKSTEP_VERSION: { exit: 1, meaning: 'A peer speaks another version of the protocol.' },

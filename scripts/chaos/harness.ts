@@ -46,6 +46,7 @@ export async function chaos({ seed, minutes, firstRun, runs, scenarios, keep, si
       const happened = outcome.faults.filter((fault) => fault.happened).length;
       const cast = plan.kind === 'lone' ? 'lone' : `${plan.workers.length} hosts, ${plan.topology}`;
       say(`run ${index}: ${cast}, ${happened} of ${plan.faults.length} faults, ${outcome.seconds.toFixed(1)} s: ${outcome.verdict} ${outcome.detail}`.trimEnd());
+      for (const finding of outcome.findings) say(finding);
       if (outcome.verdict !== 'same bits') {
         const kept = join(keep, `seed-${seed}-run-${index}`);
         writeFileSync(join(own, 'outcome.json'), `${JSON.stringify(outcome, undefined, 2)}\n`);

@@ -28,6 +28,8 @@ export class Started {
   readonly child: ChildProcess;
   /** Where its events go. */
   readonly log: string;
+  /** What it says. */
+  readonly output: string;
   /** The fault that its environment asked for. */
   readonly carries: InsideFault | undefined;
   /** What it says on standard output. */
@@ -43,14 +45,14 @@ export class Started {
     this.log = join(folder, `${name}.jsonl`);
     const { LOCKSTEP_FAULT: _, ...env } = process.env;
     const fault = carries && { rank: carries.rank, step: carries.at, phase: carries.phase, kind: carries.kind, times: 1 };
-    const [output, errors] = [join(folder, `${name}.out`), join(folder, `${name}.err`)];
-    const files = [output, errors].map((path) => openSync(path, 'w'));
+    this.output = join(folder, `${name}.out`);
+    const files = [this.output, join(folder, `${name}.err`)].map((path) => openSync(path, 'w'));
     this.child = spawn(process.execPath, [lockstep, ...args, '--log', this.log, '--metrics', metrics], {
       stdio: ['ignore', ...files],
       env: { ...env, NO_COLOR: '1', ...(fault && { LOCKSTEP_FAULT: JSON.stringify(fault) }) },
     });
     for (const file of files) closeSync(file);
-    this.#said = new Tail(output);
+    this.#said = new Tail(this.output);
     living.add(this.child);
     this.ended = new Promise((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {

@@ -2,6 +2,7 @@
  * Room: scripts (level 8). One run of chaos: starts its cast, lets the planned faults happen as its steps go by, starts again who died,
  * and judges how it ended.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stepFolders, verify } from '../../src/checkpoint/inspect.ts';
@@ -9,6 +10,7 @@ import { Cast, type Slot } from './cast.ts';
 import type { Fault, InsideFault, RunPlan } from './schedule.ts';
 import { Strikes } from './strikes.ts';
 import { StepWatch } from './tail.ts';
+import { threadsOf } from './threads.ts';
 
 /** Longer than any recovery takes, on the slowest machine. */
 const hangMs = 90_000;
@@ -31,6 +33,8 @@ export interface RunOutcome {
   readonly verdict: Verdict;
   /** What is wrong, if something is. */
   readonly detail: string;
+  /** Of a hang: what each process said last, and what its threads are doing. */
+  readonly findings: readonly string[];
   readonly seconds: number;
   readonly faults: readonly FaultOutcome[];
 }
@@ -79,7 +83,7 @@ class Course {
     for (;;) {
       await pause(lookMs, undefined, { signal });
       const trouble = await this.#look(performance.now());
-      if (trouble !== undefined) return this.#outcome(...trouble);
+      if (trouble !== undefined) return this.#outcome(...trouble, trouble[0] === 'hang' ? await this.#examine() : []);
     }
   }
 
@@ -170,7 +174,16 @@ class Course {
     return undefined;
   }
 
-  #outcome(verdict: Verdict, detail: string): RunOutcome {
+  async #examine(): Promise<string[]> {
+    const examined = this.#cast!.slots.map(async ({ current: { name, exit, child, output } }) => {
+      if (exit) return [];
+      const said = readFileSync(output, 'utf8').trimEnd().split('\n').at(-1)!;
+      return [`${name} said last: ${said}`, ...(await threadsOf(child.pid!)).map((line) => `${name}, ${line}`)];
+    });
+    return (await Promise.all(examined)).flat();
+  }
+
+  #outcome(verdict: Verdict, detail: string, findings: readonly string[]): RunOutcome {
     const { plan } = this.#order;
     const moments = [...this.#happened.values()].sort((a, b) => a - b);
     const faults = plan.faults.map((fault): FaultOutcome => {
@@ -179,6 +192,6 @@ class Course {
       const next = moments.find((moment) => moment > at) ?? Number.POSITIVE_INFINITY;
       return { fault, happened: true, gapMs: this.#watch.longestGap(at, next) };
     });
-    return { plan, verdict, detail, seconds: (performance.now() - this.#began) / 1000, faults };
+    return { plan, verdict, detail, findings, seconds: (performance.now() - this.#began) / 1000, faults };
   }
 }

@@ -11,7 +11,7 @@ import { phases } from '../../src/telemetry/timing.ts';
 type AskedFault = RankFault & { readonly rank: number };
 
 const count = (min: number): z.ZodNumber => z.int(`an integer >= ${min}`).min(min, `an integer >= ${min}`);
-const kinds = ['throw', 'exit', 'memory', 'hang', 'kill'] as const satisfies readonly RankFault['kind'][];
+const kinds = ['throw', 'exit', 'memory', 'hang', 'block', 'kill'] as const satisfies readonly RankFault['kind'][];
 
 const schema = z.strictObject({
   rank: count(0),

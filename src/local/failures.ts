@@ -2,8 +2,11 @@
  * Room: local (level 6). Ranks that died: how that is told, and what follows from how often it happened.
  */
 import { type ErrorCode, LockstepError } from '../errors.ts';
-import type { Phase } from '../telemetry/timing.ts';
+import type { Arena } from '../memory/arena.ts';
+import type { RunPlan } from '../model/plan.ts';
+import { type Phase, phases } from '../telemetry/timing.ts';
 import { noStep } from '../train/loop.ts';
+import type { RankOutcome } from './task.ts';
 
 /** The death of a rank, and where it was. */
 export interface RankFailure {
@@ -16,6 +19,14 @@ export interface RankFailure {
   readonly code: ErrorCode | undefined;
   readonly message: string;
   readonly stack: string | undefined;
+}
+
+/** What `rank` failed of, and where it was by the words that it wrote last. */
+export function failureOf({ i32 }: Arena, plan: RunPlan, rank: number, { code, message, stack }: Extract<RankOutcome, { kind: 'failed' }>): RankFailure {
+  const at = plan.ranks[rank]!.progress >>> 2;
+  const [step, phase, layer] = [i32[at]!, i32[at + 1]!, i32[at + 2]!];
+  const layerName = plan.topology.layers[layer]?.name;
+  return { rank, step, phase: phases[phase] ?? 'data', ...(layerName !== undefined && { layer: layerName }), code, message, stack };
 }
 
 /** "Rank 1 failed in phase forward of layer `dense` at step 7: worker exited with code: 3", for a sentence that goes on. */
@@ -33,6 +44,15 @@ export function failureError(failure: RankFailure, outcome: string): LockstepErr
   if (failure.stack !== undefined) cause.stack = failure.stack;
   const end = failure.step === 0 ? 'the run did not begin' : failure.step === noStep ? 'the run ended there' : outcome;
   return new LockstepError(failure.code ?? 'LOCKSTEP_RANK_FAILED', `${describeFailure(failure)}; ${end}.`, { cause });
+}
+
+/** The end of a run: a thread that was ended is still there. */
+export function heldError(failure: RankFailure | undefined): LockstepError {
+  const what = failure ? describeFailure(failure) : 'A rank was stuck';
+  return new LockstepError(
+    'LOCKSTEP_STATE',
+    `${what}, but a call into the system that does not return holds its thread; go on from a checkpoint with --resume in another process.`,
+  );
 }
 
 /** So many failures of one rank in so many steps, and it is not trusted any more. */

@@ -2,7 +2,7 @@
  * Room: local (level 6). Ranks that fail on purpose, at a place of a step that can be named: how tests and `npm run chaos` see that
  * nothing is lost. Nothing of it runs unless it was asked for.
  */
-
+import { readSync } from 'node:fs';
 import { phaseIndex } from '../telemetry/timing.ts';
 import type { Rank } from '../train/rank.ts';
 import type { RankFault } from './task.ts';
@@ -42,6 +42,8 @@ function fail({ kind }: RankFault): never {
     const kept: number[][] = [];
     for (;;) kept.push(Array.from({ length: 100_000 }, (_, i) => i + 0.5));
   }
+  // For as long as nobody writes there.
+  if (kind === 'block') readSync(0, new Uint8Array(1));
   // The signal may take a moment, in which nothing more is done.
   if (kind === 'kill') process.kill(process.pid, 'SIGKILL');
   for (;;);

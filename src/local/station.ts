@@ -90,8 +90,11 @@ export class Station {
 
   /** Ends all threads, whatever they do. */
   async end(): Promise<void> {
-    await this.#team.end();
-    await this.#reader?.end();
+    try {
+      await this.#team.end();
+    } finally {
+      await this.#reader?.end();
+    }
   }
 
   /** Ends the ranks' part of the run and starts them on another one: all shards when there is no `part`. `steps` as for a Team. */

@@ -32,10 +32,10 @@ export interface RankFault {
   readonly layer?: number;
   readonly phase?: Phase;
   /**
-   * An error, the thread's exit, all memory that it may have, no end, the death of the process as by kill -9. `throw`, `exit` and `kill`
-   * in phase `optimizer` come after the rank has updated its first block.
+   * An error, the thread's exit, all memory that it may have, no end, a call into the system that does not return (of the standard input, on which nothing may
+   * come), the death of the process as by kill -9. `throw`, `exit` and `kill` in phase `optimizer` come after the rank has updated its first block.
    */
-  readonly kind: 'throw' | 'exit' | 'memory' | 'hang' | 'kill';
+  readonly kind: 'throw' | 'exit' | 'memory' | 'hang' | 'block' | 'kill';
   /** How many times at most; default without end. */
   readonly times?: number;
 }

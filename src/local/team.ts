@@ -11,9 +11,9 @@ import { recall, uplinkIndex } from '../collectives/uplink.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
-import { phases } from '../telemetry/timing.ts';
 import type { TrainingSpec } from '../train/rank.ts';
-import { failureError, type RankFailure } from './failures.ts';
+import { Departures } from './departures.ts';
+import { failureError, failureOf, heldError, type RankFailure } from './failures.ts';
 import { openRankPool } from './rank-pool.ts';
 import { type Command, type RankFault, type RankOutcome, type RankTask, type StepSockets, writeCommand } from './task.ts';
 import { defaultVigil, Vigil, type VigilOptions } from './vigil.ts';
@@ -55,8 +55,8 @@ export class Team {
   readonly #vigil: Vigil;
   /** By rank: ends its thread. */
   readonly #ends: AbortController[] = [];
-  /** Of threads that were ended from outside: resolve when they are gone. */
-  #gone: Promise<unknown>[] = [];
+  /** Threads that were ended from outside. */
+  readonly #departures = new Departures();
   /** Ranks that have ended, or are being ended. */
   readonly #ended = new Set<number>();
   #commands = 0;
@@ -90,7 +90,6 @@ export class Team {
     this.#left = 0;
     this.#busy = false;
     this.#failure = undefined;
-    this.#gone = [];
     this.#ended.clear();
     resetControl(arena, this.#control);
     const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
@@ -132,9 +131,14 @@ export class Team {
     this.#busy = true;
     const { ranks } = this.#options;
     const expected = this.#commands * ranks;
-    // It also keeps the process alive, which `waitAsync` alone does not.
     this.#vigil.begin(this.#arena, this.#plan, performance.now());
-    const watch = setInterval(() => this.#endStuck(), this.#everyMs);
+    const look = (): void => {
+      this.#endStuck();
+      // A waking that got lost costs the time between two looks.
+      Atomics.notify(i32, finished);
+    };
+    // It also keeps the process alive, which `waitAsync` alone does not.
+    const watch = setInterval(look, this.#everyMs);
     try {
       for (;;) {
         const done = Atomics.load(i32, finished);
@@ -175,7 +179,10 @@ export class Team {
     if (this.#arena && this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink), this.#leaderCarries);
   }
 
-  /** Ends all ranks, whatever they do; the threads stay for another plan. */
+  /**
+   * Ends all ranks, whatever they do; the threads stay for another plan. Throws LOCKSTEP_STATE, once, when one does not end: whatever holds it may
+   * write to the memory of the ranks yet.
+   */
   async rest(): Promise<void> {
     if (this.#busy) {
       abort(this.#arena, this.#control, -1);
@@ -186,16 +193,16 @@ export class Team {
       Atomics.notify(i32, this.#control.doorbell);
     }
     // Who is stuck does not see that it is to leave.
+    this.#vigil.dismiss();
     const watch = setInterval(() => this.#endStuck(), this.#everyMs);
     await this.#tasks;
     clearInterval(watch);
-    await Promise.all(this.#gone);
+    if (!(await this.#departures.done())) throw heldError(this.#failure);
   }
 
   /** Ends all ranks and their threads. */
   async end(): Promise<void> {
-    await this.rest();
-    await this.#pool.destroy();
+    await this.rest().finally(() => this.#pool.destroy());
   }
 
   get #everyMs(): number {
@@ -211,7 +218,7 @@ export class Team {
     this.#ends[stuck.rank]!.abort(new Error(`it neither went on nor waited for ${Math.round(stuck.forMs / 1000)} s and was ended`));
     const removed = threads.filter((thread) => !this.#pool.threads.includes(thread));
     // It may also die of an error meanwhile, which its task tells.
-    for (const thread of removed) this.#gone.push(new Promise((resolve) => thread.once('exit', resolve)));
+    for (const thread of removed) this.#departures.add(thread);
   }
 
   /** Turns a rank's end into an error when it was not asked for, and makes its peers leave. */
@@ -232,15 +239,8 @@ export class Team {
     }
     if (outcome.kind !== 'failed') return;
     if (rank === this.#options.fault?.rank) this.#faultsLeft--;
-    this.#failure ??= this.#failureOf(rank, outcome);
+    this.#failure ??= failureOf(this.#arena, this.#plan, rank, outcome);
     // Wakes `obey`. Both run in this thread, so it waits already or will see the failure before it does.
     Atomics.notify(this.#arena.i32, this.#control.finished);
-  }
-
-  #failureOf(rank: number, { code, message, stack }: Extract<RankOutcome, { kind: 'failed' }>): RankFailure {
-    const at = this.#plan.ranks[rank]!.progress >>> 2;
-    const [step, phase, layer] = this.#arena.i32.subarray(at, at + 3) as unknown as [number, number, number];
-    const layerName = this.#plan.topology.layers[layer]?.name;
-    return { rank, step, phase: phases[phase] ?? 'data', ...(layerName !== undefined && { layer: layerName }), code, message, stack };
   }
 }

@@ -37,6 +37,8 @@ export class Vigil {
   /** Of the step that is under way, ms. */
   #stepMs = 0;
   #stepsMs: number[] = [];
+  /** All are to leave. */
+  #dismissed = false;
 
   constructor(options: VigilOptions) {
     this.#options = options;
@@ -45,6 +47,7 @@ export class Vigil {
   /** A command begins: what was seen before says nothing. */
   begin(arena: Arena, plan: RunPlan, now: number): void {
     this.#seen = [];
+    this.#dismissed = false;
     this.#lookedAt = now;
     this.#step = stoodStep(arena, plan);
     this.#stepMs = 0;
@@ -57,7 +60,7 @@ export class Vigil {
     for (const [rank, { times }] of plan.ranks.entries()) {
       const { waits, beats } = readPulse(arena, times);
       const before = this.#seen[rank];
-      const unchangedMs = before?.beats === beats && !waits && beats !== 0 ? before.unchangedMs + elapsed : 0;
+      const unchangedMs = before?.beats === beats && (!waits || this.#dismissed) && beats !== 0 ? before.unchangedMs + elapsed : 0;
       this.#seen[rank] = { beats, unchangedMs };
       if (!ended.has(rank) && unchangedMs > this.#deadlineMs && unchangedMs > (stuck?.forMs ?? 0)) stuck = { rank, forMs: unchangedMs };
     }
@@ -67,6 +70,11 @@ export class Vigil {
   /** The command is over: how long its steps took is known also when it was shorter than the time between two looks. */
   end(arena: Arena, plan: RunPlan, now: number): void {
     this.#time(arena, plan, now);
+  }
+
+  /** From now on all are to leave: who waits for anybody is stuck, too. Until the next command begins. */
+  dismiss(): void {
+    this.#dismissed = true;
   }
 
   get #deadlineMs(): number {

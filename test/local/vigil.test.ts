@@ -37,8 +37,9 @@ function open() {
     vigil.end(arena, plan, scene.now);
   };
   /** Who is stuck, and after how long a command in which nothing happens. */
-  const stand = (forMs: number, ended?: ReadonlySet<number>): [rank: number, ms: number] | undefined => {
+  const stand = (forMs: number, ended?: ReadonlySet<number>, dismissed = false): [rank: number, ms: number] | undefined => {
     vigil.begin(arena, plan, scene.now);
+    if (dismissed) vigil.dismiss();
     for (const from = scene.now; scene.now - from < forMs; ) {
       scene.now += everyMs;
       const stuck = vigil.look(arena, plan, scene.now, ended);
@@ -83,4 +84,13 @@ test('who waits, has not begun or has ended is not stuck', (t) => {
   beat(0, 'loss');
   t.is(stand(4 * floorMs, new Set([0])), undefined);
   t.deepEqual(stand(4 * floorMs), [0, floorMs + 2 * everyMs]);
+});
+
+test('who waits where all are to leave is stuck', (t) => {
+  const { beat, command, stand } = open();
+  command(10, 50);
+  for (const rank of [0, 1]) beat(rank, 'wait');
+  t.is(stand(4 * floorMs), undefined);
+  t.deepEqual(stand(4 * floorMs, new Set([0]), true), [1, floorMs + 2 * everyMs]);
+  t.is(stand(4 * floorMs), undefined);
 });

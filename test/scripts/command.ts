@@ -36,18 +36,26 @@ function unwatched(args: readonly string[]): readonly string[] {
   return runs && !args.some((arg) => arg.startsWith('--metrics')) ? [...args, '--metrics', 'off'] : args;
 }
 
-/** Starts a program, in a folder and with more variables where they are given. It is killed at the deadline. */
-export function start(file: string, args: readonly string[], { cwd, env }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}): Running {
+interface Surroundings {
+  readonly cwd?: string;
+  /** More variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The standard input is there, and nothing comes. */
+  readonly silentInput?: boolean;
+}
+
+/** Starts a program. It is killed at the deadline. */
+export function start(file: string, args: readonly string[], { cwd, env, silentInput = false }: Surroundings = {}): Running {
   const child = spawn(file, unwatched(args), {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [silentInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     timeout: deadlineMs,
     killSignal: 'SIGKILL',
     env: { ...process.env, NO_COLOR: '1', ...env },
     ...(cwd !== undefined && { cwd }),
   });
   let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const end = new Promise<Result>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, stdout, stderr }));
@@ -57,7 +65,7 @@ export function start(file: string, args: readonly string[], { cwd, env }: { rea
       const look = (): void => {
         if (stdout.includes(text)) resolve();
       };
-      child.stdout.on('data', look);
+      child.stdout!.on('data', look);
       look();
       end.then(() => reject(new Error(`Expected the output to hold "${text}", got:\n${stdout}${stderr}`)), reject);
     });

@@ -21,7 +21,7 @@ const inside = (phase: 'commit' | 'forward'): Fault => ({
 });
 
 function outcome(index: number, minHosts: number, faults: RunOutcome['faults'], verdict: RunOutcome['verdict'] = 'same bits'): RunOutcome {
-  return { plan: { ...plan, index, minHosts }, verdict, detail: verdict === 'same bits' ? '' : 'reason', seconds: 4, faults };
+  return { plan: { ...plan, index, minHosts }, verdict, detail: verdict === 'same bits' ? '' : 'reason', findings: [], seconds: 4, faults };
 }
 
 const outcomes = [

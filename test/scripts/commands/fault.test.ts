@@ -42,7 +42,7 @@ for (const [fault, sentence] of [
   ['[]', 'LOCKSTEP_FAULT to be a JSON object of `rank`, `step`, `phase`, `kind` and, if wanted, `times`, got `"[]"`'],
   ['{"rank":0,"step":-1,"phase":"commit","kind":"kill"}', '`step` of LOCKSTEP_FAULT to be an integer >= 0, got '],
   ['{"rank":0,"step":1,"phase":"decide","kind":"kill"}', '`phase` of LOCKSTEP_FAULT to be one of data, forward, '],
-  ['{"rank":0,"step":1,"phase":"clip"}', '`kind` of LOCKSTEP_FAULT to be one of throw, exit, memory, hang, kill, got '],
+  ['{"rank":0,"step":1,"phase":"clip"}', '`kind` of LOCKSTEP_FAULT to be one of throw, exit, memory, hang, block, kill, got '],
   ['{"rank":0,"step":1,"phase":"clip","kind":"kill","size":1}', 'LOCKSTEP_FAULT to be a JSON object of '],
 ] as const) {
   test(`a fault that nobody understands is told: ${fault}`, async (t) => {
