@@ -1,5 +1,5 @@
 /** What batch normalisation does, and what its options change: docs/guides/batch-normalization.md walks through it. */
-import { evaluate, type LayerConfigInput, layers, type Model, recalibrate, sequential, type TrainOptions } from 'lockstep';
+import { type ArrayData, evaluate, type LayerConfigInput, layers, type Model, openData, recalibrate, sequential, type TrainOptions } from 'lockstep';
 import { compare, everywhere, run, table } from './support/compare.ts';
 
 const rows = { limit: 6000 };
@@ -106,3 +106,38 @@ await compare(
   ],
   { ...common, batchSize: 64 },
 );
+
+// Padding: each picture as a sequence of its rows, with steps of zeros behind it.
+async function padded(split: 'train' | 'validation', steps: number): Promise<ArrayData> {
+  const source = await openData(data[split]);
+  const size = 28 * 28;
+  const x = new Uint8Array(source.length * 28 * steps);
+  const picture = new Uint8Array(size);
+  for (let row = 0; row < source.length; row++) {
+    source.readRows(Int32Array.of(row), picture);
+    x.set(picture, row * 28 * steps);
+  }
+  return { x, y: source.labels.values as Int32Array, inputShape: [steps, 28], scale: 255 };
+}
+const sequences = (steps: number, first: readonly LayerConfigInput[]): Model =>
+  sequential([
+    ...first,
+    layers.batchNormalization({ name: 'norm', momentum: 0.9, ...(first.length === 0 && { inputShape: [steps, 28] }) }),
+    layers.flatten(),
+    hidden(100),
+    output(),
+  ]);
+const mean = (numbers: Float32Array): string => (numbers.reduce((sum, value) => sum + value, 0) / numbers.length).toFixed(4);
+const paddings: string[][] = [];
+for (const steps of [28, 112]) {
+  const pictures = { train: await padded('train', steps), validation: await padded('validation', steps) };
+  for (const masks of [false, true]) {
+    const name = `${steps} steps${masks ? ', masked' : ''}`;
+    const model = sequences(steps, masks ? [layers.masking({ inputShape: [steps, 28] })] : []);
+    await run('masking', { name, model, data: pictures }, { ...common, epochs: 1 });
+    const norm = model.layers.find((layer) => layer.name === 'norm')!.getWeights();
+    const moving = (kind: string): string => mean(norm.find((weight) => weight.name === kind)!.data);
+    paddings.push([name, moving('moving_mean'), moving('moving_variance')]);
+  }
+}
+table('masking', ['', 'moving mean', 'moving variance'], paddings);
