@@ -18,6 +18,14 @@ export class Chronicle {
 
   /** `before` became `after` with these effects at the time `now`, in ms. */
   note(before: RunState, after: RunState, effects: readonly Effect[], now: number): void {
+    for (const host of before.hosts) {
+      if ((host.phase !== 'member' && host.phase !== 'leaving') || after.hosts.some(({ id }) => id === host.id)) continue;
+      if (effects.some((effect) => effect.kind === 'release' && effect.id === host.id)) this.changes.left++;
+      else {
+        this.changes.lost++;
+        this.#recoversSince ??= now;
+      }
+    }
     for (const effect of effects) {
       if (effect.kind === 'recall') {
         this.#recoversSince ??= now;
@@ -29,11 +37,6 @@ export class Chronicle {
         const joined = effect.members.filter(({ id }) => id !== 0 && !before.members.includes(id));
         this.changes.joined += joined.length;
       }
-    }
-    for (const host of before.hosts) {
-      if ((host.phase !== 'member' && host.phase !== 'leaving') || after.hosts.some(({ id }) => id === host.id)) continue;
-      if (effects.some((effect) => effect.kind === 'release' && effect.id === host.id)) this.changes.left++;
-      else this.changes.lost++;
     }
   }
 

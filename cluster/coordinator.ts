@@ -156,7 +156,7 @@ export class Coordinator implements Crew {
     const { kind, ...order } = command;
     this.#chronicle.trains = kind === 'train';
     this.#herald.tellAll(this.#state.members, { type: kind, ...order } as MessageBody);
-    const obeyed = await this.#vigil.over(kind, steadyNow, this.#member.obey(command));
+    const obeyed = await this.#vigil.over(kind, steadyNow, () => this.#member.obey(command));
     if (typeof obeyed === 'object') this.#tell({ kind: 'stumbled', id: 0, generation, ...obeyed });
     this.#tell({ kind: 'boundary', id: 0, generation, committed: this.#member.committed, speed: speedOf(this.#member.rowSeconds) });
     return obeyed;
@@ -241,7 +241,7 @@ export class Coordinator implements Crew {
   /** Sends signs of life, and loses who gives none or keeps the others waiting. */
   #watch(): void {
     this.#herald.beat();
-    for (const { guest, sentence } of this.#vigil.look(steadyNow())) {
+    for (const { guest, sentence } of this.#vigil.look(steadyNow(), this.#state)) {
       this.#chronicle.timedOut(guest.name, phases[guest.signs.ranks[0]?.phase ?? 0] ?? 'data');
       this.#tell({ kind: 'lost', id: guest.id, reason: sentence });
       this.#guests.dismiss(guest.id, { reason: 'timeout', message: sentence });

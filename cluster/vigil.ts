@@ -1,12 +1,13 @@
 /**
- * Room: cluster (level 7). The coordinator's watch over its hosts: the name of whoever gives no sign of life, and, while steps are trained, of whoever
- * keeps one waiting that nobody goes on with.
+ * Room: cluster (level 7). The coordinator's watch over its hosts: the name of whoever gives no sign of life, and of whoever keeps a step waiting that nobody
+ * goes on with, while the coordinator's own ranks are in it and after that.
  */
 import type { Command } from '../src/local/task.ts';
 import { phases } from '../src/telemetry/timing.ts';
 import type { Guest, Guests } from './guests.ts';
 import type { Member } from './member.ts';
 import { explainSilence, type HostSigns, silentHosts, stepDeadline } from './membership/silence.ts';
+import type { RunState } from './membership/state.ts';
 import type { RefusalReason } from './transport/refusal.ts';
 
 /** Twice in the time after which anybody would miss them, many times over. */
@@ -49,47 +50,56 @@ export class Vigil {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Resolves as `work` does, which obeys a command to train, or another one, of which no steps can be seen; `clock` tells the times of `look`. */
-  async over<T>(kind: Command['kind'], clock: () => number, work: Promise<T>): Promise<T> {
+  /** Does `work`, which obeys a command to train, or another one, of which no steps can be seen; `clock` tells the times of `look`. */
+  async over<T>(kind: Command['kind'], clock: () => number, work: () => Promise<T>): Promise<T> {
     this.#obeyed = kind;
     this.#lookedAt = clock();
     this.#step = this.#member.committed;
     this.#stillMs = 0;
     this.#stepMs = 0;
     try {
-      return await work;
+      return await work();
     } finally {
       // A command may be shorter than the time between two looks: how long its steps took is to be known all the same.
-      this.#time(clock());
+      this.#time(clock(), []);
       this.#obeyed = undefined;
     }
   }
 
   /** Whom to give up at the time `now` of `steadyNow`. */
-  look(now: number): Lost[] {
+  look(now: number, { phase, awaited }: Pick<RunState, 'phase' | 'awaited'>): Lost[] {
     const hosts = this.#guests.all.map((guest): Signs => ({ ...guest.signs, ...(this.#member.placeOf(guest.id) ?? { first: 0, end: 0 }), guest }));
     const silent = silentHosts(now, this.#timeoutMs, hosts);
     if (silent.length > 0) return silent.map((host) => this.#lost(now, `was silent for more than ${this.#timeoutMs / 1000} s`, host));
-    this.#time(now);
-    if (this.#obeyed === undefined || this.#stillMs <= 1000 * stepDeadline(this.#stepsSeconds) + graceMs) return [];
+    // Its own part is done, and others finish or leave theirs. Who gets ready may receive for long.
+    const late = this.#obeyed === undefined && phase !== 'forming' ? awaited : [];
+    this.#time(now, late);
+    // Of a host that mends a rank no more is seen: it gets as long as for a first step.
+    const recent = this.#obeyed === undefined ? [] : this.#stepsSeconds;
+    if (this.#stillMs <= 1000 * stepDeadline(recent) + graceMs) return [];
     // If it was another one, the next look but some comes to it.
     this.#stillMs = 0;
-    const guilty = furthestBehind(hosts.filter(({ guest }) => this.#member.placeOf(guest.id) && (this.#obeyed === 'train' || isInStep(guest))));
+    const guilty = furthestBehind(hosts.filter(({ guest }) => this.#member.placeOf(guest.id) && (this.#obeyed === 'train' || this.#isBehind(guest, late))));
     return guilty ? [this.#lost(now, 'keeps a step waiting', guilty)] : [];
+  }
+
+  /** A host whose ranks are in a step still, where others are past it. */
+  #isBehind({ id, signs: { ranks } }: Guest, late: readonly number[]): boolean {
+    return ranks.some(({ step }) => step > 0) && (this.#obeyed !== undefined || late.includes(id));
   }
 
   #lost(now: number, what: string, host: Signs): Lost {
     return { guest: host.guest, sentence: explainSilence(now, what, host, this.#member.layers) };
   }
 
-  #time(now: number): void {
+  #time(now: number, late: readonly number[]): void {
     // A look that comes late saw nothing of the time between.
     const elapsed = Math.min(now - this.#lookedAt, 2 * heartbeatMs);
     this.#lookedAt = now;
     const { committed, progress } = this.#member;
     const places = JSON.stringify([committed, progress, this.#guests.all.map(({ id, signs }) => [id, signs.ranks])]);
     // How far an evaluation is cannot be seen from the places of ranks, but who has not come to it yet can.
-    const isWatched = this.#obeyed === 'train' || this.#guests.all.some(isInStep);
+    const isWatched = this.#obeyed === 'train' || this.#guests.all.some((guest) => this.#isBehind(guest, late));
     this.#stillMs = isWatched && places === this.#places ? this.#stillMs + elapsed : 0;
     this.#places = places;
     this.#stepMs += elapsed;
@@ -99,11 +109,6 @@ export class Vigil {
     this.#stepsSeconds = [...this.#stepsSeconds, this.#stepMs / steps / 1000].slice(-remembered);
     this.#stepMs = 0;
   }
-}
-
-/** A host whose ranks are in a step still. */
-function isInStep({ signs: { ranks } }: Guest): boolean {
-  return ranks.some(({ step }) => step > 0);
 }
 
 /** Who is at the earliest step, computes there rather than waits, and has been there for longest. */

@@ -2,7 +2,9 @@
  * Room: cluster (level 7), exchange. Sending where the main thread carries: whatever the ranks' leader announces goes to links. Small
  * messages leave at once; numbers of the gradient in pieces, copied out of the arena as the connection takes them.
  */
+import { lookAgainMs } from '../../src/collectives/control.ts';
 import { countArrival, type OutboxKind, readOutbox, type UplinkIndex, uplinkIndex } from '../../src/collectives/uplink.ts';
+import { Waking } from '../../src/local/waking.ts';
 import type { Arena } from '../../src/memory/arena.ts';
 import type { RunPlan } from '../../src/model/plan.ts';
 import { TrafficCounter } from '../../src/telemetry/traffic.ts';
@@ -30,6 +32,8 @@ export class Outgoing {
   readonly #departures: Departures;
   readonly #traffic: TrafficCounter;
   readonly #index: UplinkIndex;
+  readonly #waking: Waking;
+  readonly #timer: NodeJS.Timeout;
   #stopped = false;
 
   /** Begins at once. `onAnnounced` is called for everything that is announced. */
@@ -40,12 +44,15 @@ export class Outgoing {
     this.#departures = new Departures(plan, arena, generation);
     this.#traffic = new TrafficCounter(arena, plan.traffic);
     this.#index = uplinkIndex(plan.uplink);
+    this.#waking = new Waking(arena.i32, this.#index.outgoing);
+    this.#timer = setInterval(() => this.#waking.wake(), lookAgainMs).unref();
     void this.#pump();
   }
 
   stop(): void {
     this.#stopped = true;
-    Atomics.notify(this.#options.arena.i32, this.#index.outgoing);
+    clearInterval(this.#timer);
+    this.#waking.wake();
   }
 
   /** Sends what is announced, entry by entry, and sleeps in between. */
@@ -55,8 +62,7 @@ export class Outgoing {
     for (let sent = 0; !this.#stopped; ) {
       const announced = Atomics.load(arena.i32, outgoing);
       while (sent !== announced && !this.#stopped) this.#dispatch(...readOutbox(arena, this.#index, sent++));
-      const change = Atomics.waitAsync(arena.i32, outgoing, announced);
-      if (change.async) await change.value;
+      await this.#waking.unless(announced);
     }
   }
 

@@ -12,8 +12,8 @@ import { Strikes } from './strikes.ts';
 import { StepWatch } from './tail.ts';
 import { threadsOf } from './threads.ts';
 
-/** Longer than any recovery takes, on the slowest machine. */
-const hangMs = 90_000;
+/** Longer than any recovery takes, on the slowest machine: nobody is taken for stuck later than two minutes and the time that its thread may take to end. */
+const hangMs = 150_000;
 const lookMs = 4;
 /** From the release of hosts to the end of who leads. */
 const releaseMs = 10_000;

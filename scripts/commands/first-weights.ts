@@ -14,6 +14,7 @@ export interface InitFlags {
 function withName(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const [from, to, ...more] = text.split('=');
   if (!from || !to || more.length > 0) throw new InvalidArgumentError("Expected a layer's name in the file, `=`, and its name in the model.");
+  if (Object.hasOwn(before, from)) throw new InvalidArgumentError(`Expected one name for \`${from}\`, got two.`);
   return { ...before, [from]: to };
 }
 

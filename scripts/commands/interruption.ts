@@ -2,6 +2,8 @@
  * Room: scripts (level 8). Signals that ask a command to end.
  */
 
+const signals = ['SIGINT', 'SIGTERM'] as const;
+
 interface Interruption {
   readonly signal: AbortSignal;
   /** There are no more steps: what comes is taken without a word. */
@@ -13,20 +15,24 @@ interface Interruption {
 export function interruption(say: (text: string) => void): Interruption {
   let steps = true;
   const controller = new AbortController();
+  const release = (): void => {
+    for (const name of signals) process.off(name, onSignal);
+  };
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) {
+      // It waits for a thread that is in a call which does not return: then a third signal finds nobody who handles it, and ends the process.
+      release();
+      process.exit(130);
+    }
     if (steps) say('stopping after this step; once more to stop at once');
     controller.abort();
   };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const name of signals) process.on(name, onSignal);
   return {
     signal: controller.signal,
     rest: () => {
       steps = false;
     },
-    release: () => {
-      for (const name of signals) process.off(name, onSignal);
-    },
+    release,
   };
 }

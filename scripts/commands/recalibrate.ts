@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { readRunConfig } from '../../src/config/file.ts';
 import { rowsPerStep } from '../../src/config/resolve.ts';
 import { loadWeights, saveModel } from '../../src/interop/files.ts';
+import { freezing } from '../../src/local/freezing.ts';
 import { openInputs } from '../../src/local/inputs.ts';
 import { recalibrate } from '../../src/local/recalibrate.ts';
 import { Model } from '../../src/model/model.ts';
@@ -36,7 +37,13 @@ async function runRecalibrate(path: string, flags: RecalibrateFlags): Promise<vo
   const model = new Model(config.model);
   model.build(data.inputShape);
   await loadWeights(model, flags.weights);
-  const { samples, weightsSha256 } = await recalibrate({ model, data, ...computedWith(config, flags), batchSize: rowsPerStep(config) });
+  // Layers that the run never trains computed with their moving statistics, and do so here.
+  const names = model.topology.layers.map(({ name }) => name);
+  const frozen = new Model(freezing(config.model, names, config.freeze).config);
+  frozen.build(data.inputShape);
+  frozen.setWeights(model.getWeights());
+  const { samples, weightsSha256 } = await recalibrate({ model: frozen, data, ...computedWith(config, flags), batchSize: rowsPerStep(config) });
+  model.setWeights(frozen.getWeights());
   await saveModel(model, flags.out);
   process.stdout.write(`${data.name}: statistics of ${samples.toLocaleString('en-US')} rows written to ${flags.out}, weights ${weightsSha256}\n`);
 }

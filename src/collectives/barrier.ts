@@ -3,7 +3,7 @@
  * come, and never keeps one after anybody aborted: then it throws `Aborted`.
  */
 import type { Arena } from '../memory/arena.ts';
-import type { ControlIndex } from './control.ts';
+import { type ControlIndex, lookAgainMs } from './control.ts';
 
 /** Thrown in ranks whose peer failed: not a failure of their own. */
 export class Aborted extends Error {
@@ -68,7 +68,7 @@ export class Barrier {
     }
     this.#spins = Math.max(Math.min(this.#mostSpins, fewestSpins), this.#spins >>> 1);
     Atomics.add(words, asleep, 1);
-    while (Atomics.load(words, meeting) === current) Atomics.wait(words, meeting, current);
+    while (Atomics.load(words, meeting) === current) Atomics.wait(words, meeting, current, lookAgainMs);
     Atomics.sub(words, asleep, 1);
   }
 }

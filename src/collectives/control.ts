@@ -40,6 +40,9 @@ const words = [
 ] as const;
 type ControlWord = (typeof words)[number];
 
+/** Who waits for a word looks at it so often, ms: a waking that the system loses costs no more. */
+export const lookAgainMs = 1000;
+
 export function reserveControl(plan: MemoryPlan): Address {
   return plan.reserve('control', words.length * lineBytes);
 }

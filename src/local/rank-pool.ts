@@ -1,8 +1,15 @@
 /**
  * Room: local (level 6). The threads of a team: a Piscina pool with as many as there are ranks, each of which runs one task for as long as a plan lasts.
  */
+import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import type { RankOutcome, RankTask } from './task.ts';
+
+/**
+ * The most looks at a barrier before a rank sleeps, when every rank has a core: some tenths of a millisecond, as long as
+ * ranks usually are apart. Waking a sleeper costs a quarter of that, at each of a step's meetings.
+ */
+const spinsOnOwnCore = 200_000;
 
 /** A rank that takes more memory than this besides the arena is ended, before the whole process is, MiB. */
 const mostHeapMb = 512;
@@ -25,4 +32,9 @@ export function openRankPool(ranks: number, worker: URL): Piscina<RankTask, Rank
   // A thread that dies idle, or its replacement, is no failure of the run: tasks tell their own.
   pool.on('error', () => {});
   return pool;
+}
+
+/** How long each of so many ranks looks before it sleeps, as in `Barrier`. */
+export function spinsOf(ranks: number): number {
+  return ranks <= availableParallelism() ? spinsOnOwnCore : 0;
 }

@@ -4,7 +4,7 @@
  * is what it returns. Among hosts the cluster has a worker of its own, which adds the leader's way to carry messages.
  */
 import { Aborted } from '../collectives/barrier.ts';
-import { abort, type ControlIndex, controlIndex } from '../collectives/control.ts';
+import { abort, type ControlIndex, controlIndex, lookAgainMs } from '../collectives/control.ts';
 import { type Carrier, Recalled } from '../collectives/uplink.ts';
 import { isLockstepError } from '../errors.ts';
 import { openKernels } from '../kernels/select.ts';
@@ -49,7 +49,7 @@ function follow(rank: Rank, control: ControlIndex): void {
   const { i32 } = arena;
   for (let obeyed = 0; ; obeyed++) {
     rank.clock.restart(phaseIndex.wait);
-    while (Atomics.load(i32, control.doorbell) === obeyed) Atomics.wait(i32, control.doorbell, obeyed);
+    while (Atomics.load(i32, control.doorbell) === obeyed) Atomics.wait(i32, control.doorbell, obeyed, lookAgainMs);
     // An abort is announced before the doorbell is changed for it, so who hears the bell sees the abort.
     if (Atomics.load(i32, control.abort) !== 0) throw new Aborted('The run was given up.');
     const command = readCommand(arena, control);

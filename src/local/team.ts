@@ -4,7 +4,6 @@
  * the layer are known; nothing hangs, and no thread outlives `end`. The main thread never blocks.
  * A plan lasts as long as its tasks: another one begins with `begin`, on the same threads.
  */
-import { availableParallelism } from 'node:os';
 import type { Piscina } from 'piscina';
 import { abort, type ControlIndex, controlIndex, resetControl } from '../collectives/control.ts';
 import { recall, uplinkIndex } from '../collectives/uplink.ts';
@@ -14,15 +13,10 @@ import type { RunPlan } from '../model/plan.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { Departures } from './departures.ts';
 import { failureError, failureOf, heldError, type RankFailure } from './failures.ts';
-import { openRankPool } from './rank-pool.ts';
+import { openRankPool, spinsOf } from './rank-pool.ts';
 import { type Command, type RankFault, type RankOutcome, type RankTask, type StepSockets, writeCommand } from './task.ts';
-import { defaultVigil, Vigil, type VigilOptions } from './vigil.ts';
-
-/**
- * The most looks at a barrier before a rank sleeps, when every rank has a core: some tenths of a millisecond, as long as
- * ranks usually are apart. Waking a sleeper costs a quarter of that, at each of a step's meetings.
- */
-const spinsOnOwnCore = 200_000;
+import { defaultVigil, mostShards, Vigil, type VigilOptions } from './vigil.ts';
+import { Waking } from './waking.ts';
 
 export interface TeamOptions {
   readonly ranks: number;
@@ -65,6 +59,8 @@ export class Team {
   /** True while ranks obey a command: then only an abort ends them. */
   #busy = false;
   #leaderCarries = false;
+  /** True once ranks were told to leave their steps: until the next plan. */
+  #recalled = false;
   /** True once ranks have started well. */
   #hasWorked = false;
 
@@ -82,6 +78,7 @@ export class Team {
    */
   begin(plan: RunPlan, arena: Arena, steps?: StepSockets): void {
     const { ranks, training, kernels, fault } = this.#options;
+    if (this.#plan && mostShards(this.#plan) !== mostShards(plan)) this.#vigil.forget();
     this.#plan = plan;
     this.#arena = arena;
     this.#control = controlIndex(plan.control);
@@ -89,10 +86,11 @@ export class Team {
     this.#commands = 0;
     this.#left = 0;
     this.#busy = false;
+    this.#recalled = false;
     this.#failure = undefined;
     this.#ended.clear();
     resetControl(arena, this.#control);
-    const spins = ranks <= availableParallelism() ? spinsOnOwnCore : 0;
+    const spins = spinsOf(ranks);
     const tasks = Array.from({ length: ranks }, async (_, rank) => {
       const task: RankTask = {
         memory: arena.memory,
@@ -124,6 +122,9 @@ export class Team {
     const { i32 } = this.#arena;
     const { doorbell, finished } = this.#control;
     this.#options.onCommand?.(command);
+    // Before anybody can have made a step.
+    this.#vigil.begin(this.#arena, this.#plan, performance.now(), command.kind === 'train' || command.kind === 'complete');
+    if (this.#recalled) this.#vigil.dismiss();
     writeCommand(this.#arena, this.#control, command);
     this.#commands++;
     Atomics.store(i32, doorbell, this.#commands);
@@ -131,13 +132,12 @@ export class Team {
     this.#busy = true;
     const { ranks } = this.#options;
     const expected = this.#commands * ranks;
-    this.#vigil.begin(this.#arena, this.#plan, performance.now());
+    const waking = new Waking(i32, finished);
     const look = (): void => {
       this.#endStuck();
-      // A waking that got lost costs the time between two looks.
-      Atomics.notify(i32, finished);
+      waking.wake();
     };
-    // It also keeps the process alive, which `waitAsync` alone does not.
+    // It also keeps the process alive, which waiting for a word alone does not.
     const watch = setInterval(look, this.#everyMs);
     try {
       for (;;) {
@@ -153,8 +153,7 @@ export class Team {
           this.#hasWorked = true;
           return 'finished';
         }
-        const change = Atomics.waitAsync(i32, finished, done);
-        if (change.async) await change.value;
+        await waking.unless(done);
       }
     } finally {
       // A failure leaves ranks behind which only an abort ends.
@@ -176,7 +175,10 @@ export class Team {
 
   /** Makes ranks that wait for other hosts leave their step, if there are any. A main thread that carries counts nothing after it. */
   recall(): void {
-    if (this.#arena && this.#plan.uplink !== 0) recall(this.#arena, uplinkIndex(this.#plan.uplink), this.#leaderCarries);
+    if (!this.#arena || this.#plan.uplink === 0) return;
+    this.#recalled = true;
+    this.#vigil.dismiss();
+    recall(this.#arena, uplinkIndex(this.#plan.uplink), this.#leaderCarries);
   }
 
   /**
@@ -195,8 +197,7 @@ export class Team {
     // Who is stuck does not see that it is to leave.
     this.#vigil.dismiss();
     const watch = setInterval(() => this.#endStuck(), this.#everyMs);
-    await this.#tasks;
-    clearInterval(watch);
+    await this.#tasks.finally(() => clearInterval(watch));
     if (!(await this.#departures.done())) throw heldError(this.#failure);
   }
 

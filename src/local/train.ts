@@ -210,8 +210,9 @@ async function trainWith(options: TrainOptions, folder: RowFolder): Promise<Run>
     throw error;
   } finally {
     steering?.release();
-    await checkpoints?.close();
-    await crew.end(failure);
+    // Of a failure others are told before a disk that stands still may keep this process.
+    if (failure === undefined) await checkpoints?.close();
+    await crew.end(failure).finally(() => checkpoints?.close());
     recordings.handOver(true);
   }
 }

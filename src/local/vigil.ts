@@ -29,6 +29,11 @@ export interface Stuck {
   readonly forMs: number;
 }
 
+/** Of a rank: what a step takes goes by it. */
+export function mostShards({ shards: { ranks } }: RunPlan): number {
+  return Math.max(...ranks.map(({ count }) => count));
+}
+
 export class Vigil {
   readonly #options: VigilOptions;
   #seen: { beats: number; unchangedMs: number }[] = [];
@@ -37,6 +42,7 @@ export class Vigil {
   /** Of the step that is under way, ms. */
   #stepMs = 0;
   #stepsMs: number[] = [];
+  #hasSteps = true;
   /** All are to leave. */
   #dismissed = false;
 
@@ -44,8 +50,12 @@ export class Vigil {
     this.#options = options;
   }
 
-  /** A command begins: what was seen before says nothing. */
-  begin(arena: Arena, plan: RunPlan, now: number): void {
+  /**
+   * A command is about to begin: what was seen before says nothing. Only of `steps` is it known how long they take: batches of an evaluation may be many
+   * times as large.
+   */
+  begin(arena: Arena, plan: RunPlan, now: number, steps: boolean): void {
+    this.#hasSteps = steps;
     this.#seen = [];
     this.#dismissed = false;
     this.#lookedAt = now;
@@ -60,11 +70,18 @@ export class Vigil {
     for (const [rank, { times }] of plan.ranks.entries()) {
       const { waits, beats } = readPulse(arena, times);
       const before = this.#seen[rank];
-      const unchangedMs = before?.beats === beats && (!waits || this.#dismissed) && beats !== 0 ? before.unchangedMs + elapsed : 0;
+      const unchangedMs = before?.beats === beats && (!waits || this.#dismissed) ? before.unchangedMs + elapsed : 0;
       this.#seen[rank] = { beats, unchangedMs };
-      if (!ended.has(rank) && unchangedMs > this.#deadlineMs && unchangedMs > (stuck?.forMs ?? 0)) stuck = { rank, forMs: unchangedMs };
+      // Who has not begun may be long about it: its thread starts, plans and compiles.
+      const deadlineMs = beats === 0 ? this.#options.unmeasuredMs : this.#deadlineMs;
+      if (!ended.has(rank) && unchangedMs > deadlineMs && unchangedMs > (stuck?.forMs ?? 0)) stuck = { rank, forMs: unchangedMs };
     }
     return stuck;
+  }
+
+  /** Steps will take another time than before. */
+  forget(): void {
+    this.#stepsMs = [];
   }
 
   /** The command is over: how long its steps took is known also when it was shorter than the time between two looks. */
@@ -79,7 +96,7 @@ export class Vigil {
 
   get #deadlineMs(): number {
     const { floorMs, steps, unmeasuredMs } = this.#options;
-    if (this.#stepsMs.length === 0) return unmeasuredMs;
+    if (this.#stepsMs.length === 0 || !this.#hasSteps) return unmeasuredMs;
     const median = this.#stepsMs.toSorted((a, b) => a - b)[this.#stepsMs.length >>> 1]!;
     return Math.max(floorMs, steps * median);
   }

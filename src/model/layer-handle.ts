@@ -4,13 +4,25 @@
  */
 
 import type { NamedTensor } from '../checkpoint/safetensors.ts';
-import type { LayerConfig, LayerConfigInput } from '../config/layers.ts';
+import type { LayerConfig, LayerConfigInput, ModelConfig } from '../config/layers.ts';
 import { parseLayer } from '../config/parse.ts';
+import { LockstepError } from '../errors.ts';
 import type { Shape } from '../memory/shape.ts';
 
 /** The weights of a layer, for every model that has it: absent until somebody draws, loads or trains them. Names are `kernel`, `bias`, ... */
 export interface LayerWeights {
   tensors: readonly NamedTensor[] | undefined;
+}
+
+/** Throws LOCKSTEP_CONFIG for a model in which one layer is twice: each place would learn weights of its own, and only one of them could be kept. */
+export function checkOnce({ layers }: ModelConfig, weights: readonly (LayerWeights | undefined)[]): void {
+  const again = weights.findIndex((own, i) => own !== undefined && weights.indexOf(own) < i);
+  if (again === -1) return;
+  const name = (i: number): string => layers[i]?.name ?? `layers[${i}]`;
+  throw new LockstepError(
+    'LOCKSTEP_CONFIG',
+    `Expected every layer once in a model, got one as \`${name(weights.indexOf(weights[again]))}\` and \`${name(again)}\`, with the same weights; put a \`copy()\` in one of the places.`,
+  );
 }
 
 export class Layer {

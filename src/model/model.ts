@@ -11,7 +11,7 @@ import { arraySource, type NestedNumbers } from '../data/arrays.ts';
 import { LockstepError } from '../errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../memory/shape.ts';
 import { type FoldReport, fold } from './fold.ts';
-import { Layer, type LayerWeights } from './layer-handle.ts';
+import { checkOnce, Layer, type LayerWeights } from './layer-handle.ts';
 import { type LayerNames, type LoadReport, takeLayers } from './partial.ts';
 import { type Predictions, type PredictMode, predict } from './predict.ts';
 import { countParameters, type ParameterCount, summaryTable } from './summary.ts';
@@ -27,6 +27,7 @@ export class Model {
 
   /** `weights` are those of layers that come from other models, by layer; absent where a layer is new. */
   constructor(config: ModelConfig, weights: readonly (LayerWeights | undefined)[] = []) {
+    checkOnce(config, weights);
     this.config = config;
     this.#weights = config.layers.map((_, i) => weights[i] ?? { tensors: undefined });
     if (config.layers[0]?.inputShape) this.#topology = resolveTopology(config);

@@ -29,7 +29,7 @@ function renamed(name: string, names: LayerNames): string {
       continue;
     }
     if (name.length < begin.length + end.length || !name.startsWith(begin) || !name.endsWith(end)) continue;
-    return target.replace('*', name.slice(begin.length, name.length - end.length));
+    return target.replace('*', () => name.slice(begin.length, name.length - end.length));
   }
   return name;
 }
@@ -100,7 +100,8 @@ export function takeLayers(
       if (!sameShape(tensor.shape, definition.shape) || tensor.data.length !== size)
         return `\`${from}/${definition.name}\` has the shape ${formatShape(tensor.shape)}, not ${formatShape(definition.shape)}`;
     }
-    return undefined;
+    const surplus = [...tensors.keys()].find((name) => layerOf(name) === from && !own.some(({ definition }) => name === `${from}/${definition.name}`));
+    return surplus === undefined ? undefined : `\`${from}\` has \`${surplus.slice(from.length + 1)}\`, which this layer has not`;
   }
 
   const taken = new Set(loaded.map(({ from }) => from));

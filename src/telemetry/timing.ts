@@ -62,7 +62,7 @@ export class PhaseClock {
     this.#f64[this.#at + before]! += (now - this.#last[0]!) / 1000;
     this.#last[0] = now;
     this.#phase = phase;
-    this.#beat(phase);
+    this.#pulsate(phase);
     this.#recorder?.enter(phase);
     return before;
   }
@@ -71,11 +71,16 @@ export class PhaseClock {
   restart(phase: number): void {
     this.#last[0] = performance.now();
     this.#phase = phase;
-    this.#beat(phase);
+    this.#pulsate(phase);
   }
 
-  #beat(phase: number): void {
-    this.#i32[this.#pulse] = phase;
+  /** The rank goes on, in the phase that it is in. */
+  beat(): void {
     this.#i32[this.#pulse + 1] = (this.#i32[this.#pulse + 1]! + 1) | 0;
+  }
+
+  #pulsate(phase: number): void {
+    this.#i32[this.#pulse] = phase;
+    this.beat();
   }
 }

@@ -136,6 +136,7 @@ export function createRank(plan: RunPlan, rank: number, arena: Arena, kernels: K
     recorder,
     markLayer: (index) => {
       arena.i32[layerWord] = own.operations[index]!.layer;
+      clock.beat();
       uplink?.proceed();
     },
     meeting,

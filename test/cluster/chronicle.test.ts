@@ -72,3 +72,8 @@ test('the latest timeouts are told, of one host and phase together', (t) => {
   t.is(chronicle.timeouts.length, 8);
   t.is(chronicle.timeouts.at(-1)!.host, 'host 19');
 });
+
+test('a host that is lost where nobody needs to leave a step is a recovery, too', (t) => {
+  const getting: MembershipEvent[] = [{ kind: 'lost', id: 1, reason: 'It broke.' }, ...began(3)];
+  t.deepEqual(story(...joined.slice(0, -2), getting[0]!, ...began(3)).recoverySeconds, [1]);
+});

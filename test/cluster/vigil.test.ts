@@ -5,6 +5,7 @@
 import test from 'ava';
 import type { Guest } from '../../cluster/guests.ts';
 import type { RankPlace } from '../../cluster/membership/silence.ts';
+import type { RunState } from '../../cluster/membership/state.ts';
 import { heartbeatMs, Vigil } from '../../cluster/vigil.ts';
 import { phaseIndex } from '../../src/telemetry/timing.ts';
 
@@ -12,7 +13,7 @@ const place = (step: number, phase: keyof typeof phaseIndex): RankPlace => ({ st
 
 /** Two hosts beside the coordinator, and a run of steps of 250 ms while `goesOn`. */
 function open() {
-  const scene = { now: 0, step: 0, goesOn: true, isSilent: false };
+  const scene = { now: 0, step: 0, goesOn: true, isSilent: false, run: { phase: 'running', awaited: [] } as Pick<RunState, 'phase' | 'awaited'> };
   const hosts = ['first', 'second'].map((name, i) => ({ id: i + 1, name, signs: { name, heartbeatAt: 0, progressAt: 0, ranks: [place(1, 'wait')] } }));
   const member = {
     get committed() {
@@ -25,7 +26,12 @@ function open() {
     layers: [],
   };
   const vigil = new Vigil({ all: hosts as unknown as Guest[] }, member, 5000);
-  const begin = (kind: 'train' | 'evaluate'): void => void vigil.over(kind, () => scene.now, new Promise(() => {}));
+  const begin = (kind: 'train' | 'evaluate'): void =>
+    void vigil.over(
+      kind,
+      () => scene.now,
+      () => new Promise(() => {}),
+    );
   /** Who is given up at which second, in the next so many. */
   function watch(seconds: number, before: () => void = () => {}): [second: number, sentence: string][] {
     const lost: [number, string][] = [];
@@ -37,13 +43,17 @@ function open() {
         if (!scene.isSilent) signs.heartbeatAt = scene.now;
         if (scene.goesOn) Object.assign(signs, { progressAt: scene.now, ranks: [place(scene.step + 1, 'wait')] });
       }
-      for (const { sentence } of vigil.look(scene.now)) lost.push([scene.now / 1000, sentence]);
+      for (const { sentence } of vigil.look(scene.now, scene.run)) lost.push([scene.now / 1000, sentence]);
     }
     return lost;
   }
   /** A command of ten such steps that nobody looks at. */
   async function unseen(): Promise<void> {
-    const work = vigil.over('train', () => scene.now, Promise.resolve());
+    const work = vigil.over(
+      'train',
+      () => scene.now,
+      () => Promise.resolve(),
+    );
     scene.now += heartbeatMs - 1;
     scene.step += 10;
     await work;
@@ -151,4 +161,26 @@ test('an evaluation has no deadline, but hosts that have not come to it have one
   t.deepEqual(watch(60), []);
   hosts[1]!.signs.ranks = [place(scene.step, 'backward')];
   t.regex(watch(14)[0]![1], /^Host second .* keeps a step waiting: /);
+});
+
+test('who does not come to the end of a step that the coordinator has behind it is given up, in an evaluation and while getting ready nobody', async (t) => {
+  const { scene, hosts, unseen, watch } = open();
+  await unseen();
+  scene.goesOn = false;
+  hosts[0]!.signs.ranks = [place(scene.step, 'wait')];
+  hosts[1]!.signs.ranks = [place(scene.step, 'network')];
+  // All stand.
+  t.deepEqual(watch(300), []);
+  scene.run = { phase: 'forming', awaited: [2] };
+  t.deepEqual(watch(300), []);
+  const since = scene.now / 1000;
+  scene.run = { phase: 'running', awaited: [2] };
+  const lost = watch(200);
+  t.deepEqual(
+    lost.map(([second]) => second - since),
+    [122.5],
+  );
+  t.regex(lost[0]![1], /^Host second .* keeps a step waiting: /);
+  hosts[1]!.signs.ranks = [place(-1, 'forward')];
+  t.deepEqual(watch(300), []);
 });

@@ -10,6 +10,12 @@ import { phaseIndex, phases } from '../../src/telemetry/timing.ts';
 
 const { everyMs, floorMs, steps, unmeasuredMs } = defaultVigil;
 
+interface Standing {
+  readonly ended?: ReadonlySet<number>;
+  readonly dismissed?: boolean;
+  readonly steps?: boolean;
+}
+
 /** Two ranks; the standing's step is the first word, then come their times. */
 function open() {
   const timesBytes = 8 * phases.length + 8;
@@ -25,7 +31,7 @@ function open() {
   };
   /** A command of so many steps of so many ms, looked at as often as is due. */
   const command = (count: number, stepMs: number): void => {
-    vigil.begin(arena, plan, scene.now);
+    vigil.begin(arena, plan, scene.now, true);
     for (let ms = 1; ms <= count * stepMs; ms++) {
       scene.now++;
       if (ms % stepMs === 0) {
@@ -37,8 +43,8 @@ function open() {
     vigil.end(arena, plan, scene.now);
   };
   /** Who is stuck, and after how long a command in which nothing happens. */
-  const stand = (forMs: number, ended?: ReadonlySet<number>, dismissed = false): [rank: number, ms: number] | undefined => {
-    vigil.begin(arena, plan, scene.now);
+  const stand = (forMs: number, { ended, dismissed = false, steps: areSteps = true }: Standing = {}): [rank: number, ms: number] | undefined => {
+    vigil.begin(arena, plan, scene.now, areSteps);
     if (dismissed) vigil.dismiss();
     for (const from = scene.now; scene.now - from < forMs; ) {
       scene.now += everyMs;
@@ -47,7 +53,7 @@ function open() {
     }
     return undefined;
   };
-  return { beat, command, stand };
+  return { vigil, beat, command, stand };
 }
 
 test('orders that are shorter than the time between two looks say how long a step takes', (t) => {
@@ -75,14 +81,43 @@ test('before a step was seen there are two minutes', (t) => {
   t.deepEqual(stand(2 * unmeasuredMs), [0, unmeasuredMs + 2 * everyMs]);
 });
 
-test('who waits, has not begun or has ended is not stuck', (t) => {
+test('who does not begin is stuck after two minutes', (t) => {
   const { beat, command, stand } = open();
+  command(10, 50);
+  const other = open();
+  other.beat(0, 'wait');
+  t.is(other.stand(unmeasuredMs - 1000), undefined);
+  t.deepEqual(other.stand(2 * unmeasuredMs), [1, unmeasuredMs + 2 * everyMs]);
+  for (const rank of [0, 1]) beat(rank, 'wait');
   t.is(stand(2 * unmeasuredMs), undefined);
+});
+
+test('batches of an evaluation may take longer than steps', (t) => {
+  const { beat, command, stand } = open();
+  command(10, 50);
+  beat(0, 'forward');
+  beat(1, 'wait');
+  t.is(stand(unmeasuredMs - 1000, { steps: false }), undefined);
+  t.deepEqual(stand(2 * unmeasuredMs, { steps: false }), [0, unmeasuredMs + 2 * everyMs]);
+});
+
+test('what was known of steps may be forgotten', (t) => {
+  const { vigil, beat, command, stand } = open();
+  command(10, 50);
+  vigil.forget();
+  beat(0, 'forward');
+  beat(1, 'wait');
+  t.is(stand(unmeasuredMs - 1000), undefined);
+  t.is(stand(2 * unmeasuredMs)?.[0], 0);
+});
+
+test('who waits or has ended is not stuck', (t) => {
+  const { beat, command, stand } = open();
   command(10, 50);
   for (const rank of [0, 1]) beat(rank, rank === 0 ? 'wait' : 'network');
   t.is(stand(4 * floorMs), undefined);
   beat(0, 'loss');
-  t.is(stand(4 * floorMs, new Set([0])), undefined);
+  t.is(stand(4 * floorMs, { ended: new Set([0]) }), undefined);
   t.deepEqual(stand(4 * floorMs), [0, floorMs + 2 * everyMs]);
 });
 
@@ -91,6 +126,6 @@ test('who waits where all are to leave is stuck', (t) => {
   command(10, 50);
   for (const rank of [0, 1]) beat(rank, 'wait');
   t.is(stand(4 * floorMs), undefined);
-  t.deepEqual(stand(4 * floorMs, new Set([0]), true), [1, floorMs + 2 * everyMs]);
+  t.deepEqual(stand(4 * floorMs, { ended: new Set([0]), dismissed: true }), [1, floorMs + 2 * everyMs]);
   t.is(stand(4 * floorMs), undefined);
 });

@@ -127,3 +127,12 @@ test('a layer below which the numbers changed does not fit with its weights, nor
   });
   t.throws(() => sequential([model.layers[0]!, model.layers[0]!]), { code: 'LOCKSTEP_CONFIG' });
 });
+
+test('a layer is once in a model, under whatever names', (t) => {
+  const [, , layer] = old().layers;
+  t.throws(() => sequential([layer!, layers.dense({ units: 7 }), layer!.with({ name: 'again' })]), {
+    code: 'LOCKSTEP_CONFIG',
+    message: 'Expected every layer once in a model, got one as `dense_1` and `again`, with the same weights; put a `copy()` in one of the places.',
+  });
+  t.notThrows(() => sequential([layer!, layers.dense({ units: 7 }), layer!.copy().with({ name: 'again' })]));
+});

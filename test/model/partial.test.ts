@@ -82,3 +82,17 @@ test('what is taken is a copy', (t) => {
   model.initialize(1, { missing: true });
   t.true(of(model, 'a/kernel').some((value) => value !== 0));
 });
+
+test('a layer that has a weight more there takes none: without it, it would compute something else', (t) => {
+  const from = sequential([layers.dense({ units: 3, inputShape: [6] }), layers.batchNormalization(), layers.dense({ units: 2 })]);
+  from.initialize(1);
+  const model = sequential([layers.dense({ units: 3, useBias: false, inputShape: [6] }), layers.batchNormalization({ scale: false }), layers.dense({ units: 2 })]);
+  t.deepEqual(model.setSomeWeights(from.getWeights()), {
+    loaded: [{ layer: 'dense_1', from: 'dense_1' }],
+    kept: [
+      { layer: 'dense', reason: '`dense` has `bias`, which this layer has not' },
+      { layer: 'batch_normalization', reason: '`batch_normalization` has `gamma`, which this layer has not' },
+    ],
+    unused: ['dense', 'batch_normalization'],
+  });
+});

@@ -1,11 +1,12 @@
 /**
  * Room: tests of scripts. `lockstep recalibrate`: the statistics of a trained model computed anew, by any number of workers alike.
  */
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { Model } from '../../../src/model/model.ts';
 import { temporaryFolder } from '../../data/folder.ts';
-import { lockstep, writeRun } from '../command.ts';
+import { config, lockstep, writeRun } from '../command.ts';
 
 const run = writeRun(temporaryFolder());
 const at = (name: string): string => join(dirname(run), name);
@@ -29,4 +30,19 @@ test('moving statistics change and weights do not, whoever computes', async (t) 
     }
   }
   t.is(hashes[0], hashes[1]);
+});
+
+test('layers that the run freezes keep their statistics', async (t) => {
+  const [path, weights, out] = [at('frozen.json'), at('trained.safetensors'), at('frozen.safetensors')];
+  const { layers } = config.model;
+  const model = { layers: [...layers.slice(0, -1), { type: 'batchNormalization', name: 'second' }, layers.at(-1)] };
+  writeFileSync(path, JSON.stringify({ ...config, model, freeze: [{ layers: 'batch_*' }] }));
+  t.is((await lockstep('train', path, '--epochs', '1', '--quiet', '--save', weights)).code, 0);
+  const { code, stderr } = await lockstep('recalibrate', path, '--weights', weights, '--out', out);
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  const before = Model.from(weights).getWeights();
+  for (const [i, { name, data }] of Model.from(out).getWeights().entries()) {
+    if (name.startsWith('second/moving_')) t.notDeepEqual(data, before[i]!.data, name);
+    else t.deepEqual(data, before[i]!.data, name);
+  }
 });
