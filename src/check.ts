@@ -58,7 +58,7 @@ export function show(value: unknown): string {
 }
 
 function sketch(value: unknown, depth: number): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > sketchLength ? `${value.slice(0, sketchLength)}...` : value);
+  if (typeof value === 'string') return quoted(value.length > sketchLength ? `${value.slice(0, sketchLength)}...` : value);
   if (typeof value === 'function') return 'a function';
   if (typeof value !== 'object' || value === null) return String(value);
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
@@ -66,9 +66,14 @@ function sketch(value: unknown, depth: number): string {
   const keys = Object.keys(value);
   if (keys.length > 0 && depth === 0) return list ? '[...]' : '{...}';
   const shown = Object.entries(value).slice(0, 8);
-  const items = shown.map(([key, item]) => (list ? '' : `${JSON.stringify(key)}:`) + sketch(item, depth - 1));
+  const items = shown.map(([key, item]) => (list ? '' : `${quoted(key)}:`) + sketch(item, depth - 1));
   if (keys.length > shown.length) items.push('...');
   return list ? `[${items.join(',')}]` : `{${items.join(',')}}`;
+}
+
+/** As JSON, without the characters that JSON leaves as they are though a terminal takes them for the end of a line, or for an order. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**

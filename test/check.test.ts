@@ -81,6 +81,7 @@ test('integerIn accepts exactly the integers of its range', (t) => {
 test('show sketches any value on one line of bounded length', (t) => {
   t.is(show(undefined), 'nothing');
   t.is(show({ a: [1, 'x', null], b: { c: { d: { e: 1 } } } }), '`{"a":[1,"x",null],"b":{"c":{"d":{...}}}}`');
+  t.is(show({ 'a\u2028': 'b\u2029\u0085\u009b\u007f\n' }), '`{"a\\u2028":"b\\u2029\\u0085\\u009b\\u007f\\n"}`');
   t.is(show(new Float32Array(3)), '`Float32Array of 12 bytes`');
   t.is(show([1, 2, 3, 4, 5, 6, 7, 8, 9]), '`[1,2,3,4,5,6,7,8,...]`');
   const circle: unknown[] = [];
@@ -89,7 +90,7 @@ test('show sketches any value on one line of bounded length', (t) => {
   fc.assert(
     fc.property(fc.anything(), (value) => {
       const text = show(value);
-      return text.length <= 90 && !text.includes('\n') && !text.includes('[object');
+      return text.length <= 90 && !/[\n\u2028\u2029]/.test(text) && !text.includes('[object');
     }),
   );
 });

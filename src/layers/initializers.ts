@@ -71,7 +71,7 @@ function scaledUniform(draws: Draws, squaredLimit: number): ElementValue {
   return (i) => draws.uniform(i, -limit, limit);
 }
 
-/** Keras: variance scale / fan; `normal` is the one that is cut at two deviations. */
+/** Keras: variance scale / fan; `truncatedNormal` is cut at two deviations, `normal` is not. */
 function varianceScaling(
   { scale, mode, distribution }: Extract<ResolvedInitializer, { type: 'varianceScaling' }>,
   fan: { readonly in: number; readonly out: number },
