@@ -21,6 +21,7 @@ export async function troubleOf(arena: Arena, address: Address, signal: AbortSig
     }
     return undefined;
   } finally {
+    waking.stop();
     clearInterval(timer);
     signal.removeEventListener('abort', wake);
   }

@@ -25,7 +25,7 @@ export interface Lost {
 }
 
 /** What is looked at of the coordinator's own part. */
-type Watched = Pick<Member, 'committed' | 'progress' | 'placeOf'> & { readonly layers: readonly string[] };
+type Watched = Pick<Member, 'committed' | 'generation' | 'progress' | 'placeOf'> & { readonly layers: readonly string[] };
 type Signs = HostSigns & { readonly guest: Guest };
 
 export class Vigil {
@@ -41,7 +41,9 @@ export class Vigil {
   #stillMs = 0;
   /** Of the step under way. */
   #stepMs = 0;
+  /** Of this generation: others compute other shards. Hosts are to see to their own ranks first, and do not know more of it either. */
   #stepsSeconds: number[] = [];
+  #generation = 0;
 
   /** A host is silent after `timeoutMs`. */
   constructor(guests: Pick<Guests, 'all'>, member: Watched, timeoutMs: number) {
@@ -53,6 +55,8 @@ export class Vigil {
   /** Does `work`, which obeys a command to train, or another one, of which no steps can be seen; `clock` tells the times of `look`. */
   async over<T>(kind: Command['kind'], clock: () => number, work: () => Promise<T>): Promise<T> {
     this.#obeyed = kind;
+    if (this.#member.generation !== this.#generation) this.#stepsSeconds = [];
+    this.#generation = this.#member.generation;
     this.#lookedAt = clock();
     this.#step = this.#member.committed;
     this.#stillMs = 0;

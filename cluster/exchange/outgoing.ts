@@ -52,7 +52,7 @@ export class Outgoing {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
-    this.#waking.wake();
+    this.#waking.stop();
   }
 
   /** Sends what is announced, entry by entry, and sleeps in between. */

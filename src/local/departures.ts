@@ -37,7 +37,8 @@ export class Departures {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onDone = resolve;
-      timer = setTimeout(resolve, this.#patienceMs);
+      // In a process that was stopped meanwhile, news of an end may be there and not be heard yet.
+      timer = setTimeout(() => setImmediate(resolve), this.#patienceMs);
     });
     clearTimeout(timer);
     for (const thread of this.#leaving) undying.add(thread);

@@ -2,6 +2,7 @@
  * Room: local (level 6). What the reader's thread does: batch after batch of an order from disk into the ring, as far ahead of the ranks
  * as there are slots, in the order that ranks compute for themselves. It knows no rank but by how many batches it took.
  */
+import { lookAgainMs } from '../collectives/control.ts';
 import { type RowFile, RowReader } from '../data/row-file.ts';
 import { batchRows } from '../data/sampler.ts';
 import type { Arena } from '../memory/arena.ts';
@@ -71,7 +72,7 @@ export class ReadAhead {
         this.#fill(order, done++, keys);
         Atomics.store(i32, filled, (order.base + done) | 0);
         Atomics.notify(i32, filled);
-      } else Atomics.wait(i32, bell, heard);
+      } else Atomics.wait(i32, bell, heard, lookAgainMs);
     }
   }
 

@@ -10,6 +10,7 @@ import { recall, uplinkIndex } from '../collectives/uplink.ts';
 import type { KernelSelection } from '../kernels/select.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
+import { resetPulse } from '../telemetry/timing.ts';
 import type { TrainingSpec } from '../train/rank.ts';
 import { Departures } from './departures.ts';
 import { failureError, failureOf, heldError, type RankFailure } from './failures.ts';
@@ -78,7 +79,8 @@ export class Team {
    */
   begin(plan: RunPlan, arena: Arena, steps?: StepSockets): void {
     const { ranks, training, kernels, fault } = this.#options;
-    if (this.#plan && mostShards(this.#plan) !== mostShards(plan)) this.#vigil.forget();
+    if (this.#plan) this.#vigil.expect(mostShards(this.#plan), mostShards(plan));
+    for (const { times } of plan.ranks) resetPulse(arena, times);
     this.#plan = plan;
     this.#arena = arena;
     this.#control = controlIndex(plan.control);
@@ -159,6 +161,7 @@ export class Team {
       // A failure leaves ranks behind which only an abort ends.
       this.#busy = this.#failure !== undefined;
       clearInterval(watch);
+      waking.stop();
       this.#vigil.end(this.#arena, this.#plan, performance.now());
     }
   }

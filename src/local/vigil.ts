@@ -66,11 +66,13 @@ export class Vigil {
   /** The rank that has been stuck for longest, if one is. Those that have `ended` are not looked at. `now` in ms, of a clock that does not jump. */
   look(arena: Arena, plan: RunPlan, now: number, ended: ReadonlySet<number> = new Set()): Stuck | undefined {
     const elapsed = this.#time(arena, plan, now);
+    const pulses = plan.ranks.map(({ times }) => readPulse(arena, times));
+    // Where all are to leave, they wait for those that go on.
+    const excused = !this.#dismissed || pulses.some(({ beats }, rank) => this.#seen[rank]?.beats !== beats);
     let stuck: Stuck | undefined;
-    for (const [rank, { times }] of plan.ranks.entries()) {
-      const { waits, beats } = readPulse(arena, times);
+    for (const [rank, { waits, beats }] of pulses.entries()) {
       const before = this.#seen[rank];
-      const unchangedMs = before?.beats === beats && (!waits || this.#dismissed) ? before.unchangedMs + elapsed : 0;
+      const unchangedMs = before?.beats === beats && !(waits && excused) ? before.unchangedMs + elapsed : 0;
       this.#seen[rank] = { beats, unchangedMs };
       // Who has not begun may be long about it: its thread starts, plans and compiles.
       const deadlineMs = beats === 0 ? this.#options.unmeasuredMs : this.#deadlineMs;
@@ -79,9 +81,9 @@ export class Vigil {
     return stuck;
   }
 
-  /** Steps will take another time than before. */
-  forget(): void {
-    this.#stepsMs = [];
+  /** A rank will have so many shards where it had `before`: steps may take as much longer. */
+  expect(before: number, shards: number): void {
+    if (shards > before) this.#stepsMs = before === 0 ? [] : this.#stepsMs.map((ms) => (ms * shards) / before);
   }
 
   /** The command is over: how long its steps took is known also when it was shorter than the time between two looks. */

@@ -34,4 +34,10 @@ export class Waking {
   wake(): void {
     this.#wake();
   }
+
+  /** Nobody waits any more: the system, which would keep the memory for it, is told so. */
+  stop(): void {
+    Atomics.notify(this.#words, this.#index);
+    this.#wake();
+  }
 }

@@ -29,6 +29,12 @@ export function readPulse({ i32 }: Arena, address: Address): { readonly waits: b
   return { waits: isWaiting(i32[at]!), beats: i32[at + 1]! };
 }
 
+/** As before a rank's first sign of life. */
+export function resetPulse({ i32 }: Arena, address: Address): void {
+  const at = (address >>> 2) + 2 * phases.length;
+  i32.fill(0, at, at + 2);
+}
+
 function isWaiting(phase: number): boolean {
   return phase === phaseIndex.wait || phase === phaseIndex.network;
 }

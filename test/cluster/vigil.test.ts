@@ -13,9 +13,12 @@ const place = (step: number, phase: keyof typeof phaseIndex): RankPlace => ({ st
 
 /** Two hosts beside the coordinator, and a run of steps of 250 ms while `goesOn`. */
 function open() {
-  const scene = { now: 0, step: 0, goesOn: true, isSilent: false, run: { phase: 'running', awaited: [] } as Pick<RunState, 'phase' | 'awaited'> };
+  const scene = { now: 0, generation: 1, step: 0, goesOn: true, isSilent: false, run: { phase: 'running', awaited: [] } as Pick<RunState, 'phase' | 'awaited'> };
   const hosts = ['first', 'second'].map((name, i) => ({ id: i + 1, name, signs: { name, heartbeatAt: 0, progressAt: 0, ranks: [place(1, 'wait')] } }));
   const member = {
+    get generation() {
+      return scene.generation;
+    },
     get committed() {
       return scene.step;
     },
@@ -183,4 +186,19 @@ test('who does not come to the end of a step that the coordinator has behind it 
   t.regex(lost[0]![1], /^Host second .* keeps a step waiting: /);
   hosts[1]!.signs.ranks = [place(-1, 'forward')];
   t.deepEqual(watch(300), []);
+});
+
+test('how long steps took among other hosts says nothing', (t) => {
+  const { scene, hosts, begin, watch } = open();
+  begin('train');
+  watch(20);
+  scene.generation = 2;
+  scene.goesOn = false;
+  begin('train');
+  const since = scene.now / 1000;
+  hosts[0]!.signs.ranks = [place(scene.step + 1, 'forward')];
+  t.deepEqual(
+    watch(130).map(([second]) => second - since),
+    [123],
+  );
 });

@@ -14,6 +14,8 @@ interface Standing {
   readonly ended?: ReadonlySet<number>;
   readonly dismissed?: boolean;
   readonly steps?: boolean;
+  /** Done before each look. */
+  readonly each?: () => void;
 }
 
 /** Two ranks; the standing's step is the first word, then come their times. */
@@ -30,24 +32,25 @@ function open() {
     i32[at + 1]!++;
   };
   /** A command of so many steps of so many ms, looked at as often as is due. */
-  const command = (count: number, stepMs: number): void => {
+  const command = (count: number, stepMs: number, ranks: readonly number[] = [0, 1]): void => {
     vigil.begin(arena, plan, scene.now, true);
     for (let ms = 1; ms <= count * stepMs; ms++) {
       scene.now++;
       if (ms % stepMs === 0) {
         i32[0]!++;
-        for (const rank of [0, 1]) beat(rank, 'forward');
+        for (const rank of ranks) beat(rank, 'forward');
       }
       if (ms % everyMs === 0) vigil.look(arena, plan, scene.now);
     }
     vigil.end(arena, plan, scene.now);
   };
   /** Who is stuck, and after how long a command in which nothing happens. */
-  const stand = (forMs: number, { ended, dismissed = false, steps: areSteps = true }: Standing = {}): [rank: number, ms: number] | undefined => {
+  const stand = (forMs: number, { ended, dismissed = false, steps: areSteps = true, each }: Standing = {}): [rank: number, ms: number] | undefined => {
     vigil.begin(arena, plan, scene.now, areSteps);
     if (dismissed) vigil.dismiss();
     for (const from = scene.now; scene.now - from < forMs; ) {
       scene.now += everyMs;
+      each?.();
       const stuck = vigil.look(arena, plan, scene.now, ended);
       if (stuck) return [stuck.rank, scene.now - from];
     }
@@ -81,15 +84,12 @@ test('before a step was seen there are two minutes', (t) => {
   t.deepEqual(stand(2 * unmeasuredMs), [0, unmeasuredMs + 2 * everyMs]);
 });
 
-test('who does not begin is stuck after two minutes', (t) => {
+test('who does not begin is stuck after two minutes, however short steps are', (t) => {
   const { beat, command, stand } = open();
-  command(10, 50);
-  const other = open();
-  other.beat(0, 'wait');
-  t.is(other.stand(unmeasuredMs - 1000), undefined);
-  t.deepEqual(other.stand(2 * unmeasuredMs), [1, unmeasuredMs + 2 * everyMs]);
-  for (const rank of [0, 1]) beat(rank, 'wait');
-  t.is(stand(2 * unmeasuredMs), undefined);
+  command(10, 50, [0]);
+  beat(0, 'wait');
+  t.is(stand(unmeasuredMs - 1000), undefined);
+  t.deepEqual(stand(2 * unmeasuredMs), [1, unmeasuredMs + 2 * everyMs]);
 });
 
 test('batches of an evaluation may take longer than steps', (t) => {
@@ -101,14 +101,19 @@ test('batches of an evaluation may take longer than steps', (t) => {
   t.deepEqual(stand(2 * unmeasuredMs, { steps: false }), [0, unmeasuredMs + 2 * everyMs]);
 });
 
-test('what was known of steps may be forgotten', (t) => {
+test('with more shards steps take longer, and after none nobody knows', (t) => {
   const { vigil, beat, command, stand } = open();
-  command(10, 50);
-  vigil.forget();
+  command(10, 2000);
+  vigil.expect(2, 1);
   beat(0, 'forward');
   beat(1, 'wait');
+  t.is(stand(steps * 1500), undefined);
+  t.is(stand(steps * 3000)?.[0], 0);
+  vigil.expect(1, 3);
+  t.is(stand(steps * 4500), undefined);
+  t.is(stand(steps * 9000)?.[0], 0);
+  vigil.expect(0, 3);
   t.is(stand(unmeasuredMs - 1000), undefined);
-  t.is(stand(2 * unmeasuredMs)?.[0], 0);
 });
 
 test('who waits or has ended is not stuck', (t) => {
@@ -128,4 +133,11 @@ test('who waits where all are to leave is stuck', (t) => {
   t.is(stand(4 * floorMs), undefined);
   t.deepEqual(stand(4 * floorMs, { ended: new Set([0]), dismissed: true }), [1, floorMs + 2 * everyMs]);
   t.is(stand(4 * floorMs), undefined);
+});
+
+test('where all are to leave, who waits for one that goes on is not stuck', (t) => {
+  const { beat, command, stand } = open();
+  command(10, 50);
+  beat(1, 'wait');
+  t.is(stand(4 * floorMs, { dismissed: true, each: () => beat(0, 'forward') }), undefined);
 });

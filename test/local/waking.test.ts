@@ -55,3 +55,11 @@ test('before anybody waits, waking does nothing', async (t) => {
   Atomics.notify(words, 1);
   await within(deadlineMs, 'a notice', waits);
 });
+
+test('who is stopped is woken, and the system has nobody to wake', async (t) => {
+  const { words, waking } = open();
+  const waits = waking.unless(0);
+  waking.stop();
+  await within(deadlineMs, 'the stop', waits);
+  t.is(Atomics.notify(words, 1), 0);
+});
