@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorCodes, isLockstepError, LockstepError } from '../src/errors.ts';
-import { isHeld } from '../src/local/departures.ts';
+import { isHeld } from '../src/local/endings.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';

@@ -12,7 +12,7 @@ import type { Arena } from '../memory/arena.ts';
 import type { RunPlan } from '../model/plan.ts';
 import { resetPulse } from '../telemetry/timing.ts';
 import type { TrainingSpec } from '../train/rank.ts';
-import { Departures } from './departures.ts';
+import { Endings } from './endings.ts';
 import { failureError, failureOf, heldError, type RankFailure } from './failures.ts';
 import { openRankPool, spinsOf } from './rank-pool.ts';
 import { type Command, type RankFault, type RankOutcome, type RankTask, type StepSockets, writeCommand } from './task.ts';
@@ -51,7 +51,7 @@ export class Team {
   /** By rank: ends its thread. */
   readonly #ends: AbortController[] = [];
   /** Threads that were ended from outside. */
-  readonly #departures = new Departures();
+  readonly #endings = new Endings();
   /** Ranks that have ended, or are being ended. */
   readonly #ended = new Set<number>();
   #commands = 0;
@@ -201,7 +201,7 @@ export class Team {
     this.#vigil.dismiss();
     const watch = setInterval(() => this.#endStuck(), this.#everyMs);
     await this.#tasks.finally(() => clearInterval(watch));
-    if (!(await this.#departures.done())) throw heldError(this.#failure);
+    if (!(await this.#endings.done())) throw heldError(this.#failure);
   }
 
   /** Ends all ranks and their threads. */
@@ -222,7 +222,7 @@ export class Team {
     this.#ends[stuck.rank]!.abort(new Error(`it neither went on nor waited for ${Math.round(stuck.forMs / 1000)} s and was ended`));
     const removed = threads.filter((thread) => !this.#pool.threads.includes(thread));
     // It may also die of an error meanwhile, which its task tells.
-    for (const thread of removed) this.#departures.add(thread);
+    for (const thread of removed) this.#endings.add(thread);
   }
 
   /** Turns a rank's end into an error when it was not asked for, and makes its peers leave. */

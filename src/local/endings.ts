@@ -12,7 +12,7 @@ const undying = new Set<Thread>();
 
 type Thread = Pick<Worker, 'once'>;
 
-export class Departures {
+export class Endings {
   readonly #patienceMs: number;
   readonly #leaving = new Set<Thread>();
   #onDone: () => void = () => {};
